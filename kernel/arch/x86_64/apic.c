@@ -1,0 +1,101 @@
+/* The local APIC: this CPU's timer, and interrupts between CPUs. Registers are reached through MSRs
+ * where there is an x2APIC, else through its page. */
+#include "arch/local.h"
+#include "sched/cpu.h"
+
+enum apic_register {
+	APIC_ID = 0x20,
+	APIC_PRIORITY = 0x80,
+	APIC_END = 0xb0,
+	APIC_SPURIOUS = 0xf0,
+	APIC_COMMAND = 0x300,
+	APIC_COMMAND_HIGH = 0x310,
+	APIC_TIMER = 0x320,
+	APIC_LINT0 = 0x350,
+	APIC_ERROR = 0x370,
+	APIC_TIMER_INITIAL = 0x380,
+	APIC_TIMER_CURRENT = 0x390,
+	APIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define APIC_ENABLED (1u << 8)
+#define APIC_MASKED (1u << 16)
+#define COMMAND_PENDING (1u << 12)
+#define COMMAND_NMI 0x400u
+#define COMMAND_ASSERT (1u << 14)
+#define COMMAND_OTHERS (3u << 18)
+#define BASE_X2APIC (1ull << 10)
+#define BASE_ENABLE (1ull << 11)
+
+static volatile uint32_t *const apic_page = (void *)(DIRECT_MAP_BASE + 0xfee00000);
+
+static uint32_t apic_read(enum apic_register at)
+{
+	return features.x2apic ? (uint32_t)msr_read(MSR_X2APIC + at / 16) : apic_page[at / 4];
+}
+
+static void apic_write(enum apic_register at, uint32_t value)
+{
+	if (features.x2apic)
+		msr_write(MSR_X2APIC + at / 16, value);
+	else
+		apic_page[at / 4] = value;
+}
+
+void apic_setup_cpu(void)
+{
+	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | BASE_ENABLE | (features.x2apic ? BASE_X2APIC : 0));
+	apic_write(APIC_SPURIOUS, APIC_ENABLED | VECTOR_SPURIOUS);
+	apic_write(APIC_PRIORITY, 0);
+	apic_write(APIC_LINT0, APIC_MASKED);
+	apic_write(APIC_ERROR, APIC_MASKED);
+	apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
+	apic_write(APIC_TIMER, VECTOR_TIMER);
+	local_cpus[cpu_self()->index].apic_id = apic_id();
+}
+
+uint32_t apic_id(void)
+{
+	uint32_t id = apic_read(APIC_ID);
+	return features.x2apic ? id : id >> 24;
+}
+
+void apic_end_interrupt(void)
+{
+	apic_write(APIC_END, 0);
+}
+
+void apic_send(uint32_t target, uint32_t command)
+{
+	command |= COMMAND_ASSERT;
+	if (features.x2apic) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the write does not wait for earlier stores */
+		msr_write(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)target << 32 | command);
+		return;
+	}
+	while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
+		__builtin_ia32_pause();
+	apic_write(APIC_COMMAND_HIGH, target << 24);
+	apic_write(APIC_COMMAND, command);
+}
+
+void apic_send_others_nmi(void)
+{
+	if (cpu_count > 1)
+		apic_send(0, COMMAND_OTHERS | COMMAND_NMI);
+}
+
+void arch_cpu_kick(uint32_t cpu)
+{
+	apic_send(local_cpus[cpu].apic_id, VECTOR_KICK);
+}
+
+void apic_timer_start(uint32_t count)
+{
+	apic_write(APIC_TIMER_INITIAL, count);
+}
+
+uint32_t apic_timer_count(void)
+{
+	return apic_read(APIC_TIMER_CURRENT);
+}

@@ -1,0 +1,40 @@
+/* The early console: a 16550 on COM4, polled. */
+#include "arch/local.h"
+
+#define CONSOLE_PORT 0x2e8
+#define FIFO_SIZE 16u
+#define POLLS_MAX 100000u
+
+static bool console_present, console_on;
+
+void console_setup(void)
+{
+	port_write8(CONSOLE_PORT + 7, 0x5a); /* the scratch register remembers, if there is one */
+	if (port_read8(CONSOLE_PORT + 7) != 0x5a)
+		return;
+	port_write8(CONSOLE_PORT + 1, 0); /* no interrupts */
+	port_write8(CONSOLE_PORT + 3, 0x80);
+	port_write8(CONSOLE_PORT + 0, 1); /* 115200 */
+	port_write8(CONSOLE_PORT + 1, 0);
+	port_write8(CONSOLE_PORT + 3, 3); /* 8N1 */
+	port_write8(CONSOLE_PORT + 2, 7);
+	port_write8(CONSOLE_PORT + 4, 3);
+	console_present = console_on = true;
+}
+
+void arch_console_enable(bool enabled)
+{
+	console_on = enabled && console_present;
+}
+
+void arch_console_write(const char *bytes, uint64_t length)
+{
+	for (uint64_t at = 0; console_on && at < length;) {
+		unsigned polls = 0;
+		while (!(port_read8(CONSOLE_PORT + 5) & 0x20))
+			if (++polls > POLLS_MAX)
+				return; /* nobody takes it: do not hang for the log's sake */
+		for (unsigned i = 0; i < FIFO_SIZE && at < length; i++)
+			port_write8(CONSOLE_PORT, (uint8_t)bytes[at++]);
+	}
+}

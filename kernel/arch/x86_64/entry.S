@@ -1,0 +1,254 @@
+/* Every way into the kernel and out of it.
+ *
+ * A user thread's registers are saved straight into its struct thread; the kernel then runs on this
+ * CPU's one stack, which is empty at every entry. kernel_exit() says whose registers to load on the
+ * way out, so a switch of threads is nothing but another answer.
+ *
+ * GS: user's in user mode, this CPU's struct cpu in the kernel; SWAPGS on every crossing. NMI and the
+ * fatal exceptions may hit between a crossing and its SWAPGS: they have their own stacks, find their
+ * struct cpu at the top of it, and trust neither GS nor the interrupted stack.
+ */
+#define CPU_CURRENT 0
+#define CPU_KERNEL_STACK 8
+#define CPU_SCRATCH 16
+
+	/* Where a register is in struct thread (struct registers, abi/structures.h). */
+	.set at, 0
+	.irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags
+	.set at_\register, at
+	.set at, at + 8
+	.endr
+#define REGISTER(name) (THREAD_REGISTERS + at_##name)
+
+#define THREAD_REFLECT 1
+#define USER_DATA 0x2b
+#define USER_CODE 0x33
+#define HAVE_ERROR_CODE 0x227d00	/* vectors 8, 10 to 14, 17, 21 */
+
+	/* STAC or CLAC where the CPU has SMAP: traps_apply_patches() writes the instruction. */
+	.macro PATCH last
+661:	nopl (%rax)
+	.pushsection .patches, "a"
+	.quad 661b
+	.quad \last
+	.popsection
+	.endm
+#define STAC PATCH 0xcb
+#define CLAC PATCH 0xca
+
+	/* All but rax, rcx, r11 and rsp. */
+	.macro SAVE_COMMON thread
+	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	movq %\register, (THREAD_REGISTERS + at_\register)(\thread)
+	.endr
+	.endm
+
+	.macro LOAD_COMMON thread
+	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	movq (THREAD_REGISTERS + at_\register)(\thread), %\register
+	.endr
+	.endm
+
+	.text
+	.globl system_call_entry, arch_kernel_leave, arch_run_threads
+	.balign 64
+system_call_entry:
+	swapgs
+	movq %rsp, %gs:CPU_SCRATCH
+	movq %gs:CPU_CURRENT, %rsp
+	testb $THREAD_REFLECT, THREAD_FLAGS(%rsp)
+	jnz reflect_check
+native_call:
+	movq %rax, REGISTER(rax)(%rsp)
+	movq %rcx, REGISTER(rip)(%rsp)
+	movq %r11, REGISTER(rflags)(%rsp)
+	SAVE_COMMON %rsp
+	movb $0, THREAD_FULL_RETURN(%rsp)
+	movq %gs:CPU_SCRATCH, %rcx
+	movq %rcx, REGISTER(rsp)(%rsp)
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	xorl %ebp, %ebp
+	call kernel_system_call
+	testb %al, %al
+	jz load_next
+	movq %gs:CPU_CURRENT, %rax
+load_thread:
+	cmpb $0, THREAD_FULL_RETURN(%rax)
+	jne load_full
+	movq REGISTER(rip)(%rax), %rcx
+	movq REGISTER(rflags)(%rax), %r11
+	LOAD_COMMON %rax
+	movq REGISTER(rsp)(%rax), %rsp
+	movq REGISTER(rax)(%rax), %rax
+	swapgs
+	sysretq
+
+load_next:
+	call kernel_exit
+	jmp load_thread
+
+load_full:
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	pushq $USER_DATA
+	pushq REGISTER(rsp)(%rax)
+	pushq REGISTER(rflags)(%rax)
+	pushq $USER_CODE
+	pushq REGISTER(rip)(%rax)
+	LOAD_COMMON %rax
+	movq REGISTER(rcx)(%rax), %rcx
+	movq REGISTER(r11)(%rax), %r11
+	movq REGISTER(rax)(%rax), %rax
+	swapgs
+	iretq
+
+	/* From a system call that ends elsewhere, kernel_main or kernel_cpu_main: their stack is left behind. */
+arch_kernel_leave:
+arch_run_threads:
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	xorl %ebp, %ebp
+	jmp load_next
+
+	/* A thread with THREAD_REFLECT: with a library, place decides; without one, the number's top bit. */
+	.balign 16
+reflect_check:
+	movq THREAD_SPACE(%rsp), %rsp
+	cmpq REFLECT_LIBRARY_BEGIN(%rsp), %rcx
+	jb 1f
+	cmpq REFLECT_LIBRARY_END(%rsp), %rcx
+	jb 2f
+1:	cmpq $0, REFLECT_LIBRARY_END(%rsp)
+	jne reflect
+	testq %rax, %rax
+	jns reflect
+2:	movq %gs:CPU_CURRENT, %rsp
+	jmp native_call
+reflect:
+	/* Only rip changes; SYSRET needs rcx for it, which must hold the return address. Nothing
+	 * can use the stack below rsp meanwhile: interrupts are off, NMIs have their own. */
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	pushq $USER_DATA
+	pushq %gs:CPU_SCRATCH
+	pushq %r11
+	pushq $USER_CODE
+	movq %rax, -16(%rsp)
+	movq %gs:CPU_CURRENT, %rax
+	movq THREAD_SPACE(%rax), %rax
+	pushq REFLECT_ENTRY(%rax)
+	movq -8(%rsp), %rax
+	swapgs
+	iretq
+
+	/* Interrupts and exceptions: one stub a vector, 16 bytes each. */
+	.globl trap_stubs
+	.balign 16
+trap_stubs:
+	.set vector, 0
+	.rept 256
+	.balign 16
+	.if vector > 31 || !(HAVE_ERROR_CODE >> vector & 1)
+	pushq $0
+	.endif
+	pushq $vector
+	.if vector == 2 || vector == 8 || vector == 18
+	jmp trap_paranoid
+	.else
+	jmp trap_common
+	.endif
+	.set vector, vector + 1
+	.endr
+
+	/* vector 0, error code 8, rip 16, cs 24, rflags 32, rsp 40, ss 48 */
+	.balign 16
+trap_common:
+	CLAC
+	cld
+	testb $3, 24(%rsp)
+	jz trap_from_kernel
+	swapgs
+	pushq %rcx
+	movq %gs:CPU_CURRENT, %rcx
+	movq %rax, REGISTER(rax)(%rcx)
+	movq %r11, REGISTER(r11)(%rcx)
+	SAVE_COMMON %rcx
+	movb $1, THREAD_FULL_RETURN(%rcx)
+	popq %rax
+	movq %rax, REGISTER(rcx)(%rcx)
+	popq %rdi		/* vector */
+	popq %rsi		/* error code */
+	popq %rax
+	movq %rax, REGISTER(rip)(%rcx)
+	movq 8(%rsp), %rax
+	movq %rax, REGISTER(rflags)(%rcx)
+	movq 16(%rsp), %rax
+	movq %rax, REGISTER(rsp)(%rcx)
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	xorl %ebp, %ebp
+	call trap_from_user
+	jmp load_next
+
+	/* struct trap_frame, with what the CPU and the stub pushed before. */
+	.macro PUSH_FRAME
+	.irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	pushq %\register
+	.endr
+	.endm
+
+trap_from_kernel:
+	PUSH_FRAME
+	movq %rsp, %rdi
+	call trap_in_kernel
+pop_frame:
+	.irp register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	popq %\register
+	.endr
+	addq $16, %rsp
+	iretq
+
+trap_paranoid:
+	PUSH_FRAME
+	CLAC
+	cld
+	movl $0xc0000101, %ecx	/* GS base: as it was, whoever's it is */
+	rdmsr
+	movl %eax, %r12d
+	movl %edx, %r13d
+	movq %rsp, %rbx		/* this CPU's: at the top of the stack's page */
+	orq $4088, %rbx
+	movl (%rbx), %eax
+	movl 4(%rbx), %edx
+	wrmsr
+	movq %rsp, %rdi
+	call trap_special
+	movl $0xc0000101, %ecx
+	movl %r12d, %eax
+	movl %r13d, %edx
+	wrmsr
+	jmp pop_frame
+
+	/* struct user_copy_result user_copy(void *to, const void *from, uint64_t length): bytes not
+	 * copied, and where it faulted (rdx, by the page fault handler, which comes to user_copy_fault). */
+	.globl user_copy, user_copy_words, user_copy_bytes, user_copy_fault_words, user_copy_fault_bytes
+	.balign 16
+user_copy:
+	STAC
+	movq %rdx, %rcx
+	shrq $3, %rcx
+	andl $7, %edx
+user_copy_words:
+	rep movsq
+	movl %edx, %ecx
+user_copy_bytes:
+	rep movsb
+	CLAC
+	xorl %eax, %eax
+	ret
+user_copy_fault_words:
+	CLAC
+	leaq (%r8, %rcx, 8), %rax	/* the handler moved the remainder to r8, the address to rdx */
+	ret
+user_copy_fault_bytes:
+	CLAC
+	movq %rcx, %rax
+	ret
+
+	.section .note.GNU-stack, "", @progbits

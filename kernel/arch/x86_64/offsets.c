@@ -1,0 +1,24 @@
+/* Offsets of structure members for entry.S: absolute symbols that the linker fills in, so no
+ * number is written twice. */
+#include "arch/local.h"
+#include "sched/cpu.h"
+#include <stddef.h>
+
+#define OFFSET(name, value) __asm__ volatile(".globl " #name "\n.set " #name ", %c0" : : "i"(value))
+
+_Static_assert(offsetof(struct cpu, current) == 0, "known to entry.S and cpu.h");
+_Static_assert(offsetof(struct cpu, kernel_stack) == 8, "known to entry.S");
+_Static_assert(offsetof(struct cpu, scratch) == 16, "known to entry.S");
+_Static_assert(offsetof(struct cpu, self) == 24, "known to cpu.h");
+
+void offsets(void);
+void offsets(void)
+{
+	OFFSET(THREAD_REGISTERS, offsetof(struct thread, arch.registers));
+	OFFSET(THREAD_FULL_RETURN, offsetof(struct thread, arch.full_return));
+	OFFSET(THREAD_FLAGS, offsetof(struct thread, flags));
+	OFFSET(THREAD_SPACE, offsetof(struct thread, space));
+	OFFSET(REFLECT_LIBRARY_BEGIN, offsetof(struct space, reflect.library_begin));
+	OFFSET(REFLECT_LIBRARY_END, offsetof(struct space, reflect.library_end));
+	OFFSET(REFLECT_ENTRY, offsetof(struct space, reflect.system_call_entry));
+}

@@ -1,0 +1,175 @@
+/* Page tables of user address spaces. Under the space's lock. A table page, once made, stays until
+ * the space goes: tables are few, and the CPUs' caches of them need no care then. */
+#include "arch/local.h"
+#include "base/string.h"
+#include "mm/pool.h"
+
+#define LEVELS 4
+#define ENTRIES 512u
+#define USER_ENTRIES 256u
+#define TABLE_COVERS (ENTRIES * PAGE_SIZE)
+
+static uint64_t next_serial;
+
+static uint64_t *table_of(uint64_t entry)
+{
+	return arch_direct_map(entry & PAGE_ADDRESS);
+}
+
+static unsigned level_index(uint64_t address, unsigned level)
+{
+	return (unsigned)(address >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
+}
+
+physical_t charged_page(struct pool *pool, bool zeroed)
+{
+	if (!pool_charge(pool, PAGE_SIZE))
+		return 0;
+	physical_t page = page_allocate(zeroed);
+	if (!page)
+		pool_credit(pool, PAGE_SIZE);
+	return page;
+}
+
+status_t arch_space_init(struct arch_space *space, struct pool *pool)
+{
+	physical_t page = charged_page(pool, true);
+
+	if (!page)
+		return STATUS_NO_MEMORY;
+	uint64_t *root = arch_direct_map(page);
+	root[256] = kernel_root[256];
+	root[511] = kernel_root[511];
+	space->root = page;
+	space->pool = pool;
+	space->serial = __atomic_add_fetch(&next_serial, 1, __ATOMIC_RELAXED);
+	space->active_cpus = space->stale_cpus = 0;
+	return STATUS_OK;
+}
+
+/* The entry of the last level for an address; NULL: no table yet (and none could be made). */
+static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool make)
+{
+	uint64_t *table = arch_direct_map(space->root), start = address & ~(TABLE_COVERS - 1);
+
+	if (space->walked_table && space->walked == start)
+		return &space->walked_table[level_index(address, 0)];
+	for (unsigned level = LEVELS - 1; level > 0; level--) {
+		uint64_t *entry = &table[level_index(address, level)];
+		if (!*entry) {
+			physical_t page = make ? charged_page(space->pool, true) : 0;
+			if (!page)
+				return NULL;
+			*entry = page | PAGE_PRESENT | PAGE_WRITE | PAGE_USER;
+		}
+		table = table_of(*entry);
+	}
+	space->walked = start;
+	space->walked_table = table;
+	return &table[level_index(address, 0)];
+}
+
+status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
+                        bool uncached)
+{
+	uint64_t *entry = space_walk(space, address, true);
+
+	if (!entry)
+		return STATUS_NO_MEMORY;
+	uint64_t value = page | PAGE_PRESENT | PAGE_USER | PAGE_ACCESSED;
+	if (protection & MAP_WRITE)
+		value |= PAGE_WRITE | PAGE_DIRTY;
+	if (!(protection & MAP_EXECUTE))
+		value |= PAGE_NO_EXECUTE;
+	if (uncached)
+		value |= PAGE_UNCACHED;
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	return STATUS_OK;
+}
+
+bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection)
+{
+	uint64_t *entry = space_walk(space, address, false);
+
+	if (!entry || !*entry)
+		return false;
+	*page = *entry & PAGE_ADDRESS;
+	*protection = MAP_READ | (*entry & PAGE_WRITE ? MAP_WRITE : 0) |
+	              (*entry & PAGE_NO_EXECUTE ? 0 : MAP_EXECUTE);
+	return true;
+}
+
+/* Keep only `keep` of each page's entry in the range (0: nothing at all) and set `set` in it. */
+static void table_change(uint64_t *table, unsigned level, uint64_t start, uint64_t end, uint64_t keep, uint64_t set)
+{
+	uint64_t step = 1ull << (PAGE_SHIFT + 9 * level), next;
+
+	for (; start < end; start = next) {
+		uint64_t *entry = &table[level_index(start, level)];
+		next = (start & ~(step - 1)) + step;
+		if (*entry && level > 0)
+			table_change(table_of(*entry), level - 1, start, next < end ? next : end, keep, set);
+		else if (*entry)
+			*entry = keep ? (*entry & keep) | set : 0;
+	}
+}
+
+void arch_space_unmap(struct arch_space *space, uint64_t start, uint64_t end)
+{
+	arch_space_restrict(space, start, end, 0);
+}
+
+void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
+{
+	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY);
+
+	if (!(protection & (MAP_READ | MAP_WRITE | MAP_EXECUTE)))
+		keep = 0;
+	table_change(arch_direct_map(space->root), LEVELS - 1, start, end, keep,
+	             protection & MAP_EXECUTE ? 0 : PAGE_NO_EXECUTE);
+}
+
+/* The next entry in use, from `at`; `end`: none. One string instruction skips the empty ones. */
+static uint64_t *next_used(uint64_t *at, uint64_t *end)
+{
+	uint64_t count = (uint64_t)(end - at);
+
+	if (!count)
+		return end;
+	__asm__ volatile("repe scasq" : "+D"(at), "+c"(count) : "a"(0ull) : "cc", "memory");
+	return at[-1] ? at - 1 : end;
+}
+
+static void tables_free(struct arch_space *space, uint64_t *table, unsigned entries, unsigned level)
+{
+	uint64_t *end = table + entries;
+
+	for (uint64_t *at = level ? next_used(table, end) : end; at < end; at = next_used(at + 1, end))
+		tables_free(space, table_of(*at), ENTRIES, level - 1);
+	page_release(arch_direct_physical(table));
+	pool_credit(space->pool, PAGE_SIZE);
+}
+
+/* The tables below the root are cut off, then flushed, then freed. */
+void arch_space_clear(struct arch_space *space)
+{
+	uint64_t *root = arch_direct_map(space->root), *end = root + USER_ENTRIES;
+
+	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end))
+		*at &= ~PAGE_PRESENT;
+	space->walked_table = NULL;
+	arch_space_flush(space, 0, USER_ADDRESS_END);
+	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end)) {
+		tables_free(space, table_of(*at), ENTRIES, LEVELS - 2);
+		*at = 0;
+	}
+}
+
+void arch_space_release(struct arch_space *space)
+{
+	if (!space->root)
+		return;
+	arch_space_flush(space, SPACE_GONE, 0); /* CPUs that idle on these tables leave them */
+	tables_free(space, arch_direct_map(space->root), USER_ENTRIES, LEVELS - 1);
+	space->root = 0;
+}

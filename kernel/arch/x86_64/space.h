@@ -1,0 +1,34 @@
+/* What an address space looks like to the x86-64 MMU. */
+#ifndef ARCH_SPACE_H
+#define ARCH_SPACE_H
+
+#include "mm/page.h"
+#include <stdint.h>
+
+struct pool;
+
+/* All physical memory is seen here, writable and never executable (what page_virtual gives). */
+#define DIRECT_MAP_BASE 0xffff800000000000ull
+
+static inline void *arch_direct_map(physical_t physical)
+{
+	return (void *)(DIRECT_MAP_BASE + physical);
+}
+
+/* Of an address in the direct map. */
+static inline physical_t arch_direct_physical(const void *address)
+{
+	return (uint64_t)address - DIRECT_MAP_BASE;
+}
+
+struct arch_space {
+	physical_t root;       /* top-level table; set at creation */
+	uint64_t serial;       /* never reused: says whose entries a CPU's PCID holds; set at creation */
+	uint64_t walked;       /* the last level's table that was walked last, and the address it begins at; */
+	uint64_t *walked_table; /* under the table lock; NULL: none */
+	struct pool *pool;     /* charged for table pages; set at creation, not referenced (the space does) */
+	uint64_t active_cpus;  /* atomic: CPUs that have it loaded (running or idle since) */
+	uint64_t stale_cpus;   /* atomic: CPUs that must drop what they cached of it before they use it */
+};
+
+#endif

@@ -1,0 +1,183 @@
+/* Exceptions and interrupts, after entry.S has saved the registers. */
+#include "arch/local.h"
+#include "base/log.h"
+#include "base/symbols.h"
+#include "base/trace.h"
+#include "mm/space.h"
+#include "sched/cpu.h"
+
+struct patch {
+	uint8_t *instruction;
+	uint64_t last_byte;
+};
+extern const struct patch patches_begin[], patches_end[];
+extern char user_copy_words[], user_copy_bytes[], user_copy_fault_words[], user_copy_fault_bytes[];
+static bool halting; /* a panic stops every CPU by NMI */
+
+void trap_from_user(uint64_t vector, uint64_t error_code);
+void trap_in_kernel(struct trap_frame *frame);
+void trap_special(struct trap_frame *frame);
+
+/* Before the text is made read-only. */
+void traps_apply_patches(void)
+{
+	for (const struct patch *patch = patches_begin; features.cr4 & CR4_SMAP && patch < patches_end; patch++) {
+		patch->instruction[1] = 0x01; /* 0f 01 cb: stac, 0f 01 ca: clac */
+		patch->instruction[2] = (uint8_t)patch->last_byte;
+	}
+}
+
+static void interrupt(uint8_t vector)
+{
+	cpu_self()->interrupts++;
+	trace(TRACE_INTERRUPT, vector, 0);
+	switch (vector) {
+	case VECTOR_TIMER:
+		apic_end_interrupt();
+		kernel_interrupt_timer();
+		break;
+	case VECTOR_KICK:
+		apic_end_interrupt();
+		kernel_interrupt_kick();
+		break;
+	case VECTOR_SHOOTDOWN:
+		apic_end_interrupt();
+		shootdown_serve();
+		break;
+	case VECTOR_SPURIOUS:
+		break;
+	default:
+		if (vector >= VECTOR_DEVICE)
+			ioapic_interrupt(vector);
+	}
+}
+
+static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t address)
+{
+	struct thread *thread = cpu_current();
+	uint64_t rip = thread->arch.registers.rip;
+	uint32_t access = 0;
+
+	trace(TRACE_EXCEPTION, vector, rip);
+	if ((int64_t)(rip << 16) >> 16 != (int64_t)rip)
+		thread->arch.registers.rip = 0; /* some CPUs report such a jump at its target: IRET would fault */
+	if (vector == VECTOR_PAGE_FAULT) {
+		access = error_code & 1 << 4 ? MAP_EXECUTE : error_code & 1 << 1 ? MAP_WRITE : MAP_READ;
+		struct fault fault = { .address = address, .access = access };
+		enum fault_result result = address < USER_ADDRESS_END ? space_fault(thread->space, &fault) :
+		                                                         FAULT_BAD;
+		if (result == FAULT_RESOLVED)
+			return;
+		if (result == FAULT_PAGER) {
+			kernel_exception(vector, error_code, address, access);
+			return;
+		}
+	}
+	if (!arch_thread_reflect(thread, vector, error_code, address))
+		kernel_exception(vector, error_code, address, access);
+}
+
+void trap_from_user(uint64_t vector, uint64_t error_code)
+{
+	uint64_t address = vector == VECTOR_PAGE_FAULT ? cr2_read() : 0;
+
+	kernel_enter();
+	if (vector < VECTOR_PIC)
+		exception_from_user(vector, error_code, address);
+	else
+		interrupt((uint8_t)vector);
+}
+
+static void registers_log(const struct trap_frame *f)
+{
+	log_print("vector %lu error %lx cr2 %lx\n", f->vector, f->error_code, cr2_read());
+	log_print("rip %016lx rsp %016lx flags %lx cs %lx\n", f->rip, f->rsp, f->rflags, f->cs);
+	log_print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+	log_print("rsi %016lx rdi %016lx rbp %016lx\n", f->rsi, f->rdi, f->rbp);
+	log_print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
+	log_print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", f->r12, f->r13, f->r14, f->r15);
+}
+
+static void backtrace_line(uint64_t address)
+{
+	uint64_t offset = 0;
+	const char *name = symbol_find(address, &offset);
+
+	log_print("  %016lx %s+0x%lx\n", address, name ? name : "?", offset);
+}
+
+void arch_backtrace(void)
+{
+	const uint64_t *frame = __builtin_frame_address(0);
+
+	for (unsigned depth = 0; depth < 32 && ((uint64_t)frame & 7) == 0 && (uint64_t)frame >= DIRECT_MAP_BASE &&
+	     frame[1]; depth++) {
+		backtrace_line(frame[1]);
+		if (frame[0] <= (uint64_t)frame)
+			break;
+		frame = (const uint64_t *)frame[0];
+	}
+}
+
+static _Noreturn void fatal(const struct trap_frame *frame)
+{
+	arch_console_enable(true);
+	log_print("\n");
+	registers_log(frame);
+	backtrace_line(frame->rip); /* the callers come with the panic's own backtrace */
+	panic("exception %lu in the kernel", frame->vector);
+}
+
+/* A page fault of user_copy ends it; user.c resolves it. */
+static bool user_copy_faulted(struct trap_frame *frame)
+{
+	uint64_t address = cr2_read();
+
+	if (address >= USER_ADDRESS_END)
+		return false;
+	if (frame->rip == (uint64_t)user_copy_words) {
+		frame->rip = (uint64_t)user_copy_fault_words;
+		frame->r8 = frame->rdx;
+	} else if (frame->rip == (uint64_t)user_copy_bytes) {
+		frame->rip = (uint64_t)user_copy_fault_bytes;
+	} else {
+		return false;
+	}
+	frame->rdx = address;
+	return true;
+}
+
+void trap_in_kernel(struct trap_frame *frame)
+{
+	if (frame->vector >= VECTOR_PIC)
+		interrupt((uint8_t)frame->vector);
+	else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_faulted(frame))
+		fatal(frame);
+}
+
+/* NMI, double fault, machine check: on their own stacks. */
+void trap_special(struct trap_frame *frame)
+{
+	if (frame->vector != VECTOR_NMI)
+		fatal(frame);
+	while (__atomic_load_n(&halting, __ATOMIC_RELAXED))
+		__asm__ volatile("cli; hlt");
+}
+
+void arch_halt(void)
+{
+	if (!__atomic_exchange_n(&halting, true, __ATOMIC_ACQ_REL))
+		apic_send_others_nmi();
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void arch_idle(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+void arch_interrupt_window(void)
+{
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
+}

@@ -1,0 +1,62 @@
+/* Reading and writing the current thread's memory. The copy runs as if nothing could go wrong; where a
+ * page is missing the page fault handler ends it (traps.c), the fault is resolved here, with the
+ * kernel in a known state, and the copy goes on from there. */
+#include "arch/local.h"
+#include "mm/space.h"
+#include "sched/cpu.h"
+
+struct user_copy_result {
+	uint64_t remaining, fault_address;
+};
+struct user_copy_result user_copy(void *to, const void *from, uint64_t length);
+
+/* One of the two addresses is the user's, said again. FAULT_RESOLVED when all is copied. */
+static enum fault_result copy_resolving(uint64_t user, void *to, const void *from, uint64_t length,
+                                        struct fault *fault)
+{
+	if (user >= USER_ADDRESS_END || length > USER_ADDRESS_END - user)
+		return FAULT_BAD;
+	for (;;) {
+		struct user_copy_result result = user_copy(to, from, length);
+		if (!result.remaining)
+			return FAULT_RESOLVED;
+		to = (char *)to + (length - result.remaining);
+		from = (const char *)from + (length - result.remaining);
+		length = result.remaining;
+		fault->address = result.fault_address;
+		enum fault_result resolved = space_fault(cpu_current()->space, fault);
+		if (resolved != FAULT_RESOLVED)
+			return resolved;
+	}
+}
+
+static status_t copy_status(enum fault_result result, struct fault *fault)
+{
+	switch (result) {
+	case FAULT_RESOLVED: return STATUS_OK;
+	case FAULT_PAGER: return kernel_user_fault(fault);
+	case FAULT_NO_MEMORY: return STATUS_NO_MEMORY;
+	default: return STATUS_BAD_ADDRESS;
+	}
+}
+
+status_t arch_user_read(void *to, uint64_t from, uint64_t length)
+{
+	struct fault fault = { .access = MAP_READ };
+
+	return copy_status(copy_resolving(from, to, (const void *)from, length, &fault), &fault);
+}
+
+status_t arch_user_write(uint64_t to, const void *from, uint64_t length)
+{
+	struct fault fault = { .access = MAP_WRITE };
+
+	return copy_status(copy_resolving(to, (void *)to, from, length, &fault), &fault);
+}
+
+bool user_write_now(uint64_t to, const void *from, uint64_t length)
+{
+	struct fault fault = { .access = MAP_WRITE };
+
+	return copy_resolving(to, (void *)to, from, length, &fault) == FAULT_RESOLVED;
+}

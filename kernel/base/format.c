@@ -1,0 +1,75 @@
+/* A small printf: numbers, strings, widths. */
+#include "base/format.h"
+#include "base/string.h"
+#include <stdbool.h>
+
+struct output {
+	char *buffer;
+	uint64_t size, length;
+};
+
+static void put(struct output *output, char character)
+{
+	if (output->length + 1 < output->size)
+		output->buffer[output->length++] = character;
+}
+
+static void put_field(struct output *output, const char *text, uint64_t length, uint64_t width, char padding)
+{
+	for (; width > length; width--)
+		put(output, padding);
+	for (uint64_t i = 0; i < length; i++)
+		put(output, text[i]);
+}
+
+static void put_number(struct output *output, uint64_t value, unsigned base, uint64_t width, char padding)
+{
+	char digits[24];
+	unsigned at = sizeof(digits);
+
+	do
+		digits[--at] = "0123456789abcdef"[value % base];
+	while ((value /= base) != 0);
+	put_field(output, digits + at, sizeof(digits) - at, width, padding);
+}
+
+/* One conversion, from behind the '%' on: its last character. */
+static const char *put_conversion(struct output *output, const char *format, va_list *arguments)
+{
+	char padding = *format == '0' ? '0' : ' ';
+	uint64_t width = 0;
+
+	for (; *format >= '0' && *format <= '9'; format++)
+		width = width * 10 + (uint64_t)(*format - '0');
+	bool wide = *format == 'l';
+	format += wide;
+	if (*format == 's') {
+		const char *text = va_arg(*arguments, const char *);
+		text = text ? text : "(null)";
+		put_field(output, text, strlen(text), width, ' ');
+	} else if (*format == 'u' || *format == 'x') {
+		uint64_t value = wide ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned);
+		put_number(output, value, *format == 'x' ? 16 : 10, width, padding);
+	} else {
+		put(output, *format);
+	}
+	return format;
+}
+
+uint64_t format_text(char *buffer, uint64_t size, const char *format, va_list arguments)
+{
+	struct output output = { buffer, size, 0 };
+	va_list rest;
+
+	va_copy(rest, arguments);
+	for (; *format; format++) {
+		if (*format == '%')
+			format = put_conversion(&output, format + 1, &rest);
+		else
+			put(&output, *format);
+	}
+	va_end(rest);
+	if (size)
+		buffer[output.length] = '\0';
+	return output.length;
+}

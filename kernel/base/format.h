@@ -1,0 +1,12 @@
+/* Formatting for the log and the panic screen. */
+#ifndef KERNEL_BASE_FORMAT_H
+#define KERNEL_BASE_FORMAT_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+/* %s %u %x %lu %lx %%, with a width and zero padding. Returns the length without
+ * the NUL; what does not fit is dropped. */
+uint64_t format_text(char *buffer, uint64_t size, const char *format, va_list arguments);
+
+#endif

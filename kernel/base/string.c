@@ -1,0 +1,73 @@
+/* Memory functions. Eight bytes at a time by string instructions: fast everywhere, and where
+ * every iteration counts as an instruction (our emulator), eight times cheaper than bytes. The
+ * assembly also keeps the compiler from turning these loops into calls to themselves. */
+#include "base/string.h"
+
+static inline void copy_words(void **to, const void **from, uint64_t words)
+{
+	__asm__ volatile("rep movsq" : "+D"(*to), "+S"(*from), "+c"(words) : : "memory");
+}
+
+static inline void copy_bytes(void *to, const void *from, uint64_t bytes)
+{
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
+void *memcpy(void *to, const void *from, uint64_t length)
+{
+	void *target = to;
+
+	copy_words(&target, &from, length >> 3);
+	if (length & 7)
+		copy_bytes(target, from, length & 7);
+	return to;
+}
+
+void *memmove(void *to, const void *from, uint64_t length)
+{
+	if ((uint64_t)to - (uint64_t)from >= length)
+		return memcpy(to, from, length); /* forward is safe: no overlap, or the target is below */
+
+	void *last_to = (char *)to + length - 1;
+	const void *last_from = (const char *)from + length - 1;
+	__asm__ volatile("std; rep movsb; cld" : "+D"(last_to), "+S"(last_from), "+c"(length) : : "memory");
+	return to;
+}
+
+void *memset(void *to, int value, uint64_t length)
+{
+	void *target = to;
+	uint64_t words = length >> 3, bytes = length & 7;
+	uint64_t pattern = (uint8_t)value * 0x0101010101010101ull;
+
+	__asm__ volatile("rep stosq" : "+D"(target), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(target), "+c"(bytes) : "a"(pattern) : "memory");
+	return to;
+}
+
+int memcmp(const void *a, const void *b, uint64_t length)
+{
+	const uint8_t *left = a, *right = b;
+
+	for (uint64_t i = 0; i < length; i++)
+		if (left[i] != right[i])
+			return left[i] - right[i];
+	return 0;
+}
+
+uint64_t strlen(const char *text)
+{
+	const char *end = text;
+
+	while (*end)
+		end++;
+	return (uint64_t)(end - text);
+}
+
+int strncmp(const char *a, const char *b, uint64_t length)
+{
+	for (uint64_t i = 0; i < length; i++)
+		if (a[i] != b[i] || !a[i])
+			return (uint8_t)a[i] - (uint8_t)b[i];
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* Trace records: a ring per CPU, written without locks by its own CPU. */
+#include "base/trace.h"
+
+#ifdef ATOLL_TRACE
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/preempt.h"
+
+#define TRACE_RECORDS 1024u
+
+/* Read by tools/trace.py from a memory dump, by these names. */
+struct trace_record trace_ring[SYSTEM_CPUS_MAX][TRACE_RECORDS];
+uint64_t trace_next[SYSTEM_CPUS_MAX];
+
+void trace(enum trace_kind kind, uint64_t a, uint64_t b)
+{
+	uint32_t cpu = cpu_number();
+	struct trace_record *record = &trace_ring[cpu][trace_next[cpu]++ % TRACE_RECORDS];
+
+	*record = (struct trace_record){
+		.time = arch_time_now(),
+		.kind = (uint16_t)kind,
+		.cpu = (uint16_t)cpu,
+		.thread = (uint32_t)thread_current_number(),
+		.a = a,
+		.b = b,
+	};
+}
+
+void trace_dump(unsigned last)
+{
+	static const char *const names[] = { "none", "call in", "call out", "switch", "exception", "interrupt",
+		                             "send", "receive", "reply", "destroy" };
+	uint32_t cpu = cpu_number();
+
+	if (last > TRACE_RECORDS)
+		last = TRACE_RECORDS;
+	for (uint64_t i = trace_next[cpu] > last ? trace_next[cpu] - last : 0; i < trace_next[cpu]; i++) {
+		const struct trace_record *record = &trace_ring[cpu][i % TRACE_RECORDS];
+		log_print("%12lu thread %u %s %lx %lx\n", record->time, record->thread, names[record->kind],
+		          record->a, record->b);
+	}
+}
+#endif

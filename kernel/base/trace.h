@@ -1,0 +1,34 @@
+/* Typed trace records in a ring per CPU; a no-op unless built with -Dtrace=true or in debug builds.
+ * tools/trace.py decodes them. */
+#ifndef KERNEL_BASE_TRACE_H
+#define KERNEL_BASE_TRACE_H
+
+#include <stdint.h>
+
+enum trace_kind {
+	TRACE_NONE, TRACE_CALL_IN, TRACE_CALL_OUT, TRACE_SWITCH, TRACE_EXCEPTION, TRACE_INTERRUPT,
+	TRACE_MESSAGE_SEND, TRACE_MESSAGE_RECEIVE, TRACE_MESSAGE_REPLY, TRACE_DESTROY,
+};
+
+struct trace_record {
+	uint64_t time; /* nanoseconds since boot */
+	uint16_t kind, cpu;
+	uint32_t thread;
+	uint64_t a, b;
+};
+
+#ifdef ATOLL_TRACE
+void trace(enum trace_kind kind, uint64_t a, uint64_t b);
+void trace_dump(unsigned last); /* to the log, on a panic */
+#else
+static inline void trace(enum trace_kind kind, uint64_t a, uint64_t b)
+{
+	(void)kind, (void)a, (void)b;
+}
+static inline void trace_dump(unsigned last)
+{
+	(void)last;
+}
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* Port input and output, within the range that a capability names. */
+#include "dev/device.h"
+#include "arch/arch.h"
+#include "kernel_calls.h"
+#include "sched/thread.h"
+
+#define IOPORT_COUNT 65536u
+#define BUFFER_MAX 64u
+
+struct ioport {
+	struct object object;
+	uint32_t first, count; /* set at creation */
+};
+
+status_t handle_ioport_create(struct system *system, struct pool *pool, uint32_t first, uint32_t count,
+                              uint32_t slot)
+{
+	(void)system; /* holding it is the authority */
+	if (first >= IOPORT_COUNT || count == 0 || count > IOPORT_COUNT - first)
+		return STATUS_BAD_ARGUMENT;
+	struct ioport *ports = (struct ioport *)object_create(pool, OBJECT_IOPORT);
+	if (!ports)
+		return STATUS_NO_MEMORY;
+	ports->first = first;
+	ports->count = count;
+	return thread_install_new(&ports->object, slot);
+}
+
+static bool access_is_inside(const struct ioport *ports, uint32_t port, uint32_t width)
+{
+	if (width != 1 && width != 2 && width != 4)
+		return false;
+	return port >= ports->first && port - ports->first < ports->count &&
+	       width <= ports->count - (port - ports->first);
+}
+
+status_t handle_ioport_read(struct ioport *ports, uint32_t port, uint32_t width)
+{
+	if (!access_is_inside(ports, port, width))
+		return STATUS_BAD_ARGUMENT;
+	return arch_port_read((uint16_t)port, width);
+}
+
+status_t handle_ioport_write(struct ioport *ports, uint32_t port, uint32_t width, uint32_t value)
+{
+	if (!access_is_inside(ports, port, width))
+		return STATUS_BAD_ARGUMENT;
+	arch_port_write((uint16_t)port, width, value);
+	return STATUS_OK;
+}
+
+status_t handle_ioport_write_buffer(struct ioport *ports, uint32_t port, uint64_t buffer, uint32_t length)
+{
+	uint8_t bytes[BUFFER_MAX];
+	if (!access_is_inside(ports, port, 1) || length > BUFFER_MAX)
+		return STATUS_BAD_ARGUMENT;
+	status_t status = arch_user_read(bytes, buffer, length);
+	for (uint32_t i = 0; status == STATUS_OK && i < length; i++)
+		arch_port_write((uint16_t)port, 1, bytes[i]);
+	return status;
+}
+
+const struct object_class ioport_class = { .name = "ioport", .size = sizeof(struct ioport) };

@@ -1,0 +1,88 @@
+/* Interrupt lines: who owns one, and what an interrupt signals. A line has at most one owner. At an interrupt it is
+ * masked and its bits are signalled; irq_acknowledge unmasks it. */
+#include "dev/device.h"
+#include "arch/arch.h"
+#include "base/trace.h"
+#include "ipc/notification.h"
+#include "kernel_calls.h"
+#include "sched/scheduler.h"
+
+#define IRQ_LINES 256u
+
+struct irq {
+	struct object object;
+	uint32_t line;               /* set at creation */
+	struct signal_target target; /* under lines_lock */
+};
+
+/* Protects the table, and each owner's binding; taken by interrupts, with nothing else held. */
+static struct spin_lock lines_lock = SPIN_LOCK(LOCK_DEVICE);
+static struct irq *lines[IRQ_LINES];
+
+static bool line_claim(struct irq *irq, uint32_t line)
+{
+	spin_lock(&lines_lock);
+	bool free = !lines[line];
+	if (free) {
+		lines[line] = irq;
+		irq->line = line;
+	}
+	spin_unlock(&lines_lock);
+	return free;
+}
+
+status_t handle_irq_create(struct system *system, struct pool *pool, uint32_t line, uint32_t slot)
+{
+	(void)system; /* holding it is the authority */
+	if (line >= IRQ_LINES)
+		return STATUS_BAD_ARGUMENT;
+	struct irq *irq = (struct irq *)object_create(pool, OBJECT_IRQ);
+	if (!irq)
+		return STATUS_NO_MEMORY;
+	irq->line = IRQ_LINES; /* none yet, for irq_destroy */
+	status_t status = line_claim(irq, line) ? arch_irq_enable(line) : STATUS_BUSY;
+	if (status == STATUS_OK)
+		return thread_install_new(&irq->object, slot);
+	object_unreference(&irq->object);
+	return status;
+}
+
+status_t handle_irq_bind(struct irq *irq, struct notification *notification, uint64_t bits)
+{
+	signal_target_set(&irq->target, &lines_lock, notification, bits);
+	arch_irq_unmask(irq->line);
+	return STATUS_OK;
+}
+
+status_t handle_irq_acknowledge(struct irq *irq)
+{
+	arch_irq_unmask(irq->line);
+	return STATUS_OK;
+}
+
+void kernel_interrupt_line(uint32_t line)
+{
+	kernel_enter();
+	trace(TRACE_INTERRUPT, line, 0);
+	spin_lock(&lines_lock);
+	struct irq *irq = line < IRQ_LINES ? lines[line] : NULL;
+	struct signal_target target = irq ? irq->target : (struct signal_target){ 0 };
+	spin_unlock(&lines_lock);
+	if (target.notification) /* else it stays masked */
+		notification_signal(target.notification, target.bits);
+}
+
+static status_t irq_destroy(struct object *object)
+{
+	struct irq *irq = (struct irq *)object;
+	if (irq->line == IRQ_LINES)
+		return STATUS_OK;
+	arch_irq_mask(irq->line);
+	spin_lock(&lines_lock);
+	lines[irq->line] = NULL;
+	spin_unlock(&lines_lock);
+	signal_target_set(&irq->target, &lines_lock, NULL, 0);
+	return STATUS_OK;
+}
+
+const struct object_class irq_class = { .name = "irq", .size = sizeof(struct irq), .destroy = irq_destroy };

@@ -1,0 +1,180 @@
+/* Kernel calls on memory objects and spaces that concern the calling thread; the others are in mm. The decoder
+ * has checked types and rights; sizes and addresses are as hostile as they come. */
+#include "arch/arch.h"
+#include "base/preempt.h"
+#include "ipc/call.h"
+#include "kernel_calls.h"
+#include "mm/region.h"
+
+status_t handle_memory_create(struct pool *pool, uint64_t size, uint32_t flags, uint32_t slot)
+{
+	if (size > MEMORY_SIZE_MAX || (flags & ~(MEMORY_POPULATE | MEMORY_CONTIGUOUS)))
+		return STATUS_BAD_ARGUMENT;
+	return thread_install_new((struct object *)memory_create(pool, size, flags), slot);
+}
+
+status_t handle_memory_create_paged(struct pool *pool, uint64_t size, struct gate *pager, uint32_t slot)
+{
+	if (size > MEMORY_SIZE_MAX)
+		return STATUS_BAD_ARGUMENT;
+	return thread_install_new((struct object *)memory_create_paged(pool, size, (struct object *)pager), slot);
+}
+
+status_t handle_memory_create_physical(struct system *system, struct pool *pool, uint64_t physical,
+                                       uint64_t size, uint32_t slot)
+{
+	(void)system;
+	if (size == 0 || size > MEMORY_SIZE_MAX || physical % PAGE_SIZE || physical >> 52 ||
+	    arch_memory_is_free_ram(physical, physical + size))
+		return STATUS_BAD_ARGUMENT;
+	return thread_install_new((struct object *)memory_create_physical(pool, physical, size, true), slot);
+}
+
+status_t handle_memory_clone(struct pool *pool, struct memory *source, uint32_t slot)
+{
+	if (source->kind != MEMORY_ANONYMOUS || source->contiguous)
+		return STATUS_BAD_ARGUMENT;
+	return thread_install_new((struct object *)memory_clone(pool, source), slot);
+}
+
+static status_t memory_transfer(struct memory *memory, uint64_t offset, uint64_t buffer, uint64_t length,
+                                bool to_memory)
+{
+	struct copy copy = {
+		.space = cpu_current()->space, .address = buffer, .length = length, .memory = memory, .offset = offset,
+		.to_other = to_memory,
+	};
+
+	if (memory->uncached)
+		return STATUS_BAD_ADDRESS;
+	uint64_t done = copy_run(&copy);
+	return done == length || copy.result == FAULT_RESOLVED ? (status_t)done : own_fault(copy.result, &copy.fault);
+}
+
+status_t handle_memory_read(struct memory *memory, uint64_t offset, uint64_t buffer, uint64_t length)
+{
+	return memory_transfer(memory, offset, buffer, length, false);
+}
+
+status_t handle_memory_write(struct memory *memory, uint64_t offset, uint64_t buffer, uint64_t length)
+{
+	return memory_transfer(memory, offset, buffer, length, true);
+}
+
+status_t handle_memory_info(struct memory *memory, uint64_t info)
+{
+	struct memory_info answer;
+
+	spin_lock(&memory->lock);
+	answer = (struct memory_info){
+		.size = memory->size,
+		.resident = memory->frames.count * PAGE_SIZE,
+		.physical_address = memory->physical,
+		.number = memory->object.number,
+	};
+	spin_unlock(&memory->lock);
+	return arch_user_write(info, &answer, sizeof(answer));
+}
+
+status_t handle_space_create(struct pool *pool, uint32_t slot)
+{
+	return thread_install_new((struct object *)space_create(pool), slot);
+}
+
+status_t handle_space_clone(struct pool *pool, struct space *source, uint32_t slot)
+{
+	struct space *clone;
+	status_t status = space_clone(pool, source, &clone);
+
+	return status == STATUS_OK ? thread_install_new(&clone->object, slot) : status;
+}
+
+status_t handle_space_query(struct space *space, uint64_t address, uint64_t info)
+{
+	struct region_info answer;
+	struct region *region;
+
+	spin_lock(&space->lock);
+	region = region_find(space, address);
+	if (region) {
+		struct memory *memory = region->memory;
+		uint64_t length = region->end - region->start, resident = 0;
+
+		if (region->flags & MAP_PRIVATE_COPY)
+			resident = frame_table_count(&space->own, region->start / PAGE_SIZE,
+			                             region->end / PAGE_SIZE, UINT64_MAX);
+		if (memory) {
+			spin_lock(&memory->lock);
+			resident += frame_table_count(&memory->frames, region->offset / PAGE_SIZE,
+			                              (region->offset + length) / PAGE_SIZE, UINT64_MAX);
+			spin_unlock(&memory->lock);
+		}
+		answer = (struct region_info){
+			.address = region->start, .length = length, .offset = region->offset,
+			.flags = region->flags, .memory = memory ? memory->object.number : 0,
+			.resident = resident * PAGE_SIZE < length ? resident * PAGE_SIZE : length,
+		};
+	}
+	spin_unlock(&space->lock);
+	return region ? arch_user_write(info, &answer, sizeof(answer)) : STATUS_AGAIN;
+}
+
+/* Every address the kernel may jump to for a program is one of the program's. */
+static bool reflect_config_good(const struct reflect_config *config)
+{
+	const uint64_t *addresses = (const uint64_t *)config;
+
+	for (unsigned i = 0; i < offsetof(struct reflect_config, frame_offset) / sizeof(uint64_t); i++)
+		if (addresses[i] >= USER_ADDRESS_END)
+			return false;
+	return config->library_begin <= config->library_end && config->exit_begin <= config->exit_end &&
+	       config->access_begin <= config->access_end;
+}
+
+status_t handle_space_set_reflect(struct space *space, uint64_t config)
+{
+	struct reflect_config wanted;
+	status_t status = arch_user_read(&wanted, config, sizeof(wanted));
+
+	if (status != STATUS_OK)
+		return status;
+	if (!reflect_config_good(&wanted))
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&space->lock);
+	space->reflect = wanted;
+	spin_unlock(&space->lock);
+	return STATUS_OK;
+}
+
+status_t handle_space_read(struct space *space, uint64_t address, uint64_t buffer, uint64_t length)
+{
+	struct copy copy = {
+		.space = space, .address = address, .length = length, .other = cpu_current()->space, .offset = buffer,
+		.to_other = true,
+	};
+
+	return copy_run(&copy) == length ? STATUS_OK : own_fault(copy.result, &copy.fault);
+}
+
+status_t handle_space_write(struct space *space, uint64_t address, uint64_t buffer, uint64_t length)
+{
+	uint8_t bytes[512];
+
+	for (uint64_t done = 0; done < length;) {
+		uint64_t part = PAGE_SIZE - (address + done) % PAGE_SIZE, left = length - done;
+		part = left < part ? left : part;
+		part = part < sizeof(bytes) ? part : sizeof(bytes);
+		status_t status = arch_user_read(bytes, buffer + done, part);
+		enum fault_result result;
+		struct fault fault;
+
+		if (status != STATUS_OK)
+			return status;
+		result = space_poke(space, address + done, bytes, part, &fault);
+		if (result != FAULT_RESOLVED)
+			return own_fault(result, &fault);
+		done += part;
+		preempt_wanted();
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,128 @@
+/* The ways into the kernel: system calls, exceptions, interrupts. Each ends in kernel_exit()
+ * (sched/scheduler.c), called by the architecture's entry code. */
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/trace.h"
+#include "dev/device.h"
+#include "entry/entry.h"
+#include "ipc/call.h"
+#include "ipc/notification.h"
+#include "kernel_calls.h"
+#include "mm/pool.h"
+#include "sched/scheduler.h"
+
+bool kernel_system_call(void)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	cpu->entered = arch_cycles();
+	trace(TRACE_CALL_IN, arch_call_number(&self->arch), arch_call_argument(&self->arch, 0));
+	cpu->in_system_call = true;
+	status_t status = arch_call_number(&self->arch) & NATIVE_CALL ? kernel_dispatch(self) : STATUS_BAD_CALL;
+	cpu->in_system_call = false;
+	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
+		arch_set_result(&self->arch, status);
+		trace(TRACE_CALL_OUT, (uint64_t)status, 0);
+		if (!self->finish && scheduler_may_return(cpu)) {
+			lock_assert_none_held();
+			self->system_cycles += arch_cycles() - cpu->entered;
+			cpu->entered = 0;
+			return true;
+		}
+	}
+	if (status == STATUS_RESTART) {
+		arch_call_restart(&self->arch);
+		arch_interrupt_window();
+	}
+	system_log_signal();
+	return false;
+}
+
+/* To its exception gate. A thread without one is the root server's, or has nobody who would care: stopped. */
+static void report(struct thread *self, uint64_t vector, uint64_t error_code, uint64_t address)
+{
+	uint64_t place = arch_instruction_pointer(&self->arch);
+	uint64_t words[MESSAGE_WORDS] = { vector, error_code, address, place, self->object.number };
+	if (self->exception &&
+	    endpoint_call_fault((struct gate *)self->exception, CALL_FROM_FAULT, OPERATION_EXCEPTION, words))
+		return;
+	log_print("kernel: thread %lu: exception %lu (error %lx) at %lx, address %lx\n", self->object.number, vector,
+	          error_code, place, address);
+	if (root_owns(self)) {
+		thread_exit();
+		root_restart();
+		return;
+	}
+	spin_lock(&self->lock);
+	self->stop_requested = true;
+	spin_unlock(&self->lock);
+}
+
+/* Ask the pager of a page that user mode has touched. False: it has none, or no longer. */
+static bool ask_pager(struct thread *self, uint64_t vector, uint64_t error_code, const struct fault *fault)
+{
+	if (!endpoint_call_pager(fault, CALL_FROM_FAULT))
+		return false;
+	self->fault_vector = vector;
+	self->fault_error = error_code;
+	self->fault_address = fault->address;
+	return true;
+}
+
+void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access)
+{
+	struct thread *self = cpu_current();
+	struct fault fault = { .address = address, .access = page_access };
+	enum fault_result result = FAULT_BAD;
+	if (page_access && address < USER_ADDRESS_END)
+		result = space_fault(self->space, &fault);
+	if (result == FAULT_RESOLVED)
+		return;
+	if (result == FAULT_PAGER &&
+	    (ask_pager(self, vector, error_code, &fault) || arch_thread_reflect(self, vector, error_code, address)))
+		return;
+	report(self, vector, error_code, address);
+	system_log_signal();
+}
+
+/* FINISH_FAULT: the pager has refused the page, so the touch is an exception after all. */
+void finish_fault(struct thread *self)
+{
+	if (!arch_thread_reflect(self, self->fault_vector, self->fault_error, self->fault_address))
+		report(self, self->fault_vector, self->fault_error, self->fault_address);
+}
+
+void kernel_interrupt_timer(void)
+{
+	struct cpu *cpu = cpu_self();
+	kernel_enter();
+	cpu->timer_programmed = 0;
+	timer_interrupt();
+	if (cpu->slice_end && arch_time_now() >= cpu->slice_end)
+		cpu->need_reschedule = true;
+	system_log_signal();
+}
+
+/* Whoever sent it has set need_reschedule, or only wants this CPU to pass through the kernel. */
+void kernel_interrupt_kick(void)
+{
+	kernel_enter();
+}
+
+void entry_init(void)
+{
+	object_class_register(OBJECT_POOL, &pool_class);
+	object_class_register(OBJECT_MEMORY, &memory_class);
+	object_class_register(OBJECT_SPACE, &space_class);
+	object_class_register(OBJECT_CAPTABLE, &captable_class);
+	object_class_register(OBJECT_THREAD, &thread_class);
+	object_class_register(OBJECT_ENDPOINT, &endpoint_class);
+	object_class_register(OBJECT_GATE, &gate_class);
+	object_class_register(OBJECT_NOTIFICATION, &notification_class);
+	object_class_register(OBJECT_IRQ, &irq_class);
+	object_class_register(OBJECT_IOPORT, &ioport_class);
+	object_class_register(OBJECT_SYSTEM, &system_class);
+	futex_init();
+	for (uint32_t i = 0; i < SYSTEM_CPUS_MAX; i++)
+		scheduler_init_cpu(&cpus[i]);
+}

@@ -1,0 +1,165 @@
+/* Starting the root server: a static ELF64 program with the first capabilities.
+ *
+ * Its captable outlives it. If it faults, a fresh space and thread start from the same image with the same
+ * captable: that is all the kernel knows of recovery. */
+#include "entry/entry.h"
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/string.h"
+#include "mm/pool.h"
+#include <elf.h>
+
+#define ROOT_PROGRAM "system/supervisor"
+#define ROOT_SLOTS 16384u
+#define STACK_TOP 0x7fff00000000ull
+#define STACK_SIZE (256 * 1024ull)
+#define ROOT_STACK_EMPTY 256u /* zeros above its stack pointer: to a C library, no arguments and nothing else */
+#define RESTARTS_MAX 5u              /* within RESTART_PERIOD */
+#define RESTART_PERIOD 1000000000ull /* nanoseconds */
+
+static struct {
+	struct pool *pool;
+	struct captable *captable;
+	struct space *space; /* of the living incarnation; only compared with */
+	struct archive_file program;
+	uint64_t period_start;
+	unsigned restarts;
+} root;
+
+static uint64_t page_down(uint64_t address)
+{
+	return address & ~(PAGE_SIZE - 1);
+}
+
+static uint64_t page_up(uint64_t address)
+{
+	return page_down(address + PAGE_SIZE - 1);
+}
+
+/* A copy of `size` bytes at an offset into fresh memory, mapped at a page address. */
+static bool map_copy(uint64_t address, uint64_t length, uint64_t offset, const void *bytes, uint64_t size,
+                     uint32_t protection)
+{
+	struct memory *memory = memory_create(root.pool, length, 0);
+	if (!memory)
+		return false;
+	bool done = memory_copy_in(memory, offset, bytes, size) == size &&
+	            space_map(root.space, memory, RIGHTS_ALL, address, length, 0, protection) == (status_t)address;
+	object_unreference(&memory->object); /* the mapping keeps it */
+	return done;
+}
+
+static uint32_t segment_protection(const Elf64_Phdr *segment)
+{
+	return (segment->p_flags & PF_R ? MAP_READ : 0) | (segment->p_flags & PF_W ? MAP_WRITE : 0) |
+	       (segment->p_flags & PF_X ? MAP_EXECUTE : 0);
+}
+
+static bool map_segment(const Elf64_Phdr *segment)
+{
+	uint64_t start = page_down(segment->p_vaddr);
+	if (segment->p_offset > root.program.size || segment->p_filesz > root.program.size - segment->p_offset ||
+	    segment->p_memsz < segment->p_filesz || segment->p_memsz > USER_ADDRESS_END ||
+	    segment->p_vaddr > USER_ADDRESS_END - segment->p_memsz)
+		return false;
+	return map_copy(start, page_up(segment->p_vaddr + segment->p_memsz) - start, segment->p_vaddr - start,
+	                root.program.bytes + segment->p_offset, segment->p_filesz, segment_protection(segment));
+}
+
+static const Elf64_Ehdr *program_header(void)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)root.program.bytes;
+	if (root.program.size < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_type != ET_EXEC || header->e_machine != EM_X86_64 ||
+	    header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff > root.program.size ||
+	    header->e_phnum > (root.program.size - header->e_phoff) / sizeof(Elf64_Phdr))
+		return NULL;
+	return header;
+}
+
+static bool map_program(const Elf64_Ehdr *header)
+{
+	const Elf64_Phdr *segments = (const Elf64_Phdr *)(root.program.bytes + header->e_phoff);
+	for (unsigned i = 0; i < header->e_phnum; i++)
+		if (segments[i].p_type == PT_LOAD && !map_segment(&segments[i]))
+			return false;
+	return true;
+}
+
+static bool install(uint32_t slot, struct object *object, uint32_t rights)
+{
+	return object && captable_install(root.captable, slot, object, rights) == STATUS_OK;
+}
+
+/* A fresh space and thread for the program. */
+static bool incarnate(void)
+{
+	const Elf64_Ehdr *header = program_header();
+	struct thread_parameters parameters = { .flags = THREAD_REFLECT, .priority = PRIORITY_SERVER };
+	status_t status;
+	if (!header || !(root.space = space_create(root.pool)))
+		return false;
+	root.space->boot_pages = true;
+	if (!map_program(header) || !map_copy(STACK_TOP - STACK_SIZE, STACK_SIZE, 0, NULL, 0, MAP_READ | MAP_WRITE))
+		return false;
+	parameters.registers.rip = header->e_entry;
+	parameters.registers.rsp = STACK_TOP - ROOT_STACK_EMPTY;
+	struct thread *thread = thread_create(root.pool, root.space, root.captable, NULL, NULL, &parameters, &status);
+	bool ready = thread && install(ROOT_SPACE, &root.space->object, RIGHTS_ALL) &&
+	             install(ROOT_THREAD, &thread->object, RIGHTS_ALL);
+	object_unreference(&root.space->object);
+	if (ready)
+		thread_start(thread);
+	return ready;
+}
+
+static void show_boot_information(const struct boot_info *boot, uint64_t archive_size)
+{
+	_Static_assert(sizeof(*boot) <= PAGE_SIZE, "the boot information is one page");
+	space_boot_page = page_allocate(true);
+	if (!space_boot_page)
+		panic("no memory for the boot information");
+	struct boot_info *shown = page_virtual(space_boot_page);
+	*shown = *boot;
+	shown->archive_size = archive_size;
+}
+
+void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive, uint64_t archive_size)
+{
+	root.pool = pool;
+	if (!archive_find(page_virtual(archive), archive_size, ROOT_PROGRAM, &root.program))
+		panic("the boot archive (%lu bytes) has no " ROOT_PROGRAM, archive_size);
+	show_boot_information(boot, archive_size);
+	root.captable = captable_create(pool, ROOT_SLOTS);
+	struct object *system = object_create(pool, OBJECT_SYSTEM);
+	struct memory *memory = memory_create_physical(pool, archive, page_up(archive_size), false);
+	if (!root.captable || !system || !memory ||
+	    !install(ROOT_CAPTABLE, &root.captable->object, RIGHTS_ALL) ||
+	    !install(ROOT_POOL, &pool->object, RIGHTS_ALL) || !install(ROOT_SYSTEM, system, RIGHTS_ALL) ||
+	    !install(ROOT_ARCHIVE, &memory->object, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY) || !incarnate())
+		panic("the root server cannot be started from " ROOT_PROGRAM);
+	object_unreference(system);
+	object_unreference(&memory->object);
+}
+
+bool root_owns(const struct thread *thread)
+{
+	return thread->space == root.space;
+}
+
+void root_restart(void)
+{
+	uint64_t now = arch_time_now();
+	if (now - root.period_start > RESTART_PERIOD) {
+		root.period_start = now;
+		root.restarts = 0;
+	}
+	if (++root.restarts > RESTARTS_MAX)
+		panic("the root server faults again and again");
+	log_print("kernel: the root server is started again\n");
+	struct object *old_space;
+	if (captable_lookup(root.captable, ROOT_SPACE, OBJECT_SPACE, 0, &old_space) == STATUS_OK)
+		object_destroy_later(old_space);
+	if (!incarnate())
+		panic("the root server cannot be started again");
+}

@@ -1,0 +1,62 @@
+/* What the files of IPC share: endpoint.c keeps the states of calls, call.c what a message carries,
+ * copy.c moves bytes between callers and servers. */
+#ifndef KERNEL_IPC_CALL_H
+#define KERNEL_IPC_CALL_H
+
+#include "ipc/endpoint.h"
+
+/* What the end of a call leaves to be let go of once the endpoint's lock is released. */
+struct call_remains {
+	struct cap_list caps;
+	struct thread *abandoned; /* its record was all that was left; unreference */
+	struct gate *gate;        /* its notice was answered; destroy and unreference */
+};
+void call_remains_drop(struct call_remains *remains);
+
+/* What an answer carries beside the caller's id. */
+struct answer {
+	uint64_t header;
+	uint64_t words[MESSAGE_WORDS];
+	uint64_t received_length;
+	struct cap_list caps; /* moved into the caller's record, or to the remains */
+};
+
+static inline struct thread *call_thread(struct call *call)
+{
+	return container_of(call, struct thread, call);
+}
+
+/* --- endpoint.c; all with endpoint->lock held --- */
+struct call *endpoint_find(struct endpoint *endpoint, uint64_t id); /* delivered or parked; or NULL */
+/* A filled-in record becomes a queued call with a new id, and goes to a waiting receiver at once. */
+void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source);
+/* Put what has waited longest into the receiver's registers. False: there is nothing. */
+bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
+void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
+
+/* --- copy.c --- */
+/* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.
+ * Returns bytes, short at an end or at a page that the caller has to bring in. */
+status_t call_copy(struct endpoint *endpoint, uint64_t id, uint64_t offset, struct memory *memory, uint64_t address,
+                   uint64_t length, bool to_caller);
+/* Bring in the pages of an own buffer, so that a server can reach them later. */
+status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access);
+/* A copy between a space and another place: a memory object, or (memory NULL) another space. */
+struct copy {
+	struct space *space;
+	uint64_t address, length;
+	struct memory *memory;
+	struct space *other;
+	uint64_t offset; /* in the memory object; the address in the other space */
+	bool to_other;
+	enum fault_result result; /* why it is short; FAULT_RESOLVED: the memory object's end */
+	struct fault fault;
+	bool fault_in_other;
+};
+uint64_t copy_run(struct copy *copy); /* with preemption points; bytes done */
+/* What a fault in the current thread's own memory is to its system call; STATUS_BLOCKED: it asks its pager. */
+status_t own_fault(enum fault_result result, struct fault *fault);
+
+void futex_init(void);
+
+#endif

@@ -1,0 +1,475 @@
+/* Endpoints: the states of calls, and the lists they stand on.
+ *
+ * Everything here happens under the endpoint's lock and allocates nothing. A receiver only waits
+ * while there is nothing for it, so a new message always finds either a waiting receiver or the
+ * queue. What a receiver gets first: cancel requests, then signals of the bound notification, then calls,
+ * oldest first.
+ *
+ * What ends with a call (capabilities in flight, a dead caller's thread, an answered gate) is
+ * collected as its remains and let go of after the lock, since that may run into this very
+ * endpoint again: the last capability to one of its gates may have been in flight. */
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/trace.h"
+#include "ipc/call.h"
+#include "ipc/notification.h"
+#include "sched/call_record.h"
+#include "sched/scheduler.h"
+
+#define ENDED_AT_ONCE 32 /* calls that one step of an endpoint's destruction ends */
+
+/* --- delivering --- */
+
+static void put_message(struct thread *receiver, uint64_t id, uint64_t label, uint64_t header,
+                        const uint64_t words[MESSAGE_WORDS])
+{
+	struct arch_thread *registers = &receiver->arch;
+	arch_message_set_label(registers, label);
+	arch_message_set_header(registers, header);
+	arch_message_set_words(registers, words);
+	arch_message_set_id(registers, id);
+	arch_set_result(registers, STATUS_OK);
+	if (arch_message_extra(registers)) {
+		receiver->finish = FINISH_RECEIVE;
+		receiver->finish_id = id;
+	}
+}
+
+static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
+{
+	struct call *call = list_first(&endpoint->cancels, struct call, in_cancel);
+	uint64_t words[MESSAGE_WORDS] = { call->id, call->cancel_reason };
+	list_remove(&call->in_cancel);
+	call->cancel = CANCEL_DELIVERED;
+	put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
+}
+
+static void put_call(struct endpoint *endpoint, struct thread *receiver)
+{
+	struct call *call = list_first(&endpoint->queued, struct call, in_endpoint);
+	list_remove(&call->in_endpoint);
+	list_append(&endpoint->delivered, &call->in_endpoint);
+	call->state = CALL_DELIVERED;
+	if (call->cancel == CANCEL_ASKED)
+		list_append(&endpoint->cancels, &call->in_cancel);
+	if (call->source != CALL_FROM_GATE)
+		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
+	trace(TRACE_MESSAGE_RECEIVE, call->id, call->header);
+	put_message(receiver, call->id, call->label, call->header, call->words);
+}
+
+bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
+{
+	if (!list_empty(&endpoint->cancels)) {
+		put_cancel(endpoint, receiver);
+		return true;
+	}
+	uint64_t bits = endpoint->notification ?
+	                    __atomic_exchange_n(&endpoint->notification->bits, 0, __ATOMIC_ACQ_REL) : 0;
+	if (bits) {
+		uint64_t words[MESSAGE_WORDS] = { bits };
+		put_message(receiver, 0, 0, OPERATION_NOTIFICATION, words);
+		return true;
+	}
+	if (!list_empty(&endpoint->queued)) {
+		put_call(endpoint, receiver);
+		return true;
+	}
+	return false;
+}
+
+/* Serve waiting receivers while there is something for them. */
+static void serve(struct endpoint *endpoint)
+{
+	while (!list_empty(&endpoint->receivers)) {
+		struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
+		if (!endpoint_take(endpoint, receiver))
+			return;
+		list_remove(&receiver->waiting);
+		thread_wake(receiver, true);
+	}
+}
+
+void endpoint_notify(struct endpoint *endpoint)
+{
+	spin_lock(&endpoint->lock);
+	serve(endpoint);
+	spin_unlock(&endpoint->lock);
+}
+
+/* --- the states of a call --- */
+
+void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source)
+{
+	DEBUG_ASSERT(call->state == CALL_NONE);
+	call->endpoint = endpoint;
+	call_record_new_id(call);
+	call->source = (uint8_t)source;
+	call->state = CALL_QUEUED;
+	call->cancel = CANCEL_NONE;
+	call->delivered_before = false;
+	list_append(&endpoint->queued, &call->in_endpoint);
+	trace(TRACE_MESSAGE_SEND, call->id, call->header);
+	serve(endpoint);
+}
+
+struct call *endpoint_find(struct endpoint *endpoint, uint64_t id)
+{
+	struct call *call = call_record_find(id);
+	if (!call || call->endpoint != endpoint)
+		return NULL;
+	return call->state == CALL_DELIVERED || call->state == CALL_PARKED ? call : NULL;
+}
+
+/* Out of the endpoint's lists; its capabilities go to the remains. */
+static void end_call(struct call *call, struct call_remains *remains)
+{
+	list_remove(&call->in_endpoint);
+	list_remove(&call->in_cancel);
+	call->state = CALL_NONE;
+	call->endpoint = NULL;
+	cap_list_move(&remains->caps, &call->caps);
+	if (call->abandoned)
+		call_record_release(call);
+	remains->abandoned = call->abandoned ? call_thread(call) : NULL;
+	remains->gate = call->source == CALL_FROM_GATE ? container_of(call, struct gate, notice) : NULL;
+}
+
+/* The answer to a message of the kernel for a fault: retry, or not. */
+static void answer_fault(struct thread *thread, int32_t status)
+{
+	if (thread->call.source == CALL_FROM_CALL_FAULT) {
+		if (status == 0)
+			arch_call_restart(&thread->arch);
+		else
+			arch_set_result(&thread->arch, STATUS_BAD_ADDRESS);
+	} else if (status != 0 && MESSAGE_OPERATION(thread->call.header) == OPERATION_PAGE) {
+		thread->finish = FINISH_FAULT;
+	} else if (status != 0) {
+		spin_lock(&thread->lock);
+		thread->stop_requested = true;
+		spin_unlock(&thread->lock);
+	}
+	thread_wake(thread, true);
+}
+
+static void answer_thread(struct thread *thread, struct answer *answer)
+{
+	struct call *call = &thread->call;
+	arch_message_set_header(&thread->arch, answer->header);
+	arch_message_set_words(&thread->arch, answer->words);
+	arch_set_result(&thread->arch, STATUS_OK);
+	if (call->extra) {
+		cap_list_move(&call->caps, &answer->caps);
+		call->received_length = answer->received_length;
+		thread->finish = FINISH_CALL;
+	}
+	thread_wake(thread, true);
+}
+
+void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains)
+{
+	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
+	end_call(call, remains);
+	if (remains->abandoned || remains->gate)
+		return;
+	if (call->source == CALL_FROM_THREAD)
+		answer_thread(call_thread(call), answer);
+	else
+		answer_fault(call_thread(call), MESSAGE_STATUS(answer->header));
+}
+
+/* The endpoint is gone, or the call leaves before a server has seen it. */
+static void fail_call(struct call *call, status_t status, struct call_remains *remains)
+{
+	end_call(call, remains);
+	if (remains->abandoned || remains->gate)
+		return;
+	if (call->source == CALL_FROM_THREAD)
+		thread_wake_with(call_thread(call), status);
+	else
+		answer_fault(call_thread(call), -1);
+}
+
+/* --- cancelling --- */
+
+static void ask_to_cancel(struct endpoint *endpoint, struct call *call, enum cancel_reason reason)
+{
+	if (call->cancel == CANCEL_NONE) {
+		call->cancel = CANCEL_ASKED;
+		call->cancel_reason = (uint8_t)reason;
+		if (call->state != CALL_QUEUED) /* else when it is delivered again, after it */
+			list_append(&endpoint->cancels, &call->in_cancel);
+	}
+	if (reason == CANCEL_GONE) {
+		struct thread *thread = call_thread(call);
+		call->abandoned = true;
+		object_reference(&thread->object);
+		thread_wake(thread, false);
+	}
+	serve(endpoint);
+}
+
+static struct endpoint *lock_endpoint_of(struct call *call)
+{
+	for (;;) {
+		struct endpoint *endpoint = __atomic_load_n(&call->endpoint, __ATOMIC_ACQUIRE);
+		if (!endpoint)
+			return NULL;
+		spin_lock(&endpoint->lock);
+		if (call->endpoint == endpoint)
+			return endpoint;
+		spin_unlock(&endpoint->lock);
+	}
+}
+
+void call_cancel(struct thread *thread, enum cancel_reason reason, status_t result)
+{
+	struct call *call = &thread->call;
+	struct call_remains remains = { 0 };
+	struct endpoint *endpoint = lock_endpoint_of(call);
+	if (!endpoint)
+		return;
+	if (thread_cancel_applies(thread, reason)) {
+		if (call->state == CALL_QUEUED && !call->delivered_before)
+			fail_call(call, result, &remains);
+		else
+			ask_to_cancel(endpoint, call, reason);
+	}
+	spin_unlock(&endpoint->lock);
+	call_remains_drop(&remains);
+}
+
+/* --- faults --- */
+
+bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t operation,
+                         const uint64_t words[MESSAGE_WORDS])
+{
+	struct call *call = &cpu_current()->call;
+	struct endpoint *endpoint = gate->endpoint;
+	bool blocked = false;
+	spin_lock(&endpoint->lock);
+	if (!object_is_dead(&gate->object) && !object_is_dead(&endpoint->object))
+		blocked = thread_block(WAIT_CALL, &endpoint->lock, 0, false) == STATUS_BLOCKED;
+	if (blocked) {
+		call->label = gate->label;
+		call->header = operation;
+		for (unsigned i = 0; i < MESSAGE_WORDS; i++)
+			call->words[i] = words[i];
+		call->extra = call->send_length = call->receive_length = 0;
+		call->caps.count = 0;
+		endpoint_submit(endpoint, call, source);
+	}
+	spin_unlock(&endpoint->lock);
+	return blocked;
+}
+
+bool endpoint_call_pager(const struct fault *fault, enum call_source source)
+{
+	uint64_t words[MESSAGE_WORDS] = { fault->offset, fault->access };
+	struct gate *pager = (struct gate *)fault->memory->pager;
+	return pager && endpoint_call_fault(pager, source, OPERATION_PAGE, words);
+}
+
+status_t kernel_user_fault(struct fault *fault)
+{
+	if (cpu_self()->in_system_call && endpoint_call_pager(fault, CALL_FROM_CALL_FAULT))
+		return STATUS_BLOCKED;
+	return STATUS_BAD_ADDRESS;
+}
+
+/* --- kernel calls --- */
+
+status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
+{
+	status_t status = STATUS_BAD_CALL_ID;
+	spin_lock(&endpoint->lock);
+	struct call *call = endpoint_find(endpoint, id);
+	if (call && call->state == CALL_DELIVERED) {
+		list_remove(&call->in_endpoint);
+		list_append(&endpoint->parked, &call->in_endpoint);
+		call->state = CALL_PARKED;
+	}
+	if (call) /* parking again changes nothing: a replayed step may repeat it */
+		status = STATUS_OK;
+	spin_unlock(&endpoint->lock);
+	return status;
+}
+
+status_t handle_endpoint_reset(struct endpoint *endpoint)
+{
+	status_t count = 0;
+	spin_lock(&endpoint->lock);
+	while (!list_empty(&endpoint->delivered)) {
+		struct call *call = container_of(endpoint->delivered.previous, struct call, in_endpoint);
+		list_remove(&call->in_endpoint);
+		list_prepend(&endpoint->queued, &call->in_endpoint);
+		call->state = CALL_QUEUED;
+		call->delivered_before = true;
+		list_remove(&call->in_cancel);
+		if (call->cancel != CANCEL_NONE)
+			call->cancel = CANCEL_ASKED;
+		count++;
+	}
+	list_for_each(&endpoint->parked, node) {
+		struct call *call = container_of(node, struct call, in_endpoint);
+		if (call->cancel != CANCEL_DELIVERED)
+			continue;
+		call->cancel = CANCEL_ASKED;
+		list_append(&endpoint->cancels, &call->in_cancel);
+	}
+	serve(endpoint);
+	spin_unlock(&endpoint->lock);
+	return count;
+}
+
+status_t handle_endpoint_create(struct pool *pool, uint32_t slot)
+{
+	struct endpoint *endpoint = (struct endpoint *)object_create(pool, OBJECT_ENDPOINT);
+	if (!endpoint)
+		return STATUS_NO_MEMORY;
+	spin_lock_init(&endpoint->lock, LOCK_ENDPOINT);
+	list_init(&endpoint->queued);
+	list_init(&endpoint->delivered);
+	list_init(&endpoint->parked);
+	list_init(&endpoint->cancels);
+	list_init(&endpoint->receivers);
+	return thread_install_new(&endpoint->object, slot);
+}
+
+status_t handle_gate_create(struct pool *pool, struct endpoint *endpoint, uint64_t label, uint32_t slot)
+{
+	struct gate *gate = (struct gate *)object_create(pool, OBJECT_GATE);
+	if (!gate)
+		return STATUS_NO_MEMORY;
+	gate->label = label;
+	gate->endpoint = endpoint;
+	object_reference(&endpoint->object);
+	if (call_record_init(&gate->notice))
+		return thread_install_new(&gate->object, slot);
+	object_unreference(&gate->object);
+	return STATUS_NO_MEMORY;
+}
+
+static struct notification *unbind(struct endpoint *endpoint)
+{
+	struct notification *old = endpoint->notification;
+	if (old) {
+		spin_lock(&old->lock);
+		old->bound = NULL;
+		spin_unlock(&old->lock);
+	}
+	endpoint->notification = NULL;
+	return old;
+}
+
+status_t handle_endpoint_bind(struct endpoint *endpoint, struct notification *notification)
+{
+	struct notification *old = NULL;
+	status_t status = STATUS_OK;
+	spin_lock(&endpoint->lock);
+	if (!notification) {
+		old = unbind(endpoint);
+	} else if (notification != endpoint->notification) {
+		spin_lock(&notification->lock);
+		if (endpoint->notification || notification->bound)
+			status = STATUS_BUSY;
+		else
+			notification->bound = endpoint;
+		spin_unlock(&notification->lock);
+		if (status == STATUS_OK) {
+			endpoint->notification = notification;
+			object_reference(&notification->object);
+		}
+	}
+	serve(endpoint);
+	spin_unlock(&endpoint->lock);
+	if (old)
+		object_unreference(&old->object);
+	return status;
+}
+
+/* --- the ends of endpoints and gates --- */
+
+static struct call *any_call(struct endpoint *endpoint)
+{
+	struct list_node *lists[] = { &endpoint->queued, &endpoint->delivered, &endpoint->parked };
+	for (unsigned i = 0; i < 3; i++)
+		if (!list_empty(lists[i]))
+			return list_first(lists[i], struct call, in_endpoint);
+	return NULL;
+}
+
+/* End one call or one wait. False: there is none left. */
+static bool end_one(struct endpoint *endpoint)
+{
+	struct call_remains remains = { 0 };
+	spin_lock(&endpoint->lock);
+	struct call *call = any_call(endpoint);
+	bool waits = !call && !list_empty(&endpoint->receivers);
+	if (call) {
+		fail_call(call, STATUS_DESTROYED, &remains);
+	} else if (waits) {
+		thread_wake_with(list_first(&endpoint->receivers, struct thread, waiting), STATUS_DESTROYED);
+	}
+	spin_unlock(&endpoint->lock);
+	call_remains_drop(&remains);
+	return call || waits;
+}
+
+static status_t endpoint_destroy(struct object *object)
+{
+	struct endpoint *endpoint = (struct endpoint *)object;
+	for (unsigned i = 0; i < ENDED_AT_ONCE; i++) {
+		if (end_one(endpoint))
+			continue;
+		spin_lock(&endpoint->lock);
+		struct notification *bound = unbind(endpoint);
+		spin_unlock(&endpoint->lock);
+		if (bound)
+			object_unreference(&bound->object);
+		return STATUS_OK;
+	}
+	return STATUS_RESTART;
+}
+
+/* The last capability is gone: the server hears of it, and its answer is the gate's end. */
+static void gate_unnamed(struct object *object)
+{
+	struct gate *gate = (struct gate *)object;
+	struct endpoint *endpoint = gate->endpoint;
+	spin_lock(&endpoint->lock);
+	bool tell = !object_is_dead(object) && !object_is_dead(&endpoint->object);
+	if (tell) {
+		object_reference(object);
+		gate->notice.label = gate->label;
+		gate->notice.header = OPERATION_GATE_CLOSED;
+		endpoint_submit(endpoint, &gate->notice, CALL_FROM_GATE);
+	}
+	spin_unlock(&endpoint->lock);
+	if (!tell)
+		object_destroy_later(object);
+}
+
+/* Calls that came through it stay. A server that takes back a gate is not told of it. */
+static status_t gate_destroy(struct object *object)
+{
+	struct gate *gate = (struct gate *)object;
+	struct call_remains remains = { 0 };
+	spin_lock(&gate->endpoint->lock);
+	if (gate->notice.state != CALL_NONE)
+		end_call(&gate->notice, &remains);
+	spin_unlock(&gate->endpoint->lock);
+	call_record_release(&gate->notice);
+	object_unreference(&gate->endpoint->object);
+	if (remains.gate)
+		object_unreference(object);
+	return STATUS_OK;
+}
+
+const struct object_class endpoint_class = {
+	.name = "endpoint", .size = sizeof(struct endpoint), .destroy = endpoint_destroy,
+};
+const struct object_class gate_class = {
+	.name = "gate", .size = sizeof(struct gate), .destroy = gate_destroy, .unnamed = gate_unnamed,
+};

@@ -1,0 +1,118 @@
+/* The small-object allocator: pages cut into pieces of one size class.
+ *
+ * A slab is a page: a header, then pieces. Each class keeps the slabs that have a free piece; a slab
+ * whose last piece is freed goes back to the free frames, so that nothing is left behind.
+ */
+#include "arch/arch.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/string.h"
+#include "mm/page.h"
+
+struct slab {
+	struct list_node in_class; /* empty: no free piece */
+	void *free;                /* freed pieces, linked through their first word */
+	uint16_t size;
+	uint16_t used;             /* pieces in use */
+	uint16_t fresh;            /* offset of the first piece never used */
+};
+
+#define HEADER 64u
+#define WHOLE_PAGE 2016u /* anything larger is a page */
+
+static const uint16_t sizes[] = {32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 576, 672, 800, 992, 1344, 2016};
+#define CLASSES (sizeof(sizes) / sizeof(sizes[0]))
+
+static struct spin_lock locks[CLASSES] = {[0 ... CLASSES - 1] = SPIN_LOCK(LOCK_ALLOCATE)};
+static struct list_node partial[CLASSES];
+
+_Static_assert(sizeof(struct slab) <= HEADER, "the slab's header fits");
+
+static uint32_t class_of(uint32_t size)
+{
+	uint32_t class = 0;
+
+	while (sizes[class] < size)
+		class++;
+	return class;
+}
+
+static struct slab *slab_make(uint32_t class)
+{
+	physical_t page = page_allocate(false);
+	struct slab *slab;
+
+	if (!page)
+		return NULL;
+	slab = page_virtual(page);
+	*slab = (struct slab){.size = sizes[class], .fresh = HEADER};
+	list_append(&partial[class], &slab->in_class);
+	return slab;
+}
+
+static void *slab_take(struct slab *slab)
+{
+	void *piece = slab->free;
+
+	if (piece) {
+		slab->free = *(void **)piece;
+	} else {
+		piece = (char *)slab + slab->fresh;
+		slab->fresh += slab->size;
+	}
+	slab->used++;
+	if (!slab->free && slab->fresh + slab->size > PAGE_SIZE)
+		list_remove(&slab->in_class);
+	return piece;
+}
+
+void *kernel_allocate(uint32_t size)
+{
+	void *piece = NULL;
+	struct slab *slab;
+	uint32_t class;
+
+	ASSERT(size <= PAGE_SIZE);
+	if (size > WHOLE_PAGE) {
+		physical_t page = page_allocate(true);
+
+		return page ? page_virtual(page) : NULL;
+	}
+	class = class_of(size);
+	spin_lock(&locks[class]);
+	if (!partial[class].next)
+		list_init(&partial[class]);
+	if (!list_empty(&partial[class]))
+		slab = list_first(&partial[class], struct slab, in_class);
+	else
+		slab = slab_make(class);
+	if (slab)
+		piece = slab_take(slab);
+	spin_unlock(&locks[class]);
+	return piece ? memset(piece, 0, size) : NULL;
+}
+
+void kernel_free(void *memory, uint32_t size)
+{
+	struct slab *slab = (struct slab *)((uint64_t)memory & ~(PAGE_SIZE - 1));
+	uint32_t class;
+
+	if (size > WHOLE_PAGE) {
+		page_release(arch_direct_physical(memory));
+		return;
+	}
+	class = class_of(size);
+	DEBUG_ASSERT(slab->size == sizes[class] && slab->used);
+	spin_lock(&locks[class]);
+	*(void **)memory = slab->free;
+	slab->free = memory;
+	slab->used--;
+	if (list_empty(&slab->in_class))
+		list_append(&partial[class], &slab->in_class);
+	if (slab->used == 0) {
+		list_remove(&slab->in_class);
+		page_release(arch_direct_physical(slab));
+	}
+	spin_unlock(&locks[class]);
+}

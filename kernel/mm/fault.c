@@ -1,0 +1,196 @@
+/* Faults: what a region says becomes a page table entry.
+ *
+ * Under the space's lock the region is found and its frame decided on; the entry is written under the
+ * table lock (and, for a frame of a memory object, still under the object's lock, so that the object
+ * cannot lose the frame in between).
+ */
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/string.h"
+#include "mm/region.h"
+
+/* A fault on a page of a memory object also maps its neighbours that are there. */
+#define AROUND_PAGES 8u
+
+physical_t space_boot_page;
+
+/* Write an entry, or none where nothing may be accessed; `stale`: an older one may show another frame. */
+static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection,
+                              bool uncached, bool stale)
+{
+	physical_t old;
+	uint32_t old_protection;
+	status_t status = STATUS_OK;
+
+	spin_lock(&space->table_lock);
+	stale = stale && arch_space_lookup(&space->arch, address, &old, &old_protection);
+	if (protection)
+		status = arch_space_map(&space->arch, address, page, protection, uncached);
+	else
+		arch_space_unmap(&space->arch, address, address + PAGE_SIZE);
+	if (stale)
+		arch_space_flush(&space->arch, address, address + PAGE_SIZE);
+	spin_unlock(&space->table_lock);
+	return status == STATUS_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
+}
+
+/* The space's own page, made this space's alone if it is to be written. */
+static enum fault_result own_page(struct space *space, uint64_t address, physical_t *entry, bool write,
+                                  uint32_t protection)
+{
+	bool shared = page_references(*entry) > 1;
+
+	if (shared && write) {
+		physical_t copy = page_copy(*entry), old = *entry;
+
+		if (!copy)
+			return FAULT_NO_MEMORY;
+		*entry = copy;
+		range_drop_entries(space, address, address + PAGE_SIZE);
+		page_release(old);
+	} else if (shared) {
+		protection &= ~MAP_WRITE;
+	}
+	return show(space, address, *entry, protection, false, false);
+}
+
+/* The space's own copy of what a private region's memory object shows, or of zeros. */
+static enum fault_result new_own_page(struct space *space, struct region *region, struct fault *fault,
+                                      uint32_t protection)
+{
+	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	enum fault_result result = FAULT_RESOLVED;
+	physical_t page = 0, copy = 0;
+
+	if (region->memory) {
+		fault->memory = region->memory;
+		fault->offset = region->offset + address - region->start;
+		spin_lock(&region->memory->lock);
+		result = memory_page(region->memory, fault->offset, false, false, &page);
+	}
+	if (result == FAULT_RESOLVED)
+		copy = page ? page_copy(page) : page_allocate(true);
+	if (region->memory)
+		spin_unlock(&region->memory->lock);
+	if (result != FAULT_RESOLVED)
+		return result;
+	if (!copy || !frame_table_insert(&space->own, address / PAGE_SIZE, copy))
+		return FAULT_NO_MEMORY;
+	return show(space, address, copy, protection, false, true);
+}
+
+/* Under the memory object's lock: entries for its frames around an address, where the space has no page of its
+ * own. An entry that is there already says the same. */
+static void show_around(struct space *space, struct region *region, uint64_t address, uint32_t protection)
+{
+	uint64_t first = address / PAGE_SIZE & ~(AROUND_PAGES - 1ull), end = first + AROUND_PAGES, own;
+	uint64_t by = region->offset / PAGE_SIZE - region->start / PAGE_SIZE; /* page to place in memory, modulo 2^64 */
+	uint64_t size = region->memory->size / PAGE_SIZE;
+	physical_t *entry;
+
+	own = first = first > region->start / PAGE_SIZE ? first : region->start / PAGE_SIZE;
+	end = end < region->end / PAGE_SIZE ? end : region->end / PAGE_SIZE;
+	if (!frame_table_next(&space->own, &own, end))
+		own = end;
+	end = (end + by < size ? end + by : size);
+	spin_lock(&space->table_lock);
+	for (uint64_t at = first + by; (entry = frame_table_next(&region->memory->frames, &at, end)); at++)
+		if (at - by < own || !frame_table_find(&space->own, at - by))
+			arch_space_map(&space->arch, (at - by) * PAGE_SIZE, *entry,
+			               page_references(*entry) > 1 ? protection & ~MAP_WRITE : protection, false);
+	spin_unlock(&space->table_lock);
+}
+
+/* A page of the region's memory object, as it is. */
+static enum fault_result shown_page(struct space *space, struct region *region, struct fault *fault,
+                                    uint32_t protection)
+{
+	struct memory *memory = region->memory;
+	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	bool private = region->flags & MAP_PRIVATE_COPY, write = fault->access & MAP_WRITE;
+	enum fault_result result;
+	physical_t page;
+
+	if (private)
+		protection &= ~MAP_WRITE;
+	fault->memory = memory;
+	fault->offset = region->offset + address - region->start;
+	spin_lock(&memory->lock);
+	result = memory_page(memory, fault->offset, write, !private, &page);
+	if (result == FAULT_RESOLVED) {
+		if (!page) {
+			memory->zero_mapped = true;
+			page = page_zero();
+		} else if (memory->kind != MEMORY_PHYSICAL && page_references(page) > 1) {
+			protection &= ~MAP_WRITE;
+		}
+		result = show(space, address, page, protection, memory->uncached, false);
+		if (!write && result == FAULT_RESOLVED && protection && memory->frames.count > 1)
+			show_around(space, region, address, protection);
+	}
+	spin_unlock(&memory->lock);
+	return result;
+}
+
+enum fault_result region_fault(struct space *space, struct region *region, struct fault *fault)
+{
+	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	uint32_t protection = protection_shown(region->flags);
+	bool write = fault->access & MAP_WRITE;
+	physical_t *entry;
+
+	if (!(region->flags & MAP_PRIVATE_COPY))
+		return shown_page(space, region, fault, protection);
+	entry = frame_table_find(&space->own, address / PAGE_SIZE);
+	if (entry)
+		return own_page(space, address, entry, write, protection);
+	if (write)
+		return new_own_page(space, region, fault, protection);
+	if (region->memory)
+		return shown_page(space, region, fault, protection);
+	return show(space, address, page_zero(), protection & ~MAP_WRITE, false, false);
+}
+
+/* The pages the kernel shows in every space (and the boot page in the root's). */
+static enum fault_result kernel_page(struct space *space, struct fault *fault, physical_t page)
+{
+	if (!page || !(fault->access & MAP_READ))
+		return FAULT_BAD;
+	return show(space, fault->address & ~(PAGE_SIZE - 1), page, MAP_READ, false, false);
+}
+
+enum fault_result space_fault(struct space *space, struct fault *fault)
+{
+	enum fault_result result = FAULT_BAD;
+	struct region *region;
+
+	if (fault->address >= USER_ADDRESS_END || fault->address < USER_ADDRESS_FIRST)
+		return FAULT_BAD;
+	if (fault->address >= TIME_PAGE_ADDRESS)
+		return kernel_page(space, fault, arch_time_page());
+	if (fault->address >= BOOT_INFO_ADDRESS)
+		return kernel_page(space, fault, space->boot_pages ? space_boot_page : 0);
+	spin_lock(&space->lock);
+	region = region_at(space, fault->address);
+	if (region && !space->cleared && (protection_shown(region->flags) & fault->access) == fault->access)
+		result = region_fault(space, region, fault);
+	spin_unlock(&space->lock);
+	return result;
+}
+
+status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset)
+{
+	struct region *region;
+
+	spin_lock(&space->lock);
+	region = region_at(space, address);
+	if (region && (!region->memory || (region->flags & MAP_PRIVATE_COPY))) {
+		*object = space->object.number;
+		*offset = address;
+	} else if (region) {
+		*object = region->memory->object.number;
+		*offset = region->offset + address - region->start;
+	}
+	spin_unlock(&space->lock);
+	return region ? STATUS_OK : STATUS_BAD_ADDRESS;
+}

@@ -1,0 +1,39 @@
+/* Frame tables: sparse maps from page numbers to page frames.
+ *
+ * A tree of 64-way nodes without chains of only children: a node knows which page numbers it covers,
+ * so a few pages anywhere in a huge range cost a few nodes. The table holds one reference of
+ * each frame and charges its pool for every frame, shared or not, and for the nodes. Its owner's
+ * lock protects it. All zero but for the pool is an empty table.
+ */
+#ifndef KERNEL_MM_FRAME_TABLE_H
+#define KERNEL_MM_FRAME_TABLE_H
+
+#include "mm/page.h"
+
+struct pool;
+struct frame_node;
+
+struct frame_table {
+	struct frame_node *root;
+	struct frame_node *leaf; /* used last, or NULL */
+	struct pool *pool; /* not referenced: the owner's */
+	uint64_t count;    /* frames held */
+};
+
+/* The entry of a page, to be read or replaced (never emptied) in place; NULL: no frame. */
+physical_t *frame_table_find(struct frame_table *table, uint64_t index);
+/* The first entry from *index on and before `end`; *index becomes its page number. NULL: none. */
+physical_t *frame_table_next(struct frame_table *table, uint64_t *index, uint64_t end);
+/* Takes over the caller's reference. False: quota or memory is at its end; the reference is dropped. */
+bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t frame);
+/* The same where the frame's page is charged already; a failure credits it. */
+bool frame_table_insert_charged(struct frame_table *table, uint64_t index, physical_t frame);
+/* Remove an entry that exists; its reference is the caller's. */
+physical_t frame_table_take(struct frame_table *table, uint64_t index);
+/* Take up to `most` frames of [*index, end); *index becomes where to go on. Returns how many. */
+uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
+                               uint32_t most);
+/* How many frames [index, end) holds; counts no further than `most`. */
+uint64_t frame_table_count(struct frame_table *table, uint64_t index, uint64_t end, uint64_t most);
+
+#endif

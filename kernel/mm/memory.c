@@ -1,0 +1,199 @@
+/* Memory objects: making them, their pages, copying to and from them. See memory_change.c for what
+ * changes many pages at a time.
+ *
+ * A frame leaves an object in three steps under the object's lock: out of the frame table, unmapped in
+ * every region that shows it (memory_unmap), reference dropped. So whoever holds the object's lock, or the
+ * table lock of a space whose tables show the frame, may use it.
+ */
+#include "mm/memory.h"
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "base/string.h"
+#include "mm/pool.h"
+#include "mm/region.h"
+
+static uint64_t round_up(uint64_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint64_t size)
+{
+	struct memory *memory;
+
+	if (size > MEMORY_SIZE_MAX)
+		return NULL;
+	memory = (struct memory *)object_create(pool, OBJECT_MEMORY);
+	if (!memory)
+		return NULL;
+	spin_lock_init(&memory->lock, LOCK_MEMORY);
+	list_init(&memory->mappers);
+	memory->kind = kind;
+	memory->size = round_up(size);
+	memory->frames.pool = pool;
+	return memory;
+}
+
+static bool populate_contiguous(struct memory *memory)
+{
+	uint64_t count = memory->size / PAGE_SIZE;
+
+	memory->contiguous = true;
+	memory->physical = page_allocate_contiguous(count);
+	if (!memory->physical)
+		return count == 0;
+	for (uint64_t i = 0; i < count; i++) {
+		if (!frame_table_insert(&memory->frames, i, memory->physical + i * PAGE_SIZE)) {
+			while (++i < count)
+				page_release(memory->physical + i * PAGE_SIZE);
+			return false;
+		}
+	}
+	return true;
+}
+
+struct memory *memory_create(struct pool *pool, uint64_t size, uint32_t flags)
+{
+	struct memory *memory = memory_make(pool, MEMORY_ANONYMOUS, size);
+	bool good = true;
+
+	if (!memory)
+		return NULL;
+	if (flags & MEMORY_CONTIGUOUS)
+		good = populate_contiguous(memory);
+	else if (flags & MEMORY_POPULATE)
+		good = memory_copy_in(memory, 0, NULL, memory->size) == memory->size;
+	if (good)
+		return memory;
+	object_unreference(&memory->object);
+	return NULL;
+}
+
+struct memory *memory_create_paged(struct pool *pool, uint64_t size, struct object *pager)
+{
+	struct memory *memory = memory_make(pool, MEMORY_PAGED, size);
+
+	if (memory && object_capability_take(pager))
+		memory->pager = pager;
+	return memory;
+}
+
+struct memory *memory_create_physical(struct pool *pool, physical_t start, uint64_t size, bool device)
+{
+	struct memory *memory = memory_make(pool, MEMORY_PHYSICAL, size);
+
+	if (!memory)
+		return NULL;
+	memory->physical = start;
+	memory->uncached = device;
+	if (!device)
+		page_adopt_range(start, start + memory->size);
+	return memory;
+}
+
+void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page)
+{
+	DEBUG_ASSERT(spin_lock_held(&memory->lock));
+	list_for_each(&memory->mappers, node) {
+		struct region *region = container_of(node, struct region, in_memory);
+		uint64_t first = region->offset / PAGE_SIZE;
+		uint64_t end = first + (region->end - region->start) / PAGE_SIZE;
+		uint64_t low = first > first_page ? first : first_page, high = end < end_page ? end : end_page;
+
+		if (low < high)
+			range_drop_entries(region->space, region->start + (low - first) * PAGE_SIZE,
+			                   region->start + (high - first) * PAGE_SIZE);
+	}
+}
+
+void memory_region_gone(struct memory *memory)
+{
+	if (list_empty(&memory->mappers) && !object_is_dead(&memory->object) &&
+	    (__atomic_load_n(&memory->object.capabilities, __ATOMIC_ACQUIRE) & OBJECT_UNNAMED))
+		object_destroy_later(&memory->object);
+}
+
+physical_t page_copy(physical_t page)
+{
+	physical_t copy = page_allocate(false);
+
+	if (copy)
+		memcpy(page_virtual(copy), page_virtual(page), PAGE_SIZE);
+	return copy;
+}
+
+/* The frame is shared with another object: this one goes on with a copy. */
+static enum fault_result copy_frame(struct memory *memory, uint64_t index, physical_t *entry)
+{
+	physical_t copy = page_copy(*entry), old = *entry;
+
+	if (!copy)
+		return FAULT_NO_MEMORY;
+	*entry = copy;
+	memory_unmap(memory, index, index + 1);
+	page_release(old);
+	return FAULT_RESOLVED;
+}
+
+static enum fault_result new_frame(struct memory *memory, uint64_t index, physical_t *page)
+{
+	*page = page_allocate(true);
+	if (!*page || !frame_table_insert(&memory->frames, index, *page))
+		return FAULT_NO_MEMORY;
+	if (memory->zero_mapped)
+		memory_unmap(memory, index, index + 1);
+	return FAULT_RESOLVED;
+}
+
+enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write, bool allocate, physical_t *page)
+{
+	enum fault_result result = FAULT_RESOLVED;
+	uint64_t index = offset / PAGE_SIZE;
+	physical_t *entry;
+
+	DEBUG_ASSERT(spin_lock_held(&memory->lock));
+	if (object_is_dead(&memory->object) || offset >= memory->size)
+		return FAULT_BAD;
+	if (memory->kind == MEMORY_PHYSICAL) {
+		*page = memory->physical + index * PAGE_SIZE;
+		return FAULT_RESOLVED;
+	}
+	entry = frame_table_find(&memory->frames, index);
+	if (entry) {
+		if (write && page_references(*entry) > 1)
+			result = copy_frame(memory, index, entry);
+		*page = *entry;
+		return result;
+	}
+	if (memory->kind == MEMORY_PAGED)
+		return FAULT_PAGER;
+	if (write || allocate)
+		return new_frame(memory, index, page);
+	*page = 0;
+	return FAULT_RESOLVED;
+}
+
+uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *bytes, uint64_t length)
+{
+	uint64_t done = 0;
+
+	while (done < length) {
+		uint64_t within = (offset + done) % PAGE_SIZE;
+		uint64_t part = PAGE_SIZE - within < length - done ? PAGE_SIZE - within : length - done;
+		enum fault_result result;
+		physical_t page;
+
+		spin_lock(&memory->lock);
+		result = memory_page(memory, offset + done, true, true, &page);
+		if (bytes && result == FAULT_RESOLVED)
+			memcpy((char *)page_virtual(page) + within, (const char *)bytes + done, part);
+		spin_unlock(&memory->lock);
+		if (result != FAULT_RESOLVED)
+			break;
+		done += part;
+		if ((offset + done) / PAGE_SIZE % 64 == 0)
+			preempt_wanted();
+	}
+	return done;
+}

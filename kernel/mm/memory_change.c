@@ -1,0 +1,224 @@
+/* Changes to many pages of memory objects: the kernel calls that resize, discard and supply, cloning, the end. Each
+ * works in steps of a few pages under the lock, with a preemption point between. */
+#include "base/log.h"
+#include "base/preempt.h"
+#include "base/string.h"
+#include "kernel_calls.h"
+#include "mm/memory.h"
+#include "mm/pool.h"
+
+#define PAGES_AT_ONCE 64u
+
+/* Free the frames in a range; `mapped`: regions may still show them. STATUS_RESTART: called with the
+ * lock held, it had to be let go between two steps; either way it is held on return. */
+static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end, bool mapped)
+{
+	physical_t frames[PAGES_AT_ONCE];
+
+	for (;;) {
+		uint64_t first = index;
+		uint32_t count;
+		bool stop;
+
+		if (!frame_table_next(&memory->frames, &first, end))
+			return STATUS_OK;
+		index = first;
+		count = frame_table_take_some(&memory->frames, &index, end, frames, PAGES_AT_ONCE);
+		if (mapped)
+			memory_unmap(memory, first, index);
+		for (uint32_t i = 0; i < count; i++)
+			page_release(frames[i]);
+		spin_unlock(&memory->lock);
+		stop = preempt_wanted();
+		spin_lock(&memory->lock);
+		if (stop)
+			return STATUS_RESTART;
+	}
+}
+
+/* Clear bytes of a page if it is there. */
+static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t length)
+{
+	physical_t page;
+	enum fault_result result;
+
+	if (length == 0 || !frame_table_find(&memory->frames, offset / PAGE_SIZE))
+		return STATUS_OK;
+	result = memory_page(memory, offset, true, true, &page);
+	if (result == FAULT_RESOLVED)
+		memset((char *)page_virtual(page) + offset % PAGE_SIZE, 0, length);
+	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+status_t handle_memory_resize(struct memory *memory, uint64_t size)
+{
+	uint64_t rounded = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	status_t status = STATUS_OK;
+
+	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->contiguous)
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&memory->lock);
+	if (size < memory->size && size % PAGE_SIZE)
+		status = clear_part(memory, size, PAGE_SIZE - size % PAGE_SIZE);
+	if (status == STATUS_OK && rounded < memory->size) {
+		memory_unmap(memory, rounded / PAGE_SIZE, memory->size / PAGE_SIZE);
+		memory->size = rounded;
+	}
+	/* Pages past the old end go before it grows over them again. */
+	if (status == STATUS_OK)
+		status = free_frames(memory, memory->size / PAGE_SIZE, MEMORY_SIZE_MAX / PAGE_SIZE, false);
+	if (status == STATUS_OK && rounded > memory->size)
+		memory->size = rounded;
+	spin_unlock(&memory->lock);
+	return status;
+}
+
+status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t length)
+{
+	uint64_t end, first, last;
+	status_t status;
+
+	if (memory->kind == MEMORY_PHYSICAL || memory->contiguous)
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&memory->lock);
+	if (offset > memory->size)
+		offset = memory->size;
+	end = length > memory->size - offset ? memory->size : offset + length;
+	first = (offset + PAGE_SIZE - 1) / PAGE_SIZE;
+	last = end / PAGE_SIZE;
+	if (first > last) { /* within one page */
+		status = clear_part(memory, offset, end - offset);
+	} else {
+		status = clear_part(memory, offset, first * PAGE_SIZE - offset);
+		if (status == STATUS_OK)
+			status = clear_part(memory, last * PAGE_SIZE, end - last * PAGE_SIZE);
+		if (status == STATUS_OK)
+			status = free_frames(memory, first, last, true);
+	}
+	spin_unlock(&memory->lock);
+	return status;
+}
+
+/* Both locks held. The paged object gets the source's frame, or a fresh one for zeros. */
+static status_t supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
+{
+	physical_t *entry = frame_table_find(&source->frames, source_index);
+	physical_t frame = entry ? *entry : page_allocate(true);
+
+	if (frame == 0)
+		return STATUS_NO_MEMORY;
+	if (entry) {
+		memory_unmap(source, source_index, source_index + 1);
+		page_reference(frame);
+	}
+	if (!frame_table_insert(&memory->frames, index, frame))
+		return STATUS_NO_MEMORY;
+	if (entry)
+		page_release(frame_table_take(&source->frames, source_index));
+	return STATUS_OK;
+}
+
+status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct memory *source, uint64_t source_offset,
+                       uint64_t length)
+{
+	status_t status = STATUS_OK;
+
+	if (memory->kind != MEMORY_PAGED || source->kind != MEMORY_ANONYMOUS || source->contiguous)
+		return STATUS_BAD_ARGUMENT;
+	if ((offset | source_offset | length) % PAGE_SIZE || length > MEMORY_SIZE_MAX)
+		return STATUS_BAD_ARGUMENT;
+	for (uint64_t done = 0; done < length && status == STATUS_OK; done += PAGE_SIZE) {
+		spin_lock_pair(&memory->lock, &source->lock);
+		if (object_is_dead(&memory->object) || object_is_dead(&source->object))
+			status = STATUS_DESTROYED;
+		else if (memory->size < length || offset > memory->size - length || source->size < length ||
+		         source_offset > source->size - length)
+			status = STATUS_BAD_ARGUMENT;
+		else if (!frame_table_find(&memory->frames, (offset + done) / PAGE_SIZE))
+			status = supply_page(memory, (offset + done) / PAGE_SIZE, source,
+			                     (source_offset + done) / PAGE_SIZE);
+		spin_unlock_pair(&memory->lock, &source->lock);
+		if (done / PAGE_SIZE % PAGES_AT_ONCE == PAGES_AT_ONCE - 1)
+			preempt_wanted();
+	}
+	return status;
+}
+
+/* Under the source's lock: share some frames from *index on; nobody else knows the clone. The source's
+ * mappers lose the entries, and get them back read-only by faults. */
+static bool share_some(struct memory *clone, struct memory *source, uint64_t *index)
+{
+	uint64_t first = *index, end = MEMORY_SIZE_MAX / PAGE_SIZE;
+	bool good = true;
+
+	for (uint32_t i = 0; good && i < PAGES_AT_ONCE * 4; i++) {
+		physical_t *entry = frame_table_next(&source->frames, index, end);
+
+		if (!entry) {
+			*index = end;
+			break;
+		}
+		page_reference(*entry);
+		good = frame_table_insert(&clone->frames, *index, *entry);
+		++*index;
+	}
+	memory_unmap(source, first, *index);
+	return good;
+}
+
+struct memory *memory_clone(struct pool *pool, struct memory *source)
+{
+	struct memory *clone = memory_create(pool, source->size, 0);
+	uint64_t index = 0;
+	bool good = clone != NULL;
+
+	while (good && index < MEMORY_SIZE_MAX / PAGE_SIZE) {
+		spin_lock(&source->lock);
+		good = share_some(clone, source, &index);
+		spin_unlock(&source->lock);
+		preempt_wanted();
+	}
+	if (good)
+		return clone;
+	if (clone)
+		object_unreference(&clone->object);
+	return NULL;
+}
+
+/* `dead` keeps new frames out, so the first step unmaps all that will ever be mapped. */
+static status_t memory_destroy(struct object *object)
+{
+	struct memory *memory = (struct memory *)object;
+	struct object *pager;
+	status_t status;
+
+	spin_lock(&memory->lock);
+	if (memory->size) {
+		memory_unmap(memory, 0, memory->size / PAGE_SIZE);
+		memory->size = 0;
+	}
+	status = free_frames(memory, 0, MEMORY_SIZE_MAX / PAGE_SIZE, false);
+	pager = memory->pager;
+	if (status == STATUS_OK)
+		memory->pager = NULL;
+	spin_unlock(&memory->lock);
+	if (status == STATUS_OK && pager)
+		object_capability_drop(pager);
+	return status;
+}
+
+static void memory_unnamed(struct object *object)
+{
+	struct memory *memory = (struct memory *)object;
+
+	spin_lock(&memory->lock);
+	memory_region_gone(memory);
+	spin_unlock(&memory->lock);
+}
+
+const struct object_class memory_class = {
+	.name = "memory",
+	.size = sizeof(struct memory),
+	.destroy = memory_destroy,
+	.unnamed = memory_unnamed,
+};

@@ -1,0 +1,230 @@
+/* Page frames.
+ *
+ * Memory is divided into sections of 32 MiB. Each section that has free memory has an array of its
+ * frames' records, placed at the beginning of the first free memory seen in it. Free frames are on one
+ * doubly linked list through those records (never through the frames), so that a run of neighbours
+ * can be unlinked for a contiguous allocation, and a freed frame is used again while it is in the cache.
+ */
+#include "mm/page.h"
+#include "arch/arch.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "base/string.h"
+
+struct frame {
+	uint32_t references; /* atomic; 0: free or not ours */
+	uint32_t next, previous; /* frame numbers while free, 0: end of list */
+	uint32_t free;
+};
+
+#define SECTION_FRAMES 8192ull
+#define SECTION_BYTES (SECTION_FRAMES * PAGE_SIZE)
+#define SECTIONS 16384 /* 512 GiB; memory above is left alone */
+#define SECTION_RECORDS (SECTION_FRAMES * sizeof(struct frame))
+
+static struct frame *sections[SECTIONS];
+static physical_t adopted_start, adopted_end; /* set at boot */
+
+static struct spin_lock lock = SPIN_LOCK(LOCK_PAGE); /* the list and counts */
+static uint32_t first_free;
+static uint64_t total_frames, free_frames;
+static uint64_t highest_frame;
+static physical_t zero_frame;
+
+static struct frame *frame_record(uint64_t number)
+{
+	uint64_t section = number / SECTION_FRAMES;
+
+	if (section >= SECTIONS || !sections[section])
+		return NULL;
+	return &sections[section][number % SECTION_FRAMES];
+}
+
+/* Of a frame that was allocated here. */
+static struct frame *frame_of(physical_t page)
+{
+	return &sections[page / SECTION_BYTES][page / PAGE_SIZE % SECTION_FRAMES];
+}
+
+void *page_virtual(physical_t page)
+{
+	return arch_direct_map(page);
+}
+
+static void link_free(uint32_t number, struct frame *frame)
+{
+	frame->free = 1;
+	frame->previous = 0;
+	frame->next = first_free;
+	if (first_free)
+		frame_record(first_free)->previous = number;
+	first_free = number;
+	free_frames++;
+}
+
+static void unlink_free(struct frame *frame)
+{
+	if (frame->previous)
+		frame_record(frame->previous)->next = frame->next;
+	else
+		first_free = frame->next;
+	if (frame->next)
+		frame_record(frame->next)->previous = frame->previous;
+	frame->free = 0;
+	frame->references = 1;
+	free_frames--;
+}
+
+/* The part of a free range in one section. */
+static void add_in_section(physical_t start, physical_t end)
+{
+	uint64_t section = start / SECTION_BYTES;
+
+	if (section >= SECTIONS)
+		return;
+	if (!sections[section]) {
+		if (end - start < SECTION_RECORDS)
+			return;
+		sections[section] = page_virtual(start);
+		memset(sections[section], 0, SECTION_RECORDS);
+		start += SECTION_RECORDS;
+	}
+	/* From the end, so that low memory is handed out first. */
+	for (physical_t page = end; page > start; page -= PAGE_SIZE) {
+		uint64_t number = page / PAGE_SIZE - 1;
+
+		link_free((uint32_t)number, frame_record(number));
+		total_frames++;
+	}
+	if (end / PAGE_SIZE > highest_frame)
+		highest_frame = end / PAGE_SIZE;
+}
+
+void page_add_range(physical_t start, physical_t end)
+{
+	if (start < PAGE_SIZE)
+		start = PAGE_SIZE; /* frame 0 means none */
+	start = (start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	end &= ~(PAGE_SIZE - 1);
+	spin_lock(&lock);
+	while (start < end) {
+		physical_t boundary = (start / SECTION_BYTES + 1) * SECTION_BYTES;
+		physical_t stop = boundary < end ? boundary : end;
+
+		add_in_section(start, stop);
+		start = stop;
+	}
+	spin_unlock(&lock);
+	if (!zero_frame)
+		zero_frame = page_allocate(true);
+}
+
+void page_adopt_range(physical_t start, physical_t end)
+{
+	ASSERT(adopted_end == 0);
+	adopted_start = start;
+	adopted_end = end;
+}
+
+bool page_is_memory(physical_t page)
+{
+	struct frame *frame = frame_record(page / PAGE_SIZE);
+
+	return (frame && __atomic_load_n(&frame->references, __ATOMIC_RELAXED)) ||
+	       (page >= adopted_start && page < adopted_end);
+}
+
+physical_t page_allocate(bool zeroed)
+{
+	uint32_t number;
+
+	spin_lock(&lock);
+	number = first_free;
+	if (number)
+		unlink_free(frame_record(number));
+	spin_unlock(&lock);
+	if (number && zeroed)
+		memset(page_virtual(number * PAGE_SIZE), 0, PAGE_SIZE);
+	return number * PAGE_SIZE;
+}
+
+/* Under the lock: the first of `count` free neighbours, or 0. */
+static uint64_t find_run(uint64_t count)
+{
+	uint64_t length = 0;
+
+	for (uint64_t number = 1; number < highest_frame; number++) {
+		struct frame *frame = frame_record(number);
+
+		if (!frame) {
+			number |= SECTION_FRAMES - 1;
+			length = 0;
+		} else if (!frame->free) {
+			length = 0;
+		} else if (++length == count) {
+			return number - count + 1;
+		}
+	}
+	return 0;
+}
+
+physical_t page_allocate_contiguous(uint64_t count)
+{
+	uint64_t first = 0;
+
+	if (count == 0 || count > total_frames)
+		return 0;
+	spin_lock(&lock);
+	if (count <= free_frames)
+		first = find_run(count);
+	for (uint64_t i = 0; first && i < count; i++)
+		unlink_free(frame_record(first + i));
+	spin_unlock(&lock);
+	for (uint64_t i = 0; first && i < count; i++) {
+		memset(page_virtual((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
+		if (i % 64 == 63)
+			preempt_wanted();
+	}
+	return first * PAGE_SIZE;
+}
+
+void page_reference(physical_t page)
+{
+	uint32_t before = __atomic_fetch_add(&frame_of(page)->references, 1, __ATOMIC_RELAXED);
+
+	DEBUG_ASSERT(before != 0);
+	(void)before;
+}
+
+void page_release(physical_t page)
+{
+	struct frame *frame = frame_of(page);
+
+	DEBUG_ASSERT(frame->references != 0 && page != zero_frame);
+	if (__atomic_sub_fetch(&frame->references, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	spin_lock(&lock);
+	link_free((uint32_t)(page / PAGE_SIZE), frame);
+	spin_unlock(&lock);
+}
+
+uint32_t page_references(physical_t page)
+{
+	return __atomic_load_n(&frame_of(page)->references, __ATOMIC_ACQUIRE);
+}
+
+physical_t page_zero(void)
+{
+	return zero_frame;
+}
+
+uint64_t page_total(void)
+{
+	return total_frames * PAGE_SIZE;
+}
+
+uint64_t page_free(void)
+{
+	return __atomic_load_n(&free_frames, __ATOMIC_RELAXED) * PAGE_SIZE;
+}

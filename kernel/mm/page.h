@@ -1,0 +1,31 @@
+/* Page frames and the small allocator for kernel objects. Frames are counted references: a
+ * frame shared copy-on-write has one for each memory object that holds it. */
+#ifndef KERNEL_MM_PAGE_H
+#define KERNEL_MM_PAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PAGE_SIZE 4096ull
+#define PAGE_SHIFT 12
+typedef uint64_t physical_t;
+
+void page_add_range(physical_t start, physical_t end); /* at boot, free memory */
+/* Once, at boot: memory that is not free but may be read and written through the direct map (the boot archive). */
+void page_adopt_range(physical_t start, physical_t end);
+bool page_is_memory(physical_t page); /* added or adopted: not device memory */
+physical_t page_allocate(bool zeroed);                 /* 0: none; references 1 */
+physical_t page_allocate_contiguous(uint64_t count);   /* zeroed; 0: none */
+void page_reference(physical_t page);
+void page_release(physical_t page); /* frees it with the last reference */
+uint32_t page_references(physical_t page);
+physical_t page_zero(void);           /* a frame of zeros, shared by everyone, never written */
+void *page_virtual(physical_t page); /* its address in the kernel's direct map */
+uint64_t page_total(void);           /* bytes */
+uint64_t page_free(void);
+
+/* Zeroed memory of up to a page, aligned to 32 bytes or better; NULL: none. */
+void *kernel_allocate(uint32_t size);
+void kernel_free(void *memory, uint32_t size);
+
+#endif

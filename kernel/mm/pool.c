@@ -1,0 +1,168 @@
+/* Pools: who pays. */
+#include "mm/pool.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "mm/page.h"
+
+/* Every charge walks up to the root, and a pool's end walks down: both stay short. */
+#define DEPTH_MAX 16
+
+static bool charge_one(struct pool *pool, uint64_t bytes)
+{
+	uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
+
+	do {
+		uint64_t limit = __atomic_load_n(&pool->limit, __ATOMIC_RELAXED);
+
+		if (bytes > limit || used > limit - bytes)
+			return false;
+	} while (!__atomic_compare_exchange_n(&pool->used, &used, used + bytes, true, __ATOMIC_RELAXED,
+	                                      __ATOMIC_RELAXED));
+	return true;
+}
+
+bool pool_charge(struct pool *pool, uint64_t bytes)
+{
+	for (struct pool *at = pool; at; at = at->parent) {
+		if (charge_one(at, bytes))
+			continue;
+		for (struct pool *charged = pool; charged != at; charged = charged->parent)
+			__atomic_sub_fetch(&charged->used, bytes, __ATOMIC_RELAXED);
+		return false;
+	}
+	return true;
+}
+
+void pool_charge_always(struct pool *pool, uint64_t bytes)
+{
+	for (; pool; pool = pool->parent)
+		__atomic_add_fetch(&pool->used, bytes, __ATOMIC_RELAXED);
+}
+
+void pool_credit(struct pool *pool, uint64_t bytes)
+{
+	for (; pool; pool = pool->parent) {
+		uint64_t left = __atomic_sub_fetch(&pool->used, bytes, __ATOMIC_RELAXED);
+
+		DEBUG_ASSERT(left < 1ull << 62);
+		(void)left;
+	}
+}
+
+void *pool_allocate(struct pool *pool, uint32_t size)
+{
+	void *memory;
+
+	if (!pool_charge(pool, size))
+		return NULL;
+	memory = kernel_allocate(size);
+	if (!memory)
+		pool_credit(pool, size);
+	return memory;
+}
+
+void pool_free(struct pool *pool, void *memory, uint32_t size)
+{
+	kernel_free(memory, size);
+	pool_credit(pool, size);
+}
+
+bool pool_add_object(struct pool *pool, struct object *object)
+{
+	bool good;
+
+	spin_lock(&pool->lock);
+	good = !object_is_dead(&pool->object);
+	if (good) {
+		list_append(&pool->objects, &object->in_pool);
+		pool->object_total++;
+		object_reference(&pool->object);
+		object->pool = pool;
+	}
+	spin_unlock(&pool->lock);
+	return good;
+}
+
+void pool_remove_object(struct object *object)
+{
+	struct pool *pool = object->pool;
+
+	if (!pool)
+		return;
+	spin_lock(&pool->lock);
+	list_remove(&object->in_pool);
+	pool->object_total--;
+	spin_unlock(&pool->lock);
+}
+
+static void pool_init(struct pool *pool, struct pool *parent, uint64_t limit)
+{
+	spin_lock_init(&pool->lock, LOCK_POOL);
+	list_init(&pool->objects);
+	pool->parent = parent;
+	pool->limit = limit;
+}
+
+struct pool *pool_create(struct pool *parent, uint64_t limit)
+{
+	struct pool *pool;
+	uint32_t depth = 1;
+
+	for (struct pool *above = parent; above; above = above->parent)
+		depth++;
+	if (depth > DEPTH_MAX)
+		return NULL;
+	pool = (struct pool *)object_create(parent, OBJECT_POOL);
+	if (pool)
+		pool_init(pool, parent, limit);
+	return pool;
+}
+
+struct pool *pool_create_root(uint64_t limit)
+{
+	struct pool *pool = kernel_allocate(sizeof(struct pool));
+
+	ASSERT(pool);
+	pool->object.type = OBJECT_POOL;
+	pool->object.references = 1;
+	pool->object.charge = sizeof(struct pool);
+	list_init(&pool->object.in_pool);
+	pool_init(pool, NULL, limit);
+	return pool;
+}
+
+/* An object of a dead pool, referenced; NULL: none is left. */
+static struct object *pool_first(struct pool *pool)
+{
+	struct object *object = NULL;
+
+	spin_lock(&pool->lock);
+	if (!list_empty(&pool->objects)) {
+		object = list_first(&pool->objects, struct object, in_pool);
+		object_reference(object);
+	}
+	spin_unlock(&pool->lock);
+	return object;
+}
+
+/* Destroys what was made from it, pools below included: as deep as DEPTH_MAX allows. */
+static status_t pool_destroy(struct object *dying)
+{
+	struct pool *pool = (struct pool *)dying;
+	struct object *object;
+
+	while ((object = pool_first(pool))) {
+		status_t status = object_destroy(object);
+
+		object_unreference(object);
+		if (status == STATUS_RESTART || preempt_wanted())
+			return STATUS_RESTART;
+	}
+	return STATUS_OK;
+}
+
+const struct object_class pool_class = {
+	.name = "pool",
+	.size = sizeof(struct pool),
+	.destroy = pool_destroy,
+};

@@ -1,0 +1,23 @@
+/* Pools: quotas of physical memory, nested. A charge counts in the pool and in every pool above. */
+#ifndef KERNEL_MM_POOL_H
+#define KERNEL_MM_POOL_H
+
+#include "obj/object.h"
+
+struct pool {
+	struct object object;
+	struct pool *parent;      /* set at creation; NULL for the root; referenced */
+	uint64_t limit, used;     /* bytes; atomic */
+	struct spin_lock lock;    /* LOCK_POOL */
+	struct list_node objects; /* alive ones made from it; under lock */
+	uint64_t object_total;
+};
+
+bool pool_charge(struct pool *pool, uint64_t bytes); /* false: some limit reached, nothing charged */
+void pool_charge_always(struct pool *pool, uint64_t bytes); /* may exceed the limit */
+void pool_credit(struct pool *pool, uint64_t bytes);
+struct pool *pool_create(struct pool *parent, uint64_t limit);
+struct pool *pool_create_root(uint64_t limit);
+extern const struct object_class pool_class;
+
+#endif

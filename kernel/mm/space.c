@@ -1,0 +1,246 @@
+/* Address spaces: making and ending them, mapping and unmapping. */
+#include "mm/space.h"
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "kernel_calls.h"
+#include "mm/pool.h"
+#include "mm/region.h"
+
+#define LOW_END (1ull << 31)
+
+struct space *space_create(struct pool *pool)
+{
+	struct space *space = (struct space *)object_create(pool, OBJECT_SPACE);
+
+	if (!space)
+		return NULL;
+	spin_lock_init(&space->lock, LOCK_SPACE);
+	spin_lock_init(&space->table_lock, LOCK_TABLE);
+	space->own.pool = pool;
+	space->has_tables = arch_space_init(&space->arch, pool) == STATUS_OK;
+	if (space->has_tables)
+		return space;
+	object_unreference(&space->object);
+	return NULL;
+}
+
+bool range_check(uint64_t address, uint64_t *length)
+{
+	if (address % PAGE_SIZE || address < USER_ADDRESS_FIRST || address >= RANGE_END)
+		return false;
+	if (*length == 0 || *length > RANGE_END - address)
+		return false;
+	*length = (*length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	return true;
+}
+
+bool range_covered(struct space *space, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct region *region = region_at(space, start);
+
+		if (!region)
+			return false;
+		start = region->end;
+	}
+	return true;
+}
+
+void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
+{
+	spin_lock(&space->table_lock);
+	arch_space_unmap(&space->arch, start, end);
+	arch_space_flush(&space->arch, start, end);
+	spin_unlock(&space->table_lock);
+}
+
+/* What a step of unmapping has taken away, until it is flushed. */
+struct removal {
+	uint64_t low, high;
+	uint32_t count;
+	physical_t frames[FRAMES_AT_ONCE];
+};
+
+static void removal_add(struct space *space, struct removal *removal, uint64_t start, uint64_t end)
+{
+	if (space->cleared)
+		return;
+	spin_lock(&space->table_lock);
+	arch_space_unmap(&space->arch, start, end);
+	spin_unlock(&space->table_lock);
+	removal->low = start < removal->low ? start : removal->low;
+	removal->high = end > removal->high ? end : removal->high;
+}
+
+static void removal_end(struct space *space, struct removal *removal)
+{
+	if (removal->low < removal->high) {
+		spin_lock(&space->table_lock);
+		arch_space_flush(&space->arch, removal->low, removal->high);
+		spin_unlock(&space->table_lock);
+	}
+	while (removal->count)
+		page_release(removal->frames[--removal->count]);
+}
+
+/* Regions lose their part of the range from its lower end on, a bounded number of pages of it. */
+status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
+{
+	struct removal removal;
+	status_t status = STATUS_OK;
+	struct region *region;
+
+	removal.low = end;
+	removal.high = removal.count = 0;
+	while ((region = region_find(space, start)) && region->start < end) {
+		uint64_t from = region->start, to = region->end < end ? region->end : end;
+
+		if (from < start && !region_split(space, region, start))
+			status = STATUS_NO_MEMORY;
+		else if (removal.count == FRAMES_AT_ONCE ||
+		         (removal.high > removal.low && removal.high - removal.low >= BYTES_AT_ONCE))
+			status = STATUS_RESTART;
+		if (status != STATUS_OK)
+			break;
+		if (from < start)
+			continue; /* with the part that was split off */
+		if (to - from > BYTES_AT_ONCE && !space->cleared)
+			to = from + BYTES_AT_ONCE;
+		if (region->flags & MAP_PRIVATE_COPY) {
+			uint64_t index = from / PAGE_SIZE;
+
+			removal.count += frame_table_take_some(&space->own, &index, to / PAGE_SIZE,
+			                                       removal.frames + removal.count,
+			                                       FRAMES_AT_ONCE - removal.count);
+			to = index * PAGE_SIZE;
+		}
+		region_cut(space, region, to);
+		removal_add(space, &removal, from, to);
+	}
+	removal_end(space, &removal);
+	return status;
+}
+
+status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t length)
+{
+	status_t status;
+
+	if (!range_check(address, &length))
+		return STATUS_BAD_ARGUMENT;
+	do {
+		spin_lock(&space->lock);
+		status = range_unmap_some(space, address, address + length);
+		spin_unlock(&space->lock);
+	} while (status == STATUS_RESTART && !preempt_wanted());
+	return status;
+}
+
+uint64_t range_free_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
+{
+	hint &= ~(PAGE_SIZE - 1);
+	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint &&
+	    region_none(space, hint, hint + length))
+		return hint;
+	return region_gap(space, length, USER_ADDRESS_FIRST, end);
+}
+
+/* Where the mapping goes: its address with that range free, or a status. */
+static status_t choose_place(struct space *space, uint64_t address, uint64_t length, uint32_t flags)
+{
+	if (object_is_dead(&space->object))
+		return STATUS_DESTROYED;
+	if (flags & MAP_ANYWHERE) {
+		address = range_free_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
+		return address ? (status_t)address : STATUS_NO_SPACE;
+	}
+	if (flags & MAP_REPLACE) {
+		status_t status = range_unmap_some(space, address, address + length);
+
+		return status == STATUS_OK ? (status_t)address : status;
+	}
+	return region_none(space, address, address + length) ? (status_t)address : STATUS_BUSY;
+}
+
+static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t *address, uint64_t *length,
+                          uint64_t offset, uint32_t flags)
+{
+	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : *address;
+
+	if (flags & ~(PROTECTION_BITS | MAP_PRIVATE_COPY | MAP_REPLACE | MAP_ANYWHERE | MAP_LOW | MAP_NOT_CLONED))
+		return STATUS_BAD_ARGUMENT;
+	if ((flags & MAP_LOW) && !(flags & MAP_ANYWHERE))
+		return STATUS_BAD_ARGUMENT;
+	if (!range_check(start, length) || offset % PAGE_SIZE || offset > MEMORY_SIZE_MAX)
+		return STATUS_BAD_ARGUMENT;
+	if (memory && memory->uncached && (flags & MAP_PRIVATE_COPY))
+		return STATUS_BAD_ARGUMENT;
+	return flags & PROTECTION_BITS & ~allowed ? STATUS_NO_RIGHT : STATUS_OK;
+}
+
+status_t space_map(struct space *space, struct memory *memory, uint32_t memory_rights, uint64_t address,
+                   uint64_t length, uint64_t offset, uint32_t flags)
+{
+	uint32_t allowed = memory ? memory_rights & PROTECTION_BITS : PROTECTION_BITS; /* what it may become */
+	status_t place;
+
+	if (!memory)
+		flags |= MAP_PRIVATE_COPY;
+	if (flags & MAP_PRIVATE_COPY)
+		allowed |= MAP_WRITE;
+	place = map_check(memory, allowed, &address, &length, offset, flags);
+	if (place != STATUS_OK)
+		return place;
+	do {
+		spin_lock(&space->lock);
+		place = choose_place(space, address, length, flags);
+		if (place >= 0) {
+			struct region like = {
+				.start = (uint64_t)place, .end = (uint64_t)place + length, .memory = memory,
+				.offset = memory ? offset : 0, .allowed = allowed,
+				.flags = flags & ~(MAP_REPLACE | MAP_ANYWHERE | MAP_LOW),
+			};
+
+			if (!region_add(space, &like))
+				place = STATUS_NO_MEMORY;
+		}
+		spin_unlock(&space->lock);
+	} while (place == STATUS_RESTART && !preempt_wanted());
+	return place;
+}
+
+/* `dead` keeps new regions out, `cleared` new entries. The root table stays until no thread can run here. */
+static status_t space_destroy(struct object *object)
+{
+	struct space *space = (struct space *)object;
+	status_t status;
+
+	do {
+		spin_lock(&space->lock);
+		if (!space->cleared && space->has_tables) {
+			spin_lock(&space->table_lock);
+			arch_space_clear(&space->arch);
+			spin_unlock(&space->table_lock);
+		}
+		space->cleared = true;
+		status = range_unmap_some(space, 0, RANGE_END);
+		spin_unlock(&space->lock);
+	} while (status == STATUS_RESTART && !preempt_wanted());
+	ASSERT(status == STATUS_RESTART || (!space->regions && !space->own.root));
+	return status;
+}
+
+static void space_free(struct object *object)
+{
+	struct space *space = (struct space *)object;
+
+	if (space->has_tables)
+		arch_space_release(&space->arch);
+}
+
+const struct object_class space_class = {
+	.name = "space",
+	.size = sizeof(struct space),
+	.destroy = space_destroy,
+	.release = space_free,
+};

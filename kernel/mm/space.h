@@ -1,0 +1,89 @@
+/* Address spaces: regions (what is mapped where) over page tables (what the hardware sees now).
+ *
+ * A page table entry is only a cache of what the region says: it can always be dropped. Faults
+ * fill it in. Private regions have pages of their own, kept by address in `own`; a page is looked for
+ * there first, then in the region's memory object, then it is zero.
+ *
+ * Three locks, taken in this order: the space's (regions and own pages), the memory object's, the
+ * table lock (page tables). A frame is released only after it has been unmapped under the table
+ * lock of every space that may show it, so whoever holds the table lock and has found a page in the
+ * tables may use it. A region's bounds and offset change only under both the space's lock and its memory
+ * object's, so that either is enough to read them.
+ */
+#ifndef KERNEL_MM_SPACE_H
+#define KERNEL_MM_SPACE_H
+
+#include "abi/structures.h"
+#include "arch/space.h" /* struct arch_space */
+#include "mm/memory.h"
+
+struct region {
+	struct list_node in_memory; /* memory->mappers, under memory->lock */
+	struct space *space;
+	uint64_t start, end;    /* page aligned */
+	struct memory *memory;  /* shown; NULL: none (zeros); referenced; set at creation */
+	uint64_t offset;        /* of start in memory */
+	uint32_t flags;         /* enum map_flags: MAP_READ.. PRIVATE_COPY, NOT_CLONED */
+	uint32_t allowed;       /* protection bits it may be given */
+	/* The tree by address, owned by region.c: links, heap priority, and of the subtree its
+	 * bounds and the largest gap between two of its regions. */
+	struct region *left, *right;
+	uint64_t low, high, gap;
+	uint32_t priority;
+};
+
+struct space {
+	struct object object;
+	struct spin_lock lock;       /* LOCK_SPACE: regions, own, counts, reflect */
+	struct spin_lock table_lock; /* LOCK_TABLE: arch */
+	struct arch_space arch;
+	struct region *regions;      /* tree root */
+	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
+	uint64_t region_count;
+	uint64_t mapped_bytes;
+	struct reflect_config reflect; /* all zero: none */
+	bool has_tables;               /* arch is set up */
+	bool cleared;                  /* being destroyed: nothing is shown any more */
+	bool boot_pages;               /* shows the boot information page (root server) */
+};
+
+extern physical_t space_boot_page; /* shown at BOOT_INFO_ADDRESS; set at boot */
+
+struct fault {
+	uint64_t address;
+	uint32_t access; /* MAP_READ, MAP_WRITE or MAP_EXECUTE */
+	struct memory *memory; /* out, FAULT_PAGER: ask its pager */
+	uint64_t offset;       /* out, FAULT_PAGER: for the page here */
+};
+
+struct space *space_create(struct pool *pool);
+status_t space_clone(struct pool *pool, struct space *source, struct space **clone);
+/* The address, or a status; STATUS_RESTART: call again. The other changes are kernel calls alone. */
+status_t space_map(struct space *space, struct memory *memory, uint32_t memory_rights, uint64_t address,
+                   uint64_t length, uint64_t offset, uint32_t flags);
+enum fault_result space_fault(struct space *space, struct fault *fault);
+
+/* Kernel-addressable bytes behind a user address of any space, faulted in for this access: the
+ * address of the byte in the direct map, and how many follow on the same page. Held valid by the
+ * space's table lock, which is taken on FAULT_RESOLVED and released by space_release. No lock from
+ * LOCK_SPACE to LOCK_TABLE may be held when calling. */
+enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
+                               uint64_t *available, struct fault *fault);
+void space_release(struct space *space);
+/* Copy between two spaces (which may be one) page by page. Returns bytes done; when short,
+ * *result says why and *fault where (source first). */
+uint64_t space_copy(struct space *to, uint64_t to_address, struct space *from, uint64_t from_address,
+                    uint64_t length, enum fault_result *result, struct fault *fault, bool *in_source);
+/* The same between a space and a memory object. FAULT_RESOLVED: the end of the memory object. *in_memory: the fault is the memory object's (a pager
+ * must supply fault->offset of fault->memory), not the space's. */
+uint64_t space_copy_memory(struct space *space, uint64_t address, struct memory *memory, uint64_t offset,
+                           uint64_t length, bool to_memory, enum fault_result *result, struct fault *fault,
+                           bool *in_memory);
+/* A debugger's write within one page: private pages whatever their protection, shared ones as the program may. */
+enum fault_result space_poke(struct space *space, uint64_t address, const void *bytes, uint64_t length,
+                             struct fault *fault);
+/* What a futex word is keyed by: the memory object (or the space) and an offset. STATUS_BAD_ADDRESS. */
+status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset);
+extern const struct object_class space_class;
+
+#endif

@@ -1,0 +1,329 @@
+/* Address spaces: protecting, moving, discarding, describing and cloning what is mapped. */
+#include "arch/arch.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "kernel_calls.h"
+#include "mm/pool.h"
+#include "mm/region.h"
+
+#define CLONE_AT_ONCE 512u
+#define REGIONS_AT_ONCE 64u
+
+/* A region boundary at an address, so that both sides can differ. */
+static bool split_at(struct space *space, uint64_t address)
+{
+	struct region *region = region_at(space, address);
+
+	return !region || region->start == address || region_split(space, region, address);
+}
+
+static status_t protect_check(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
+{
+	bool allowed = true;
+
+	for (uint64_t at = start; at < end;) {
+		struct region *region = region_at(space, at);
+
+		if (!region)
+			return STATUS_BAD_ADDRESS;
+		allowed &= !(protection & ~region->allowed);
+		at = region->end;
+	}
+	if (!allowed)
+		return STATUS_NO_RIGHT;
+	return split_at(space, start) && split_at(space, end) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* Says whether some region lost a right. */
+static bool protect_regions(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
+{
+	bool less = false;
+
+	for (uint64_t at = start; at < end;) {
+		struct region *region = region_at(space, at);
+		uint64_t next = region->end;
+
+		less |= (region->flags & PROTECTION_BITS & ~protection) != 0;
+		region->flags = (region->flags & ~PROTECTION_BITS) | protection;
+		region_merge_at(space, at);
+		at = next;
+	}
+	region_merge_at(space, end);
+	return less;
+}
+
+status_t handle_space_protect(struct space *space, uint64_t address, uint64_t length, uint32_t protection)
+{
+	uint64_t end;
+	status_t status;
+	bool less = false;
+
+	if (!range_check(address, &length) || (protection & ~PROTECTION_BITS))
+		return STATUS_BAD_ARGUMENT;
+	end = address + length;
+	spin_lock(&space->lock);
+	status = protect_check(space, address, end, protection);
+	if (status == STATUS_OK)
+		less = protect_regions(space, address, end, protection);
+	spin_unlock(&space->lock);
+	/* Faults give the new protection from here on; what the tables still say is taken back. */
+	for (uint64_t at = address; less && at < end; at += BYTES_AT_ONCE) {
+		uint64_t stop = end - at > BYTES_AT_ONCE ? at + BYTES_AT_ONCE : end;
+
+		spin_lock(&space->table_lock);
+		arch_space_restrict(&space->arch, at, stop, protection_shown(protection));
+		arch_space_flush(&space->arch, at, stop);
+		spin_unlock(&space->table_lock);
+		if (stop < end)
+			preempt_wanted();
+	}
+	return status;
+}
+
+status_t handle_space_discard(struct space *space, uint64_t address, uint64_t length)
+{
+	physical_t frames[FRAMES_AT_ONCE];
+	uint64_t index = address / PAGE_SIZE, first;
+	uint32_t count;
+
+	if (!range_check(address, &length))
+		return STATUS_BAD_ARGUMENT;
+	do {
+		spin_lock(&space->lock);
+		if (!range_covered(space, address, address + length)) {
+			spin_unlock(&space->lock);
+			return STATUS_BAD_ADDRESS;
+		}
+		first = index;
+		frame_table_next(&space->own, &first, (address + length) / PAGE_SIZE);
+		index = first;
+		count = frame_table_take_some(&space->own, &index, (address + length) / PAGE_SIZE, frames,
+		                              FRAMES_AT_ONCE);
+		if (count)
+			range_drop_entries(space, first * PAGE_SIZE, index * PAGE_SIZE);
+		for (uint32_t i = 0; i < count; i++)
+			page_release(frames[i]);
+		spin_unlock(&space->lock);
+		if (count == FRAMES_AT_ONCE && preempt_wanted())
+			return STATUS_RESTART;
+	} while (count == FRAMES_AT_ONCE);
+	return STATUS_OK;
+}
+
+/* Own pages of [from, from + length) become those of the same place at `to`. All or none. */
+static bool move_own(struct space *space, uint64_t from, uint64_t to, uint64_t length)
+{
+	uint64_t start = from / PAGE_SIZE, end = (from + length) / PAGE_SIZE, by = to / PAGE_SIZE - start;
+	uint64_t at = start;
+	physical_t *entry;
+
+	/* First a second reference at the new place, then the old one goes: undone by taking it back. */
+	for (; (entry = frame_table_next(&space->own, &at, end)); at++) {
+		physical_t frame = *entry;
+
+		page_reference(frame);
+		pool_charge_always(space->object.pool, PAGE_SIZE); /* moving is not more memory */
+		if (frame_table_insert_charged(&space->own, at + by, frame))
+			continue;
+		end = at;
+		for (at = start; frame_table_next(&space->own, &at, end); at++)
+			page_release(frame_table_take(&space->own, at + by));
+		return false;
+	}
+	range_drop_entries(space, from, from + length);
+	for (at = start; frame_table_next(&space->own, &at, end); at++)
+		page_release(frame_table_take(&space->own, at));
+	return true;
+}
+
+/* Empty a range, letting the lock go between steps. */
+static status_t unmap_all(struct space *space, uint64_t start, uint64_t end)
+{
+	status_t status = STATUS_OK;
+
+	while (start < end && (status = range_unmap_some(space, start, end)) == STATUS_RESTART) {
+		spin_unlock(&space->lock);
+		preempt_wanted();
+		spin_lock(&space->lock);
+	}
+	return status;
+}
+
+/* What one region shows at [address, +length) to a free place. The old place is the caller's to unmap. */
+static status_t move_region(struct space *space, uint64_t address, uint64_t length, uint64_t to,
+                            uint64_t new_length)
+{
+	struct region like;
+
+	if (!split_at(space, address) || !split_at(space, address + length))
+		return STATUS_NO_MEMORY;
+	like = *region_at(space, address);
+	like.start = to;
+	like.end = to + new_length;
+	if (!region_add(space, &like))
+		return STATUS_NO_MEMORY;
+	if ((like.flags & MAP_PRIVATE_COPY) && !move_own(space, address, to, length)) {
+		unmap_all(space, to, to + new_length);
+		return STATUS_NO_MEMORY;
+	}
+	return (status_t)to;
+}
+
+static status_t grow_or_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
+                             uint64_t new_length, uint32_t flags)
+{
+	struct region *region = region_at(space, address);
+
+	if (object_is_dead(&space->object) || !region || region->end - address < length)
+		return STATUS_BAD_ADDRESS;
+	if (flags == 3)
+		return move_region(space, address, length, new_address, new_length);
+	if (region->end == address + length && address + new_length <= RANGE_END &&
+	    region_none(space, region->end, address + new_length)) {
+		struct region like = *region;
+
+		like.offset += like.memory ? region->end - region->start : 0;
+		like.start = region->end;
+		like.end = address + new_length;
+		return region_add(space, &like) ? (status_t)address : STATUS_NO_MEMORY;
+	}
+	if (!(flags & 1))
+		return STATUS_NO_SPACE;
+	new_address = range_free_gap(space, 0, new_length, MAP_ANYWHERE_END);
+	return new_address ? move_region(space, address, length, new_address, new_length) : STATUS_NO_SPACE;
+}
+
+status_t handle_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
+                           uint64_t new_length, uint32_t flags)
+{
+	status_t status = STATUS_OK;
+	bool moves = flags == 3;
+
+	if (!range_check(address, &length) || !range_check(moves ? new_address : USER_ADDRESS_FIRST, &new_length) ||
+	    (flags != 0 && flags != 1 && flags != 3))
+		return STATUS_BAD_ARGUMENT;
+	if (moves && new_address < address + length && address < new_address + new_length)
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&space->lock);
+	if (!range_covered(space, address, address + length))
+		status = STATUS_BAD_ADDRESS;
+	if (status == STATUS_OK && new_length < length) {
+		status = unmap_all(space, address + new_length, address + length);
+		length = new_length;
+	}
+	if (status == STATUS_OK && moves)
+		status = unmap_all(space, new_address, new_address + new_length);
+	if (status == STATUS_OK && (moves || new_length > length))
+		status = grow_or_move(space, address, length, new_address, new_length, flags);
+	else if (status == STATUS_OK)
+		status = (status_t)address;
+	if (status >= 0 && (uint64_t)status != address)
+		unmap_all(space, address, address + length);
+	spin_unlock(&space->lock);
+	return status;
+}
+
+/* Share up to `most` own pages of [*index, end), read-only on both sides. They are charged at once. */
+static bool clone_own(struct space *source, struct space *clone, uint64_t *index, uint64_t end, uint32_t most,
+                      uint32_t protection)
+{
+	uint64_t count = frame_table_count(&source->own, *index, end, most), done = 0;
+	physical_t *entry;
+
+	if (!pool_charge(clone->object.pool, count * PAGE_SIZE))
+		return false;
+	spin_lock(&clone->table_lock);
+	for (; done < count; done++, ++*index) {
+		entry = frame_table_next(&source->own, index, end);
+		page_reference(*entry);
+		if (!frame_table_insert_charged(&clone->own, *index, *entry))
+			break;
+		if (protection) /* a missing entry is filled by a fault */
+			arch_space_map(&clone->arch, *index * PAGE_SIZE, *entry, protection, false);
+	}
+	spin_unlock(&clone->table_lock);
+	if (done == count)
+		return true;
+	pool_credit(clone->object.pool, (count - done - 1) * PAGE_SIZE);
+	return false;
+}
+
+/* Clone what a private region has of its own from *address on. False: no memory. */
+static bool clone_private(struct space *source, struct space *clone, const struct region *region, uint64_t *address,
+                          uint32_t most)
+{
+	uint64_t index = *address / PAGE_SIZE, end = region->end / PAGE_SIZE, first = index;
+	uint32_t protection = protection_shown(region->flags) & ~MAP_WRITE;
+	bool good;
+
+	*address = region->end;
+	if (!frame_table_next(&source->own, &index, end))
+		return true;
+	first = index;
+	good = clone_own(source, clone, &index, end, most, protection);
+	if (region->flags & MAP_WRITE) {
+		spin_lock(&source->table_lock);
+		arch_space_restrict(&source->arch, first * PAGE_SIZE, index * PAGE_SIZE, protection);
+		spin_unlock(&source->table_lock);
+	}
+	if (frame_table_next(&source->own, &index, end))
+		*address = index * PAGE_SIZE;
+	return good;
+}
+
+/* Both locks held: clone from *address on. OK: at the end; RESTART: there is more. */
+static status_t clone_some(struct space *source, struct space *clone, uint64_t *address)
+{
+	uint64_t begin = *address, before = clone->own.count;
+	status_t status = STATUS_OK;
+	struct region *region;
+
+	for (uint32_t regions = 0; status == STATUS_OK && (region = region_find(source, *address)); regions++) {
+		struct region like = *region;
+		uint64_t shared = clone->own.count - before;
+
+		if (regions == REGIONS_AT_ONCE || shared >= CLONE_AT_ONCE) {
+			status = STATUS_RESTART;
+			break;
+		}
+		if (*address > like.start) { /* the source may have changed since the last step */
+			like.offset += like.memory ? *address - like.start : 0;
+			like.start = *address;
+		}
+		*address = like.start;
+		if (like.flags & MAP_NOT_CLONED)
+			*address = like.end;
+		else if (!region_at(clone, like.start) && !region_add(clone, &like))
+			status = STATUS_NO_MEMORY;
+		else if (!(like.flags & MAP_PRIVATE_COPY))
+			*address = like.end;
+		else if (!clone_private(source, clone, &like, address, CLONE_AT_ONCE - (uint32_t)shared))
+			status = STATUS_NO_MEMORY;
+	}
+	if (*address > begin) {
+		spin_lock(&source->table_lock);
+		arch_space_flush(&source->arch, begin, *address);
+		spin_unlock(&source->table_lock);
+	}
+	return status;
+}
+
+status_t space_clone(struct pool *pool, struct space *source, struct space **clone)
+{
+	uint64_t address = USER_ADDRESS_FIRST;
+	status_t status;
+
+	*clone = space_create(pool);
+	if (!*clone)
+		return STATUS_NO_MEMORY;
+	do {
+		spin_lock_pair(&source->lock, &(*clone)->lock);
+		(*clone)->reflect = source->reflect;
+		status = clone_some(source, *clone, &address);
+		spin_unlock_pair(&source->lock, &(*clone)->lock);
+		preempt_wanted();
+	} while (status == STATUS_RESTART);
+	if (status != STATUS_OK)
+		object_unreference(&(*clone)->object);
+	return status;
+}

@@ -1,0 +1,185 @@
+/* Captables: lookups are one atomic load; stores hold the table's lock.
+ *
+ * A slot word that a lookup has read may be cleared at once by another CPU: the object's memory
+ * stays until this CPU leaves the kernel (quiesce.c), and blocks stay until the table's own memory
+ * goes, so a lookup never touches freed memory.
+ */
+#include "obj/captable.h"
+#include "base/log.h"
+#include "base/preempt.h"
+
+#define BLOCK_SLOTS CAPTABLE_BLOCK_SLOTS
+#define BLOCK_BYTES 4096u
+
+static uint64_t *slot_word(const struct captable *table, uint32_t slot)
+{
+	uint64_t *block;
+
+	if (slot == 0 || slot >= table->slots)
+		return NULL;
+	block = __atomic_load_n(&table->blocks[slot / BLOCK_SLOTS], __ATOMIC_ACQUIRE);
+	return block ? &block[slot % BLOCK_SLOTS] : NULL;
+}
+
+static struct object *word_object(uint64_t word)
+{
+	return (struct object *)(word & ~(uint64_t)RIGHTS_ALL);
+}
+
+status_t captable_lookup_rights(struct captable *table, uint32_t slot, struct object **object,
+                                uint32_t *rights)
+{
+	uint64_t *place = slot_word(table, slot);
+	uint64_t word = place ? __atomic_load_n(place, __ATOMIC_ACQUIRE) : 0;
+
+	if (!word)
+		return STATUS_BAD_HANDLE;
+	*object = word_object(word);
+	*rights = word & RIGHTS_ALL;
+	return object_is_dead(*object) ? STATUS_DESTROYED : STATUS_OK;
+}
+
+status_t captable_lookup(struct captable *table, uint32_t slot, enum object_type type, uint32_t rights,
+                         struct object **object)
+{
+	uint32_t held;
+	status_t status = captable_lookup_rights(table, slot, object, &held);
+
+	if (status != STATUS_OK)
+		return status;
+	if (type != OBJECT_NONE && (*object)->type != type)
+		return STATUS_WRONG_TYPE;
+	return (held & rights) == rights ? STATUS_OK : STATUS_NO_RIGHT;
+}
+
+/* Under the lock: the word of a slot, its block made if need be. */
+static uint64_t *slot_make(struct captable *table, uint32_t slot)
+{
+	uint64_t **block = &table->blocks[slot / BLOCK_SLOTS];
+
+	if (!*block) {
+		uint64_t *fresh = pool_allocate(table->object.pool, BLOCK_BYTES);
+
+		if (!fresh)
+			return NULL;
+		__atomic_store_n(block, fresh, __ATOMIC_RELEASE);
+	}
+	if (slot >= table->top)
+		table->top = slot + 1;
+	return &(*block)[slot % BLOCK_SLOTS];
+}
+
+status_t captable_install(struct captable *table, uint32_t slot, struct object *object, uint32_t rights)
+{
+	uint64_t *place, old = 0;
+	status_t status = STATUS_OK;
+
+	if (slot == 0 || slot >= table->slots)
+		return STATUS_BAD_HANDLE;
+	spin_lock(&table->lock);
+	if (object_is_dead(&table->object)) {
+		status = STATUS_DESTROYED;
+	} else if (!(place = slot_make(table, slot))) {
+		status = STATUS_NO_MEMORY;
+	} else if (!object_capability_take(object)) {
+		status = STATUS_DESTROYED;
+	} else {
+		old = *place;
+		__atomic_store_n(place, (uint64_t)object | (rights & RIGHTS_ALL), __ATOMIC_RELEASE);
+	}
+	spin_unlock(&table->lock);
+	if (old)
+		object_capability_drop(word_object(old));
+	return status;
+}
+
+status_t captable_drop(struct captable *table, uint32_t slot)
+{
+	uint64_t *place, old;
+
+	if (slot == 0 || slot >= table->slots)
+		return STATUS_BAD_HANDLE;
+	spin_lock(&table->lock);
+	place = slot_word(table, slot);
+	old = place ? __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) : 0;
+	spin_unlock(&table->lock);
+	if (old)
+		object_capability_drop(word_object(old));
+	return STATUS_OK;
+}
+
+struct captable *captable_create(struct pool *pool, uint32_t slots)
+{
+	struct captable *table = (struct captable *)object_create(pool, OBJECT_CAPTABLE);
+
+	if (!table)
+		return NULL;
+	spin_lock_init(&table->lock, LOCK_CAPTABLE);
+	table->slots = slots;
+	return table;
+}
+
+/* Copy some slots from *slot on. The source's lock keeps each of its capabilities there until a copy
+ * is counted; nobody else knows the clone yet. */
+static bool clone_some(struct captable *clone, struct captable *source, uint32_t *slot)
+{
+	for (uint32_t end = *slot + BLOCK_SLOTS; *slot < end && *slot < source->top; ++*slot) {
+		uint64_t *from = slot_word(source, *slot), *place;
+
+		if (!from || !*from)
+			continue;
+		place = slot_make(clone, *slot);
+		if (!place)
+			return false;
+		if (object_capability_take(word_object(*from)))
+			*place = *from;
+	}
+	return true;
+}
+
+status_t captable_clone(struct pool *pool, struct captable *source, struct captable **clone)
+{
+	bool good = true;
+
+	*clone = captable_create(pool, source->slots);
+	if (!*clone)
+		return STATUS_NO_MEMORY;
+	for (uint32_t slot = 1; good && slot < source->top;) {
+		spin_lock(&source->lock);
+		good = clone_some(*clone, source, &slot);
+		spin_unlock(&source->lock);
+		preempt_wanted();
+	}
+	if (good)
+		return STATUS_OK;
+	object_unreference(&(*clone)->object);
+	return STATUS_NO_MEMORY;
+}
+
+/* `dead` keeps new capabilities out. */
+static status_t captable_destroy(struct object *object)
+{
+	struct captable *table = (struct captable *)object;
+	uint32_t dropped = 0;
+
+	for (uint32_t slot = 1; slot < table->top; slot++) {
+		const uint64_t *place = slot_word(table, slot);
+
+		if (place && *place && captable_drop(table, slot) == STATUS_OK && ++dropped % 64 == 0 && preempt_wanted())
+			return STATUS_RESTART;
+	}
+	return STATUS_OK;
+}
+
+static void captable_release(struct object *object)
+{
+	struct captable *table = (struct captable *)object;
+
+	for (uint32_t i = 0; i * BLOCK_SLOTS < table->top; i++)
+		if (table->blocks[i])
+			pool_free(object->pool, table->blocks[i], BLOCK_BYTES);
+}
+
+const struct object_class captable_class = {
+	.name = "captable", .size = sizeof(struct captable), .destroy = captable_destroy, .release = captable_release,
+};

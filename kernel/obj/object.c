@@ -1,0 +1,179 @@
+/* The life of kernel objects.
+ *
+ * References keep the memory, capabilities keep the object. When references reach zero the object is
+ * first destroyed (if nobody did), then its memory goes to quiesce.c. A lookup without locks may still make a
+ * new reference meanwhile; quiesce.c looks again before it frees, and OBJECT_FREEING in the count
+ * says that it has the object already, so that it never gets it twice.
+ */
+#include "obj/object.h"
+#include "base/log.h"
+#include "base/preempt.h"
+#include "base/trace.h"
+#include "obj/quiesce.h"
+
+enum { DESTROY_IDLE, DESTROY_IN_STEP, DESTROY_DONE };
+
+static const struct object_class *classes[OBJECT_TYPE_COUNT];
+static uint64_t last_number;
+static uint64_t alive[OBJECT_TYPE_COUNT];
+static struct object *to_destroy; /* a stack: pushed to by anyone, taken whole */
+
+void object_class_register(enum object_type type, const struct object_class *class)
+{
+	ASSERT(class->size <= 4096 && !classes[type]);
+	classes[type] = class;
+}
+
+struct object *object_create(struct pool *pool, enum object_type type)
+{
+	const struct object_class *class = classes[type];
+	struct object *object = pool_allocate(pool, class->size);
+
+	if (!object)
+		return NULL;
+	object->type = type;
+	object->charge = class->size;
+	object->references = 1;
+	object->number = __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
+	list_init(&object->in_pool);
+	if (!pool_add_object(pool, object)) {
+		pool_free(pool, object, class->size);
+		return NULL;
+	}
+	__atomic_add_fetch(&alive[type], 1, __ATOMIC_RELAXED);
+	return object;
+}
+
+uint64_t object_count_of(enum object_type type)
+{
+	return __atomic_load_n(&alive[type], __ATOMIC_RELAXED);
+}
+
+uint64_t object_count(void)
+{
+	uint64_t count = 0;
+
+	for (unsigned type = 0; type < OBJECT_TYPE_COUNT; type++)
+		count += object_count_of(type);
+	return count;
+}
+
+void object_reference(struct object *object)
+{
+	__atomic_add_fetch(&object->references, 1, __ATOMIC_RELAXED);
+}
+
+void object_unreference(struct object *object)
+{
+	if (__atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	if (__atomic_load_n(&object->destroy_state, __ATOMIC_ACQUIRE) != DESTROY_DONE)
+		object_destroy_later(object);
+	else
+		quiesce_free(object);
+}
+
+bool object_capability_take(struct object *object)
+{
+	uint32_t count = __atomic_load_n(&object->capabilities, __ATOMIC_RELAXED);
+
+	do {
+		if (count & OBJECT_UNNAMED)
+			return false;
+	} while (!__atomic_compare_exchange_n(&object->capabilities, &count, count + 1, true, __ATOMIC_ACQ_REL,
+	                                      __ATOMIC_RELAXED));
+	object_reference(object);
+	return true;
+}
+
+void object_capability_drop(struct object *object)
+{
+	uint32_t none = 0;
+
+	/* Someone may take one between the two steps: then it was not the last. */
+	if (__atomic_sub_fetch(&object->capabilities, 1, __ATOMIC_ACQ_REL) == 0 &&
+	    __atomic_compare_exchange_n(&object->capabilities, &none, OBJECT_UNNAMED, false, __ATOMIC_ACQ_REL,
+	                                __ATOMIC_RELAXED) &&
+	    !object_is_dead(object)) {
+		if (classes[object->type]->unnamed)
+			classes[object->type]->unnamed(object);
+		else
+			object_destroy_later(object);
+	}
+	object_unreference(object);
+}
+
+status_t object_destroy(struct object *object)
+{
+	uint8_t idle = DESTROY_IDLE;
+	status_t status = STATUS_OK;
+
+	__atomic_store_n(&object->dead, true, __ATOMIC_SEQ_CST);
+	if (!__atomic_compare_exchange_n(&object->destroy_state, &idle, DESTROY_IN_STEP, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_ACQUIRE))
+		return idle == DESTROY_DONE ? STATUS_OK : STATUS_RESTART;
+	if (classes[object->type]->destroy)
+		status = classes[object->type]->destroy(object);
+	if (status == STATUS_RESTART) {
+		__atomic_store_n(&object->destroy_state, DESTROY_IDLE, __ATOMIC_RELEASE);
+		return STATUS_RESTART;
+	}
+	trace(TRACE_DESTROY, object->type, object->number);
+	pool_remove_object(object);
+	__atomic_sub_fetch(&alive[object->type], 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->destroy_state, DESTROY_DONE, __ATOMIC_RELEASE);
+	return STATUS_OK;
+}
+
+void object_push(struct object **stack, struct object *object)
+{
+	object->next_free = __atomic_load_n(stack, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(stack, &object->next_free, object, true, __ATOMIC_SEQ_CST,
+	                                    __ATOMIC_RELAXED))
+		;
+	exit_work_set();
+}
+
+void object_destroy_later(struct object *object)
+{
+	__atomic_store_n(&object->dead, true, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&object->destroy_queued, true, __ATOMIC_ACQ_REL))
+		return;
+	object_reference(object);
+	object_push(&to_destroy, object);
+}
+
+bool object_destroy_pending(void)
+{
+	return __atomic_load_n(&to_destroy, __ATOMIC_RELAXED) != NULL || quiesce_pending();
+}
+
+void object_destroy_some(void)
+{
+	struct object *object = __atomic_exchange_n(&to_destroy, NULL, __ATOMIC_ACQUIRE);
+	bool enough = false;
+
+	while (object) {
+		struct object *next = object->next_free;
+
+		if (enough || object_destroy(object) == STATUS_RESTART) {
+			object_push(&to_destroy, object);
+			enough = true;
+		} else {
+			object_unreference(object);
+			enough = preempt_wanted();
+		}
+		object = next;
+	}
+}
+
+void object_free_memory(struct object *object)
+{
+	struct pool *pool = object->pool;
+
+	if (classes[object->type]->release)
+		classes[object->type]->release(object);
+	pool_free(pool, object, object->charge);
+	if (pool)
+		object_unreference((struct object *)pool);
+}

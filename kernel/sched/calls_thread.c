@@ -1,0 +1,208 @@
+/* The kernel calls on threads. */
+#include "arch/arch.h"
+#include "kernel_calls.h"
+#include "mm/pool.h"
+#include "sched/scheduler.h"
+
+/* Does a thread keep still enough to copy its extended state? One that has just begun to wait may not have left
+ * its CPU yet. */
+static status_t check_like(struct thread *like)
+{
+	status_t status = STATUS_OK;
+	if (!like || like == cpu_current())
+		return STATUS_OK;
+	spin_lock(&like->lock);
+	if (like->state != THREAD_BLOCKED && like->state != THREAD_STOPPED)
+		status = STATUS_BAD_ARGUMENT;
+	else if (like->on_cpu)
+		status = STATUS_RESTART;
+	spin_unlock(&like->lock);
+	return status;
+}
+
+status_t handle_thread_create(struct pool *pool, struct space *space, struct captable *table,
+                              struct gate *exception, struct thread *like, uint64_t parameters_address)
+{
+	struct thread *self = cpu_current();
+	struct thread_parameters parameters;
+	status_t status = arch_user_read(&parameters, parameters_address, sizeof(parameters));
+	if (status == STATUS_OK)
+		status = check_like(like);
+	if (status != STATUS_OK)
+		return status;
+	if (parameters.slot == 0 || parameters.slot >= self->captable->slots)
+		return STATUS_BAD_HANDLE;
+	struct thread *thread =
+	    thread_create(pool, space, table, (struct object *)exception, like, &parameters, &status);
+	if (!thread)
+		return status;
+	uint64_t number = thread->object.number;
+	status = captable_install(self->captable, (uint32_t)parameters.slot, &thread->object, RIGHTS_ALL);
+	if (status == STATUS_OK)
+		return (status_t)number;
+	object_destroy_later(&thread->object);
+	return status;
+}
+
+/* Waits (from the top) until no CPU runs it any more. */
+status_t handle_thread_stop(struct thread *thread)
+{
+	status_t status = STATUS_OK;
+	spin_lock(&thread->lock);
+	thread->stop_requested = true;
+	if (thread->on_cpu) {
+		scheduler_kick(thread);
+		status = thread == cpu_current() ? STATUS_OK : STATUS_RESTART;
+	} else if (thread->state == THREAD_RUNNABLE && !thread->on_cpu) {
+		scheduler_remove(thread);
+		thread->state = THREAD_STOPPED;
+	}
+	spin_unlock(&thread->lock);
+	return status;
+}
+
+status_t handle_thread_alert(struct thread *thread)
+{
+	spin_lock(&thread->lock);
+	thread->alerted = true;
+	thread->alert_shown = false;
+	scheduler_kick(thread);
+	spin_unlock(&thread->lock);
+	thread_cancel_wait(thread, CANCEL_ALERT);
+	return STATUS_OK;
+}
+
+status_t handle_thread_alert_clear(void)
+{
+	struct thread *self = cpu_current();
+	spin_lock(&self->lock);
+	bool alerted = self->alerted;
+	self->alerted = self->alert_shown = false;
+	spin_unlock(&self->lock);
+	return alerted;
+}
+
+/* A thread whose registers nobody changes: stopped, or stopped in a wait. Its lock is held on success. */
+static status_t lock_stopped(struct thread *thread, bool in_wait_too)
+{
+	spin_lock(&thread->lock);
+	bool still = thread->state == THREAD_STOPPED ||
+	             (in_wait_too && thread->state == THREAD_BLOCKED && thread->stop_requested);
+	if (still && !thread->on_cpu)
+		return STATUS_OK;
+	spin_unlock(&thread->lock);
+	return still ? STATUS_RESTART : STATUS_BUSY; /* it has begun to wait but not left its CPU yet */
+}
+
+status_t handle_thread_get_registers(struct thread *thread, uint64_t address)
+{
+	struct registers registers;
+	status_t status = lock_stopped(thread, true);
+	if (status != STATUS_OK)
+		return status;
+	arch_thread_get_registers(thread, &registers);
+	spin_unlock(&thread->lock);
+	return arch_user_write(address, &registers, sizeof(registers));
+}
+
+status_t handle_thread_set_registers(struct thread *thread, uint64_t address)
+{
+	struct registers registers;
+	status_t status = arch_user_read(&registers, address, sizeof(registers));
+	if (status == STATUS_OK)
+		status = lock_stopped(thread, false);
+	if (status != STATUS_OK)
+		return status;
+	status = arch_thread_set_registers(thread, &registers);
+	spin_unlock(&thread->lock);
+	return status;
+}
+
+status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, uint32_t weight, uint64_t cpu_mask)
+{
+	uint64_t present = cpu_count < 64 ? (1ull << cpu_count) - 1 : ~0ull;
+	if (!cpu_mask)
+		cpu_mask = ~0ull;
+	if (priority >= PRIORITY_LEVELS || weight < 1 || weight > 65536 || !(cpu_mask & present))
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&thread->lock);
+	bool queued = thread->state == THREAD_RUNNABLE && !thread->on_cpu;
+	if (queued)
+		scheduler_remove(thread);
+	thread->priority = (uint8_t)priority;
+	thread->weight = weight;
+	thread->cpu_mask = cpu_mask;
+	thread->virtual_time = 0; /* the present time of its new level */
+	if (queued)
+		scheduler_enqueue(thread);
+	else
+		scheduler_kick(thread);
+	spin_unlock(&thread->lock);
+	return STATUS_OK;
+}
+
+/* The call it waits in names its buffers in the old space: they are forgotten, the answer's words are not. */
+static void change_space(struct thread *thread, struct space *space)
+{
+	bool current = thread == cpu_current();
+	struct space *old = thread->space;
+	object_reference(&space->object);
+	if (current)
+		arch_thread_switch(thread, NULL);
+	thread->space = space;
+	if (current)
+		arch_thread_switch(NULL, thread);
+	else
+		thread->call.extra = thread->call.send_length = thread->call.receive_length = 0;
+	object_unreference(&old->object);
+}
+
+status_t handle_thread_set_space(struct thread *thread, struct space *space)
+{
+	status_t status = STATUS_OK;
+	spin_lock(&thread->lock);
+	bool waits = thread->state == THREAD_BLOCKED && thread->wait == WAIT_CALL;
+	if (thread != cpu_current() && waits && thread->on_cpu)
+		status = STATUS_RESTART;
+	else if (thread != cpu_current() && (thread->on_cpu || !(waits || thread->state == THREAD_STOPPED)))
+		status = STATUS_BUSY;
+	else if (thread->finish)
+		status = STATUS_BUSY;
+	else
+		change_space(thread, space);
+	spin_unlock(&thread->lock);
+	return status;
+}
+
+status_t handle_thread_info(struct thread *thread, uint64_t address)
+{
+	uint64_t running = thread->on_cpu ? arch_cycles_time(arch_cycles() - thread->started) : 0;
+	uint64_t total = thread->run_time + running, system = arch_cycles_time(thread->system_cycles);
+	struct thread_info info = {
+		.number = thread->object.number,
+		.state = thread->state,
+		.user_time = total > system ? total - system : 0,
+		.system_time = system,
+		.priority = thread->priority,
+		.weight = thread->weight,
+		.last_cpu = thread->cpu,
+		.switches = thread->switches,
+		.waiting_call = thread->call.state != CALL_NONE ? thread->call.id : 0,
+	};
+	return arch_user_write(address, &info, sizeof(info));
+}
+
+status_t handle_thread_sleep(uint64_t deadline, uint32_t flags)
+{
+	return thread_block(WAIT_SLEEP, NULL, deadline, flags & 1);
+}
+
+status_t handle_thread_set_base(uint32_t which, uint64_t base)
+{
+	return which > 1 ? STATUS_BAD_ARGUMENT : arch_thread_set_base(cpu_current(), which, base);
+}
+
+status_t handle_thread_get_base(uint32_t which)
+{
+	return which > 1 ? STATUS_BAD_ARGUMENT : (status_t)arch_thread_get_base(cpu_current(), which);
+}

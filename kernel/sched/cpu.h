@@ -1,0 +1,42 @@
+/* What each CPU knows of itself. Reached through cpu_self() (arch/cpu.h). */
+#ifndef KERNEL_SCHED_CPU_H
+#define KERNEL_SCHED_CPU_H
+
+#include "base/lock.h"
+#include "sched/thread.h"
+
+struct run_queue {
+	struct spin_lock lock; /* LOCK_RUN_QUEUE */
+	uint32_t ready_levels; /* bit per non-empty level */
+	struct list_node level[PRIORITY_LEVELS]; /* by virtual_time */
+	uint64_t virtual_now[PRIORITY_LEVELS];
+};
+
+struct cpu {
+	/* Offsets of the first four are known to the architecture (arch/x86_64/cpu.h, entry.S); it sets
+	 * the next three and `index`, before this CPU runs portable code. */
+	struct thread *current; /* NULL: idle */
+	uint64_t kernel_stack;  /* its top */
+	uint64_t scratch;       /* user rsp during entry */
+	struct cpu *self;
+	uint32_t index;
+	bool online, in_idle;
+	bool need_reschedule;   /* look at the queue before going on; set by any CPU */
+	bool exit_work;         /* something else is to be done on the way out; set by any CPU */
+	bool in_system_call;    /* a handler runs: a missing page restarts its call */
+	struct thread *next;    /* runnable, on no queue: where this CPU goes when the current thread waits */
+	struct run_queue queue;
+	struct spin_lock timer_lock;
+	struct timer *timers;     /* under timer_lock */
+	uint64_t timer_first;     /* its earliest deadline, 0: none; atomic */
+	uint64_t timer_programmed; /* what the hardware was told, 0: nothing */
+	uint64_t entered;       /* cycles when it left user mode; 0: it is there */
+	uint64_t online_since, idle_time, idle_since; /* nanoseconds */
+	uint64_t slice_end;       /* when another of the same level has its turn; 0: nobody waits for one */
+	uint64_t interrupts, context_switches;
+};
+
+extern struct cpu cpus[];
+extern uint32_t cpu_count;
+
+#endif

@@ -1,0 +1,32 @@
+/* Which thread runs: priority levels; within a level, the smallest virtual time (run time divided
+ * by weight) first. One queue per CPU. */
+#ifndef KERNEL_SCHED_SCHEDULER_H
+#define KERNEL_SCHED_SCHEDULER_H
+
+#include "obj/quiesce.h"
+#include "sched/cpu.h"
+
+#define TIME_SLICE 4000000ull /* nanoseconds */
+
+void scheduler_init_cpu(struct cpu *cpu);
+/* These three under the thread's lock. */
+void scheduler_enqueue(struct thread *thread); /* runnable and not on a CPU; kicks an idle or lower CPU */
+void scheduler_remove(struct thread *thread);
+void scheduler_kick(struct thread *thread);    /* if it is on a CPU, that CPU looks at it again soon */
+unsigned scheduler_level(const struct thread *thread);
+/* The way into the kernel by an exception or interrupt: account. */
+void kernel_enter(void);
+/* The way out of the kernel: account, work off deferred destruction, pick a thread (idling while there
+ * is none), switch space and extended state, show a pending alert. The returned thread's registers
+ * are then loaded. */
+struct thread *kernel_exit(void);
+/* Nothing is to be done on the way out: the current thread, which can run on, may go straight back. */
+static inline bool scheduler_may_return(const struct cpu *cpu)
+{
+	return !__atomic_load_n(&cpu->need_reschedule, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&cpu->exit_work, __ATOMIC_RELAXED) &&
+	       !quiesce_owes(cpu->index);
+}
+void thread_off_cpu(struct thread *thread); /* thread.c: this CPU has left it for another */
+
+#endif

@@ -1,0 +1,296 @@
+/* The server loop: one message at a time, each handled to its end before the next is received.
+ *
+ * A reply and the next receive are one kernel call. Two kinds of reply are made apart from it: one whose
+ * capabilities are to be dropped afterwards (waiting for the next message must not keep them alive), and
+ * one whose buffer or capabilities the kernel refused (the caller then gets the reason as its status). */
+#include "server/server.h"
+#include "protocol_supervisor.h"
+#include <string.h>
+
+static struct {
+	const struct server *server;
+	slot_t notification;
+	slot_t receive_slots[MESSAGE_CAPS_MAX]; /* where capabilities of the next call arrive */
+	struct message message;
+	struct message_extra extra;
+	struct request request;
+	_Alignas(16) unsigned char inline_data[REQUEST_INLINE_MAX];
+} loop;
+
+static int64_t bytes_or_errno(int64_t result)
+{
+	return result < 0 ? status_to_errno(result) : result;
+}
+
+int64_t request_read(const struct request *request, uint64_t offset, void *to, uint64_t length)
+{
+	/* What arrived with the call is at hand already. */
+	if (offset < request->data_length && length <= request->data_length - offset) {
+		memcpy(to, (const char *)request->data + offset, length);
+		return (int64_t)length;
+	}
+	return parked_read(request->id, offset, to, length);
+}
+
+int64_t request_write(const struct request *request, uint64_t offset, const void *from, uint64_t length)
+{
+	return parked_write(request->id, offset, from, length);
+}
+
+int64_t request_read_memory(const struct request *request, uint64_t offset, slot_t memory,
+                            uint64_t memory_offset, uint64_t length)
+{
+	return bytes_or_errno(call_read_memory(SELF_ENDPOINT, request->id, offset, memory, memory_offset, length));
+}
+
+int64_t request_write_memory(const struct request *request, uint64_t offset, slot_t memory,
+                             uint64_t memory_offset, uint64_t length)
+{
+	return bytes_or_errno(call_write_memory(SELF_ENDPOINT, request->id, offset, memory, memory_offset, length));
+}
+
+void request_reply_data(struct request *request, const void *data, uint64_t length)
+{
+	request->reply_data = data;
+	request->reply_data_length = length;
+}
+
+void request_send_cap(struct request *request, unsigned index, slot_t slot, bool drop)
+{
+	request->reply_caps[index] = slot;
+	request->reply_caps_drop[index] = drop;
+}
+
+slot_t request_take_cap(struct request *request, unsigned index)
+{
+	slot_t slot = request->caps[index].slot;
+	if (request->caps[index].kind != MESSAGE_CAP_SLOT || slot == 0)
+		return 0;
+	request->caps[index].slot = 0;
+	loop.receive_slots[index] = 0; /* a fresh one is allocated before the next receive */
+	return slot;
+}
+
+void request_park(struct request *request)
+{
+	call_park(SELF_ENDPOINT, request->id);
+}
+
+int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length)
+{
+	return bytes_or_errno(call_read(SELF_ENDPOINT, id, offset, to, length));
+}
+
+int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length)
+{
+	return bytes_or_errno(call_write(SELF_ENDPOINT, id, offset, from, length));
+}
+
+static uint64_t reply_header(int status, unsigned caps)
+{
+	return (uint32_t)status | (uint64_t)caps << MESSAGE_CAPS_SHIFT;
+}
+
+/* Answer with a status alone; the last resort for what could not be sent. */
+static int64_t reply_status(uint64_t id, int status)
+{
+	struct message message = { .header = reply_header(status, 0), .id = id };
+	return message_reply(SELF_ENDPOINT, &message, NULL);
+}
+
+/* A reply the kernel refused although the call exists: the caller learns why, and gets nothing. */
+static int64_t reply_refused(uint64_t id, int64_t status)
+{
+	return status == STATUS_BAD_CALL_ID ? status : reply_status(id, status_to_errno(status));
+}
+
+int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                      uint64_t data_length, const slot_t *caps, unsigned cap_count)
+{
+	struct message message = { .header = reply_header(status, cap_count), .id = id };
+	struct message_extra extra;
+	bool more = data_length > 0 || cap_count > 0;
+	if (words)
+		memcpy(message.words, words, sizeof(message.words));
+	if (more) {
+		memset(&extra, 0, sizeof(extra));
+		extra.send_address = (uint64_t)data;
+		extra.send_length = data_length;
+		for (unsigned i = 0; i < cap_count; i++)
+			extra.send_caps[i] = caps[i];
+	}
+	int64_t result = message_reply(SELF_ENDPOINT, &message, more ? &extra : NULL);
+	if (result < 0 && result != STATUS_BAD_CALL_ID)
+		result = reply_refused(id, result);
+	return result < 0 ? status_to_errno(result) : 0;
+}
+
+slot_t server_notification(void)
+{
+	if (loop.notification)
+		return loop.notification;
+	slot_t slot = slot_allocate();
+	if (slot == 0 || notification_create(SELF_POOL, slot) < 0)
+		return 0;
+	endpoint_bind(SELF_ENDPOINT, 0); /* that of an earlier incarnation */
+	if (endpoint_bind(SELF_ENDPOINT, slot) < 0)
+		return 0;
+	loop.notification = slot;
+	return slot;
+}
+
+slot_t server_make_gate(uint64_t label)
+{
+	slot_t slot = slot_allocate();
+	if (slot == 0)
+		return 0;
+	if (gate_create(SELF_POOL, SELF_ENDPOINT, label, slot) < 0) {
+		slot_free(slot);
+		return 0;
+	}
+	return slot;
+}
+
+/* The part of the extra that says where the next message goes. */
+static void receive_prepare(void)
+{
+	struct message_extra *extra = &loop.extra;
+	extra->receive_address = (uint64_t)loop.inline_data;
+	extra->receive_length = sizeof(loop.inline_data);
+	extra->deadline = 0;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
+		if (loop.receive_slots[i] == 0)
+			loop.receive_slots[i] = slot_allocate();
+		extra->receive_caps[i] = loop.receive_slots[i];
+	}
+}
+
+/* The request in hand, from what was received. */
+static struct request *request_begin(void)
+{
+	struct request *request = &loop.request;
+	const struct message *message = &loop.message;
+	const struct message_extra *extra = &loop.extra;
+	memset(request, 0, sizeof(*request));
+	request->id = message->id;
+	request->label = message->label;
+	request->operation = MESSAGE_OPERATION(message->header);
+	memcpy(request->words, message->words, sizeof(request->words));
+	request->data = loop.inline_data;
+	request->data_length = extra->received_length;
+	request->send_length = extra->peer_send_length;
+	request->receive_length = extra->peer_receive_length;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
+		request->caps[i].kind = extra->cap_kinds[i];
+		if (extra->cap_kinds[i] == MESSAGE_CAP_SLOT)
+			request->caps[i].slot = loop.receive_slots[i];
+		else if (extra->cap_kinds[i] == MESSAGE_CAP_LABEL)
+			request->caps[i].label = extra->cap_labels[i];
+	}
+	return request;
+}
+
+/* Capabilities nobody took. */
+static void request_drop_caps(const struct request *request)
+{
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+		if (request->caps[i].kind == MESSAGE_CAP_SLOT && request->caps[i].slot)
+			cap_drop(SELF_CAPTABLE, request->caps[i].slot);
+}
+
+/* The reply under construction into message and extra. True: it must be sent before the next receive. */
+static bool reply_prepare(const struct request *request, int status)
+{
+	struct message_extra *extra = &loop.extra;
+	unsigned caps = 0;
+	bool drop = false;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
+		extra->send_caps[i] = status == 0 ? request->reply_caps[i] : 0;
+		if (extra->send_caps[i])
+			caps = i + 1;
+		drop |= request->reply_caps_drop[i];
+	}
+	extra->send_address = (uint64_t)request->reply_data;
+	extra->send_length = request->reply_data_length;
+	loop.message.id = request->id;
+	loop.message.header = reply_header(status, caps);
+	memcpy(loop.message.words, request->reply_words, sizeof(loop.message.words));
+	return drop;
+}
+
+static void reply_drop_caps(const struct request *request)
+{
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+		if (request->reply_caps_drop[i])
+			slot_free(request->reply_caps[i]);
+}
+
+/* One call. On return the message holds the reply to send with the next receive, or id 0. */
+static void call_handle(void)
+{
+	struct request *request = request_begin();
+	int status;
+	if (request->operation == OPERATION_GATE_CLOSED) {
+		if (loop.server->closed)
+			loop.server->closed(request->label);
+		status = 0;
+	} else {
+		status = loop.server->handle(request);
+	}
+	request_drop_caps(request);
+	loop.message.id = 0;
+	if (status == REQUEST_PARKED || status == REQUEST_NO_REPLY)
+		return;
+	if (!reply_prepare(request, status))
+		return;
+	int64_t result = message_reply(SELF_ENDPOINT, &loop.message, &loop.extra);
+	reply_drop_caps(request);
+	if (result < 0)
+		reply_refused(request->id, result);
+	loop.message.id = 0;
+}
+
+/* What came: a call, or one of the kernel's own messages that carry no id. */
+static void message_handle(void)
+{
+	uint64_t id = loop.message.id;
+	if (id != 0) {
+		call_handle();
+		return;
+	}
+	uint32_t operation = MESSAGE_OPERATION(loop.message.header);
+	if (operation == OPERATION_NOTIFICATION && loop.server->signalled)
+		loop.server->signalled(loop.message.words[0]);
+	else if (operation == OPERATION_CANCEL && loop.server->cancel)
+		loop.server->cancel(loop.message.words[0], (unsigned)loop.message.words[1]);
+	loop.message.id = 0;
+}
+
+_Noreturn void server_serve(const struct server *server)
+{
+	loop.server = server;
+	loop.message.id = 0;
+	for (;;) {
+		uint64_t answered = loop.message.id;
+		receive_prepare();
+		int64_t status = message_reply_receive(SELF_ENDPOINT, &loop.message, &loop.extra);
+		if (status == STATUS_OK) {
+			message_handle();
+		} else {
+			/* Nothing was received: the reply failed, or (never expected) the endpoint is gone. */
+			if (answered != 0)
+				reply_refused(answered, status);
+			else if (status == STATUS_DESTROYED || status == STATUS_BAD_HANDLE)
+				__builtin_trap();
+			loop.message.id = 0;
+		}
+	}
+}
+
+_Noreturn void server_run(const struct server *server)
+{
+	int status = supervisor_ready(SELF_SUPERVISOR, NULL);
+	if (status != 0)
+		log_line("%s: the supervisor would not hear of it: %d", server->name, status);
+	server_serve(server);
+}

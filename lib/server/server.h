@@ -1,0 +1,85 @@
+/* The server loop: receive, dispatch, park, answer.
+ *
+ * A server is a table of functions over its protocols. It handles steps: one event each (a
+ * call, a cancel request, a closed gate, signal bits), never interleaved. A handler that must wait
+ * parks its call, records the request's id in the server's own state, and returns; a later
+ * step answers it. State that outlives a step is in one place per server (its `state` structure and what
+ * hangs from it), never on the stack.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "atoll/atoll.h"
+
+#define REQUEST_PARKED (-5000)   /* a handler's result: the call is parked, answered later */
+#define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
+#define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
+
+/* The call in hand; valid during the step. */
+struct request {
+	uint64_t id;
+	uint64_t label;     /* of the gate it came through */
+	uint32_t operation;
+	uint64_t words[MESSAGE_WORDS];
+	const void *data;      /* head of the caller's send buffer */
+	uint64_t data_length;  /* min(send_length, REQUEST_INLINE_MAX) */
+	uint64_t send_length, receive_length; /* of the caller's buffers */
+	struct {
+		uint32_t kind;     /* enum message_cap_kind */
+		slot_t slot;       /* SLOT: take it with request_take_cap, else it is dropped after the step */
+		uint64_t label;    /* LABEL */
+	} caps[MESSAGE_CAPS_MAX];
+	/* The answer under construction */
+	uint64_t reply_words[MESSAGE_WORDS];
+	const void *reply_data;    /* set by request_reply_data; must stay valid until the reply */
+	uint64_t reply_data_length;
+	slot_t reply_caps[MESSAGE_CAPS_MAX];
+	bool reply_caps_drop[MESSAGE_CAPS_MAX];
+};
+
+/* The caller's buffers. Bytes done (short at the buffer's end), or a negative errno. */
+int64_t request_read(const struct request *request, uint64_t offset, void *to, uint64_t length);
+int64_t request_write(const struct request *request, uint64_t offset, const void *from, uint64_t length);
+int64_t request_read_memory(const struct request *request, uint64_t offset, slot_t memory,
+                            uint64_t memory_offset, uint64_t length);
+int64_t request_write_memory(const struct request *request, uint64_t offset, slot_t memory,
+                             uint64_t memory_offset, uint64_t length);
+/* Send these bytes with the reply (placed at the start of the receive buffer, one copy). */
+void request_reply_data(struct request *request, const void *data, uint64_t length);
+/* Send a capability in the answer; `drop`: empty the slot afterwards. */
+void request_send_cap(struct request *request, unsigned index, slot_t slot, bool drop);
+/* Keep a received capability: its slot is the server's from now on. 0: there is none. */
+slot_t request_take_cap(struct request *request, unsigned index);
+
+/* Mark the call in hand as recorded; the handler then returns REQUEST_PARKED. */
+void request_park(struct request *request);
+/* Answer a parked call later: status, words (NULL: zeros), data, capability. A call that is gone in the
+ * meantime is no error. The buffers of a parked call can be used until then: */
+int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                      uint64_t data_length, const slot_t *caps, unsigned cap_count);
+int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length);
+int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length);
+
+struct server {
+	const char *name;
+	/* One call: dispatch by label and operation to the generated X_dispatch. Returns its result. */
+	int (*handle)(struct request *request);
+	/* The caller of parked call `id` wants it back: answer it (-EINTR, or normally). NULL: the
+	 * server never parks. Reason: 0 alerted, 1 deadline, 2 caller gone. */
+	void (*cancel)(uint64_t id, unsigned reason);
+	/* The last capability to the gate with this label is gone. May be NULL. */
+	void (*closed)(uint64_t label);
+	/* Bits of the notification in slot server_notification(). May be NULL. */
+	void (*signalled)(uint64_t bits);
+};
+
+/* Create the notification bound to the endpoint (once, before server_run): its slot. */
+slot_t server_notification(void);
+/* A gate into the own endpoint in a new slot; 0 on failure. */
+slot_t server_make_gate(uint64_t label);
+/* Tell the supervisor we are ready, then serve for ever. */
+_Noreturn void server_run(const struct server *server);
+/* Serve for ever without telling anyone (the supervisor itself). */
+_Noreturn void server_serve(const struct server *server);
+
+#endif

@@ -1,0 +1,121 @@
+/* Functions that touch the program's memory. All of them are leaves that leave rsp alone: where a touch
+ * faults the kernel continues at access_fault (struct reflect_config), which returns -EFAULT to
+ * the caller. Only registers that a C function may destroy are used. */
+#define EFAULT 14
+
+	.text
+	.globl access_begin
+access_begin:
+
+/* rdi to, rsi from, rdx length */
+	.globl access_copy
+	.type access_copy, @function
+access_copy:
+	mov %rdx, %rcx
+	shr $3, %rcx
+	rep movsq
+	mov %edx, %ecx
+	and $7, %ecx
+	rep movsb
+	xor %eax, %eax
+	ret
+
+/* rdi to, rsi from, rdx limit (at least 1); the length without the NUL */
+	.globl access_string_copy
+	.type access_string_copy, @function
+access_string_copy:
+	xor %eax, %eax
+1:	movzbl (%rsi,%rax), %ecx
+	movb %cl, (%rdi,%rax)
+	test %ecx, %ecx
+	jz 2f
+	inc %rax
+	cmp %rdx, %rax
+	jb 1b
+2:	ret
+
+/* rdi from, rsi limit */
+	.globl access_string_length
+	.type access_string_length, @function
+access_string_length:
+	xor %eax, %eax
+1:	cmpb $0, (%rdi,%rax)
+	je 2f
+	inc %rax
+	cmp %rsi, %rax
+	jb 1b
+2:	ret
+
+/* rdi to, rsi length */
+	.globl access_clear
+	.type access_clear, @function
+access_clear:
+	xor %eax, %eax
+	mov %rsi, %rcx
+	shr $3, %rcx
+	rep stosq
+	mov %esi, %ecx
+	and $7, %ecx
+	rep stosb
+	ret
+
+/* rdi from, rsi value out */
+	.globl access_load32
+	.type access_load32, @function
+access_load32:
+	mov (%rdi), %eax
+	mov %eax, (%rsi)
+	xor %eax, %eax
+	ret
+
+/* rdi at, esi expected, edx value, rcx found out */
+	.globl access_exchange32
+	.type access_exchange32, @function
+access_exchange32:
+	mov %esi, %eax
+	lock cmpxchg %edx, (%rdi)
+	mov %eax, (%rcx)
+	xor %eax, %eax
+	ret
+
+/* rdi to, rsi mask, rdx kind */
+	.globl access_save_extended
+	.type access_save_extended, @function
+access_save_extended:
+	test %edx, %edx
+	jz 1f
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+	xsave64 (%rdi)
+	xor %eax, %eax
+	ret
+1:	fxsave64 (%rdi)
+	xor %eax, %eax
+	ret
+
+/* rdi from, rsi mask, rdx kind */
+	.globl access_load_extended
+	.type access_load_extended, @function
+access_load_extended:
+	test %edx, %edx
+	jz 1f
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+	xrstor64 (%rdi)
+	xor %eax, %eax
+	ret
+1:	fxrstor64 (%rdi)
+	xor %eax, %eax
+	ret
+
+	.globl access_end
+access_end:
+
+	.globl access_fault
+access_fault:
+	mov $-EFAULT, %rax
+	ret
+
+	.section .note.GNU-stack, "", @progbits

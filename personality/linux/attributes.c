@@ -1,0 +1,459 @@
+/* What a file is: stat, statx, statfs, and changing it. By name or by descriptor. */
+#include "files.h"
+
+static struct linux_timespec timespec_of(int64_t nanoseconds)
+{
+	int64_t seconds = nanoseconds / (int64_t)NANOSECONDS, rest = nanoseconds % (int64_t)NANOSECONDS;
+	return rest < 0 ? (struct linux_timespec){ seconds - 1, rest + (int64_t)NANOSECONDS }
+	                : (struct linux_timespec){ seconds, rest };
+}
+
+void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat)
+{
+	*stat = (struct linux_stat){
+		.device = attributes->device,
+		.inode = attributes->inode,
+		.links = attributes->links,
+		.mode = attributes->mode,
+		.user = attributes->user,
+		.group = attributes->group,
+		.special_device = attributes->special_device,
+		.size = (int64_t)attributes->size,
+		.block_size = (int64_t)attributes->block_size,
+		.blocks = (int64_t)attributes->blocks,
+		.access = timespec_of(attributes->access_time),
+		.modify = timespec_of(attributes->modify_time),
+		.change = timespec_of(attributes->change_time),
+	};
+}
+
+/* --- reading ------------------------------------------------------------------------------------------- */
+
+/* An own kind has no server to ask. */
+static void attributes_of_own(struct task *task, struct file_attributes *attributes)
+{
+	*attributes = (struct file_attributes){
+		.mode = 0600,
+		.links = 1,
+		.user = task->credentials.effective_user,
+		.group = task->credentials.effective_group,
+		.block_size = ATOLL_PAGE_SIZE,
+	};
+}
+
+static int attributes_of_descriptor(struct task *task, int32_t descriptor, struct file_attributes *attributes)
+{
+	struct open_file *file = file_find(task, descriptor);
+	if (!file)
+		return -EBADF;
+	int status = 0;
+	if (file->kind == FILE_GATE)
+		status = file_status(file->slot, NULL, attributes, sizeof(*attributes), NULL);
+	else
+		attributes_of_own(task, attributes);
+	file_release(task, file);
+	return status;
+}
+
+/* A path call that gives nothing but its reply. */
+static int path_simple(struct thread *thread, int32_t directory, char *path, uint64_t prefix, struct path_call *call)
+{
+	struct path_place place;
+	int status = place_find(thread->task, directory, path + prefix, &place);
+	if (status < 0)
+		return status;
+	call->buffer = path;
+	call->prefix = prefix;
+	call->length = string_length(path + prefix);
+	status = path_walk(thread, place, call);
+	place_release(thread->task, &place);
+	return status;
+}
+
+static int attributes_of_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
+                              struct file_attributes *attributes)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	int64_t length = user_string(name, path, sizeof(name));
+	if (length < 0)
+		return (int)length;
+	if (length == 0 && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	if (length == 0 && directory != AT_FDCWD)
+		return attributes_of_descriptor(thread->task, directory, attributes);
+	int own = flags & AT_SYMLINK_NOFOLLOW ? -1 : path_own_descriptor(thread->task, name);
+	if (own >= 0 && attributes_of_descriptor(thread->task, own, attributes) == 0)
+		return 0;
+	struct path_call call = {
+		.operation = OPERATION_PATH_STATUS,
+		.identified = true,
+		.words = { flags & AT_SYMLINK_NOFOLLOW },
+		.reply = &reply,
+	};
+	int status = path_simple(thread, directory, name, 0, &call);
+	if (status == 0)
+		*attributes = reply.attributes;
+	return status;
+}
+
+static int64_t stat_write(const struct file_attributes *attributes, uint64_t result)
+{
+	struct linux_stat stat;
+	attributes_to_stat(attributes, &stat);
+	return user_write(result, &stat, sizeof(stat));
+}
+
+int64_t linux_newfstatat(struct thread *thread, int32_t directory, uint64_t path, uint64_t result, uint32_t flags)
+{
+	struct file_attributes attributes;
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return -EINVAL;
+	int status = attributes_of_path(thread, directory, path, flags, &attributes);
+	return status < 0 ? status : stat_write(&attributes, result);
+}
+
+int64_t linux_stat(struct thread *thread, uint64_t path, uint64_t result)
+{
+	return linux_newfstatat(thread, AT_FDCWD, path, result, 0);
+}
+
+int64_t linux_lstat(struct thread *thread, uint64_t path, uint64_t result)
+{
+	return linux_newfstatat(thread, AT_FDCWD, path, result, AT_SYMLINK_NOFOLLOW);
+}
+
+int64_t linux_fstat(struct thread *thread, int32_t descriptor, uint64_t result)
+{
+	struct file_attributes attributes;
+	int status = attributes_of_descriptor(thread->task, descriptor, &attributes);
+	return status < 0 ? status : stat_write(&attributes, result);
+}
+
+#define STATX_BASIC_STATS 0x7ffu
+
+static struct linux_statx_time statx_time(int64_t nanoseconds)
+{
+	struct linux_timespec time = timespec_of(nanoseconds);
+	return (struct linux_statx_time){ time.seconds, (uint32_t)time.nanoseconds, 0 };
+}
+
+static uint32_t device_major(uint64_t device)
+{
+	return (uint32_t)(device >> 8 & 0xfff) | (uint32_t)(device >> 32 & ~0xfffull);
+}
+
+static uint32_t device_minor(uint64_t device)
+{
+	return (uint32_t)(device & 0xff) | (uint32_t)(device >> 12 & ~0xffull);
+}
+
+int64_t linux_statx(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags, uint32_t mask,
+                    uint64_t result)
+{
+	struct file_attributes attributes;
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) ||
+	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || mask & 1u << 31)
+		return -EINVAL;
+	int status = attributes_of_path(thread, directory, path, flags, &attributes);
+	if (status < 0)
+		return status;
+	struct linux_statx statx = {
+		.mask = STATX_BASIC_STATS,
+		.block_size = (uint32_t)attributes.block_size,
+		.links = attributes.links,
+		.user = attributes.user,
+		.group = attributes.group,
+		.mode = (uint16_t)attributes.mode,
+		.inode = attributes.inode,
+		.size = attributes.size,
+		.blocks = attributes.blocks,
+		.access = statx_time(attributes.access_time),
+		.change = statx_time(attributes.change_time),
+		.modify = statx_time(attributes.modify_time),
+		.special_major = device_major(attributes.special_device),
+		.special_minor = device_minor(attributes.special_device),
+		.device_major = device_major(attributes.device),
+		.device_minor = device_minor(attributes.device),
+	};
+	return user_write(result, &statx, sizeof(statx));
+}
+
+static int64_t statfs_write(const struct file_system_info *info, uint64_t result)
+{
+	struct linux_statfs statfs = {
+		.type = (int64_t)info->type,
+		.block_size = (int64_t)info->block_size,
+		.blocks = info->blocks,
+		.blocks_free = info->blocks_free,
+		.blocks_available = info->blocks_free,
+		.files = info->files,
+		.files_free = info->files_free,
+		.name_max = (int64_t)info->name_max,
+		.fragment_size = (int64_t)info->block_size,
+		.flags = (int64_t)info->flags,
+	};
+	return user_write(result, &statfs, sizeof(statfs));
+}
+
+int64_t linux_statfs(struct thread *thread, uint64_t path, uint64_t result)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	struct file_system_info info;
+	int64_t status = path_read(name, path);
+	if (status < 0)
+		return status;
+	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .reply = &reply };
+	status = path_simple(thread, AT_FDCWD, name, 0, &call);
+	if (status < 0)
+		return status;
+	memcpy(&info, reply.rest, sizeof(info));
+	return statfs_write(&info, result);
+}
+
+#define ANONYMOUS_MAGIC 0x09041934
+
+int64_t linux_fstatfs(struct thread *thread, int32_t descriptor, uint64_t result)
+{
+	struct file_system_info info = { .type = ANONYMOUS_MAGIC, .block_size = ATOLL_PAGE_SIZE, .name_max = 255 };
+	struct open_file *file = file_find(thread->task, descriptor);
+	if (!file)
+		return -EBADF;
+	int status = 0;
+	if (file->kind == FILE_GATE)
+		status = file_system_status(file->slot, NULL, &info, sizeof(info), NULL);
+	file_release(thread->task, file);
+	return status < 0 ? status : statfs_write(&info, result);
+}
+
+int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	struct file_attributes attributes;
+	if (mode & ~7u || flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	int64_t length = user_string(name, path, sizeof(name));
+	if (length < 0)
+		return length;
+	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
+		return attributes_of_descriptor(thread->task, directory, &attributes);
+	if (length == 0)
+		return -ENOENT;
+	int own = path_own_descriptor(thread->task, name);
+	if (own >= 0)
+		return attributes_of_descriptor(thread->task, own, &attributes) < 0 ? -ENOENT : 0;
+	struct path_call call = {
+		.operation = OPERATION_PATH_ACCESS,
+		.identified = true,
+		.words = { mode, flags & (AT_EACCESS | AT_SYMLINK_NOFOLLOW) },
+		.reply = &reply,
+	};
+	return path_simple(thread, directory, name, 0, &call);
+}
+
+int64_t linux_faccessat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
+{
+	return linux_faccessat2(thread, directory, path, mode, 0);
+}
+
+int64_t linux_access(struct thread *thread, uint64_t path, uint32_t mode)
+{
+	return linux_faccessat2(thread, AT_FDCWD, path, mode, 0);
+}
+
+/* --- changing ------------------------------------------------------------------------------------------ */
+
+struct change {
+	uint32_t mask, mode, user, group;
+	uint64_t size, access_time, modify_time; /* as the protocol's buffer starts */
+};
+
+static int64_t change_descriptor(struct thread *thread, int32_t descriptor, const struct change *change)
+{
+	struct file_attributes attributes = {
+		.mode = change->mode,
+		.user = change->user,
+		.group = change->group,
+		.size = change->size,
+		.access_time = (int64_t)change->access_time,
+		.modify_time = (int64_t)change->modify_time,
+	};
+	struct open_file *file = file_find(thread->task, descriptor);
+	if (!file)
+		return -EBADF;
+	int status = file->kind == FILE_GATE ? file_set_attributes(file->slot, NULL, change->mask, &attributes) : -EINVAL;
+	file_release(thread->task, file);
+	return status;
+}
+
+static int64_t change_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
+                           const struct change *change)
+{
+	uint64_t numbers[3] = { change->size, change->access_time, change->modify_time };
+	char buffer[sizeof(numbers) + PATH_MAX_BYTES];
+	struct path_reply reply;
+	memcpy(buffer, numbers, sizeof(numbers));
+	int64_t length = user_string(buffer + sizeof(numbers), path, PATH_MAX_BYTES);
+	if (length < 0)
+		return length;
+	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
+		return change_descriptor(thread, directory, change);
+	if (length == 0 && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	struct path_call call = {
+		.operation = OPERATION_PATH_SET_ATTRIBUTES,
+		.words = { change->mask, flags & AT_SYMLINK_NOFOLLOW, change->mode, change->user, change->group },
+		.reply = &reply,
+	};
+	return path_simple(thread, directory, buffer, sizeof(numbers), &call);
+}
+
+int64_t linux_fchmodat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+{
+	struct change change = { .mask = ATTRIBUTE_MODE, .mode = mode & 07777 };
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return change_path(thread, directory, path, flags, &change);
+}
+
+int64_t linux_fchmodat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
+{
+	return linux_fchmodat2(thread, directory, path, mode, 0);
+}
+
+int64_t linux_chmod(struct thread *thread, uint64_t path, uint32_t mode)
+{
+	return linux_fchmodat2(thread, AT_FDCWD, path, mode, 0);
+}
+
+int64_t linux_fchmod(struct thread *thread, int32_t descriptor, uint32_t mode)
+{
+	struct change change = { .mask = ATTRIBUTE_MODE, .mode = mode & 07777 };
+	return change_descriptor(thread, descriptor, &change);
+}
+
+/* The id -1 stays as it is. */
+static struct change change_owner(uint32_t user, uint32_t group)
+{
+	return (struct change){
+		.mask = (user != ~0u ? ATTRIBUTE_USER : 0) | (group != ~0u ? ATTRIBUTE_GROUP : 0),
+		.user = user,
+		.group = group,
+	};
+}
+
+int64_t linux_fchownat(struct thread *thread, int32_t directory, uint64_t path, uint32_t user, uint32_t group,
+                       uint32_t flags)
+{
+	struct change change = change_owner(user, group);
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return change_path(thread, directory, path, flags, &change);
+}
+
+int64_t linux_chown(struct thread *thread, uint64_t path, uint32_t user, uint32_t group)
+{
+	return linux_fchownat(thread, AT_FDCWD, path, user, group, 0);
+}
+
+int64_t linux_lchown(struct thread *thread, uint64_t path, uint32_t user, uint32_t group)
+{
+	return linux_fchownat(thread, AT_FDCWD, path, user, group, AT_SYMLINK_NOFOLLOW);
+}
+
+int64_t linux_fchown(struct thread *thread, int32_t descriptor, uint32_t user, uint32_t group)
+{
+	struct change change = change_owner(user, group);
+	return change_descriptor(thread, descriptor, &change);
+}
+
+int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
+{
+	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
+	return length < 0 ? -EINVAL : change_path(thread, AT_FDCWD, path, 0, &change);
+}
+
+int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
+{
+	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
+	return length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+}
+
+/* --- times ----------------------------------------------------------------------------------------- */
+
+static int time_add(struct change *change, const struct linux_timespec *time, uint32_t set, uint32_t now,
+                    uint64_t *value)
+{
+	if (time->nanoseconds == UTIME_OMIT)
+		return 0;
+	if (time->nanoseconds == UTIME_NOW) {
+		change->mask |= now;
+		return 0;
+	}
+	if ((uint64_t)time->nanoseconds >= NANOSECONDS)
+		return -EINVAL;
+	change->mask |= set;
+	*value = (uint64_t)(time->seconds * (int64_t)NANOSECONDS + time->nanoseconds);
+	return 0;
+}
+
+static int64_t times_change(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
+                            const struct linux_timespec times[2])
+{
+	struct change change = { .mask = 0 };
+	if (time_add(&change, &times[0], ATTRIBUTE_ACCESS_TIME, ATTRIBUTE_ACCESS_NOW, &change.access_time) < 0 ||
+	    time_add(&change, &times[1], ATTRIBUTE_MODIFY_TIME, ATTRIBUTE_MODIFY_NOW, &change.modify_time) < 0)
+		return -EINVAL;
+	if (change.mask == 0)
+		return 0;
+	return path ? change_path(thread, directory, path, flags, &change)
+	            : change_descriptor(thread, directory, &change);
+}
+
+static const struct linux_timespec times_now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+
+int64_t linux_utimensat(struct thread *thread, int32_t directory, uint64_t path, uint64_t times, uint32_t flags)
+{
+	struct linux_timespec given[2];
+	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (!times)
+		return times_change(thread, directory, path, flags, times_now);
+	if (user_read(given, times, sizeof(given)) < 0)
+		return -EFAULT;
+	return times_change(thread, directory, path, flags, given);
+}
+
+int64_t linux_futimesat(struct thread *thread, int32_t directory, uint64_t path, uint64_t times)
+{
+	struct linux_timeval given[2];
+	struct linux_timespec converted[2];
+	if (!times)
+		return times_change(thread, directory, path, 0, times_now);
+	if (user_read(given, times, sizeof(given)) < 0)
+		return -EFAULT;
+	for (unsigned i = 0; i < 2; i++) {
+		if ((uint64_t)given[i].microseconds >= 1000000)
+			return -EINVAL;
+		converted[i] = (struct linux_timespec){ given[i].seconds, given[i].microseconds * 1000 };
+	}
+	return times_change(thread, directory, path, 0, converted);
+}
+
+int64_t linux_utimes(struct thread *thread, uint64_t path, uint64_t times)
+{
+	return linux_futimesat(thread, AT_FDCWD, path, times);
+}
+
+int64_t linux_utime(struct thread *thread, uint64_t path, uint64_t times)
+{
+	int64_t given[2];
+	if (!times)
+		return times_change(thread, AT_FDCWD, path, 0, times_now);
+	if (user_read(given, times, sizeof(given)) < 0)
+		return -EFAULT;
+	struct linux_timespec converted[2] = { { given[0], 0 }, { given[1], 0 } };
+	return times_change(thread, AT_FDCWD, path, 0, converted);
+}

@@ -1,0 +1,115 @@
+/* Descriptors, open files, slots and path calls. */
+#ifndef PERSONALITY_FILES_H
+#define PERSONALITY_FILES_H
+
+#include "access.h"
+#include "protocol_file.h"
+#include "protocol_path.h"
+
+/* --- descriptors.c ------------------------------------------------------------------------------------ */
+/* Slots of the own captable. 0: none left. */
+slot_t slot_take(struct task *task);
+void slot_give_back(struct task *task, slot_t slot); /* and drop what it holds */
+slot_t slot_last_used(struct task *task);
+void slots_mark(struct task *task, slot_t slot); /* taken by the handoff */
+
+/* The open file of a descriptor, held until file_release; NULL: EBADF. file_find_io also refuses O_PATH. */
+struct open_file *file_find(struct task *task, int32_t descriptor);
+struct open_file *file_find_io(struct task *task, int32_t descriptor);
+void file_hold(struct open_file *file);
+void file_release(struct task *task, struct open_file *file);
+/* A new open file; takes the slot over, or gives it back on failure (NULL). */
+struct open_file *file_make(struct task *task, slot_t slot, enum file_kind kind, unsigned flags, void *object);
+/* The lowest free descriptor from `from` up; takes over the caller's hold, also on failure (-EMFILE). */
+int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags);
+/* Descriptor `number` becomes this file; what was there is closed. */
+int descriptor_replace(struct task *task, struct open_file *file, uint32_t number, uint32_t flags);
+int descriptor_close(struct task *task, uint32_t number);
+/* file_make and descriptor_install in one: the descriptor or a negative errno. */
+int descriptor_open(struct task *task, slot_t slot, unsigned file_flags, uint32_t flags);
+bool files_copy(struct task *from, struct task *to); /* for a child with a captable of its own in shared memory */
+void files_free(struct task *task);                  /* of such a copy: memory only */
+void files_count_again(struct task *task);           /* after a fork: nobody else holds files here */
+
+/* --- paths.c ---------------------------------------------------------------------------------- */
+#define INTERRUPTIBLE (&interruptible)
+extern const struct call_options interruptible;
+
+struct path_place { /* where a relative path starts */
+	slot_t slot;
+	bool mounted;
+	struct open_file *file; /* held, or NULL */
+};
+
+/* One path operation, followed through redirects. The send buffer is prefix bytes, then the path. */
+struct path_call {
+	uint32_t operation;
+	slot_t result;   /* where an opened file goes; 0: none */
+	slot_t to;       /* rename, link: the second directory */
+	bool identified; /* this operation takes the identity in mounted trees */
+	bool mounted;    /* out: it ended in a mounted tree */
+	uint64_t words[MESSAGE_WORDS]; /* in */
+	uint64_t out[MESSAGE_WORDS];
+	char *buffer;    /* room for prefix + PATH_MAX_BYTES */
+	uint64_t prefix, length;
+	struct path_reply *reply;
+};
+int path_walk(struct thread *thread, struct path_place place, struct path_call *call);
+
+/* The place of a directory descriptor (AT_FDCWD too) for this path; -EBADF, -ENOTDIR. */
+int place_find(struct task *task, int32_t directory, const char *path, struct path_place *place);
+void place_release(struct task *task, struct path_place *place);
+/* Copy a path in: its length, -ENOENT for an empty one, -EFAULT, -ENAMETOOLONG. */
+int64_t path_read(char *to, uint64_t from);
+
+struct opened {
+	slot_t slot;
+	unsigned file_flags;
+	struct file_attributes attributes;
+};
+/* Open by name, from memory of our own: 0 or a negative errno. */
+int path_open_file(struct thread *thread, int32_t directory, const char *path, uint32_t flags, uint32_t mode,
+                   struct opened *opened);
+/* A symbolic link's target, in reply->rest without NUL: its length or an error (-EINVAL: not a link). */
+int64_t path_link_read(struct thread *thread, int32_t directory, const char *path, struct path_reply *reply);
+/* Follows links in the last name of a path, in place (room for PATH_MAX_BYTES). */
+void path_follow_last(struct thread *thread, char *path);
+int directory_path(struct thread *thread, char *to, uint64_t limit); /* getcwd: length or error */
+/* The number N where the path names an own descriptor (/proc/self/fd/N, /dev/stdin ...), or -1. */
+int path_own_descriptor(struct task *task, const char *path);
+
+/* --- files.c, transfer.c ------------------------------------------------------------------------------------------ */
+int64_t directory_enter(struct thread *thread, const char *path); /* chdir */
+/* What rides along for job control at terminals: our process id, and whether this signal is off here. */
+uint32_t transfer_flags(struct thread *thread, int signal);
+bool signal_is_off(struct thread *thread, int signal);
+int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                     uint32_t flags);
+int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length,
+                      int64_t offset, uint32_t flags);
+int64_t transfer_vectors(struct thread *thread, int32_t descriptor, uint64_t vectors, uint64_t count, int64_t offset,
+                         uint32_t flags, bool writing);
+
+/* --- events.c, epoll.c -------------------------------------------------------------------------------- */
+int64_t own_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
+int64_t own_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
+/* Which events hold now. If none, and a notification is given, its bits are signalled when one may; and
+ * *deadline becomes earlier where time alone will change it. */
+uint32_t own_poll(struct thread *thread, struct open_file *file, uint32_t events, slot_t notification,
+                  uint64_t bits, uint64_t *deadline);
+uint32_t file_ready(struct thread *thread, struct open_file *file, uint32_t events, uint64_t cookie,
+                    slot_t notification, uint64_t bits, uint64_t *deadline);
+/* signalfd.c */
+uint32_t signal_file_ready(struct thread *thread, struct open_file *file);
+int64_t signal_file_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
+void own_free(struct task *task, struct open_file *file);
+void epoll_rearm(struct open_file *file, uint32_t events);
+void epoll_forget(struct open_file *file); /* the file is about to go */
+uint32_t epoll_ready(struct thread *thread, struct open_file *file, slot_t notification, uint64_t bits,
+                     uint64_t *deadline);
+void epoll_free(struct task *task, void *object);
+
+/* --- attributes.c ---------------------------------------------------------------------------------- */
+void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat);
+
+#endif

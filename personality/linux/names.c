@@ -1,0 +1,369 @@
+/* Calls that make, remove and move names: mkdir, link, symlink, rename, unlink, readlink. */
+#include "files.h"
+
+#define RENAME_NOREPLACE 1u
+#define RENAME_EXCHANGE 2u
+
+/* A path call on a name whose path is in memory of ours. */
+static int64_t name_call(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix,
+                         struct path_call *call)
+{
+	struct path_place place;
+	int status = place_find(thread->task, directory, buffer + prefix, &place);
+	if (status < 0)
+		return status;
+	call->buffer = buffer;
+	call->prefix = prefix;
+	call->length = string_length(buffer + prefix);
+	status = path_walk(thread, place, call);
+	place_release(thread->task, &place);
+	return status;
+}
+
+static int64_t node_make(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint64_t device)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	int64_t status = path_read(name, path);
+	if (status < 0)
+		return status;
+	struct path_call call = {
+		.operation = OPERATION_PATH_MAKE_NODE,
+		.words = { mode & ~thread->task->umask, device },
+		.reply = &reply,
+	};
+	return name_call(thread, directory, name, 0, &call);
+}
+
+int64_t linux_mkdirat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
+{
+	return node_make(thread, directory, path, S_IFDIR | (mode & 01777), 0);
+}
+
+int64_t linux_mkdir(struct thread *thread, uint64_t path, uint32_t mode)
+{
+	return linux_mkdirat(thread, AT_FDCWD, path, mode);
+}
+
+int64_t linux_mknodat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint64_t device)
+{
+	uint32_t type = mode & S_IFMT;
+	if (type == S_IFDIR)
+		return -EPERM;
+	return node_make(thread, directory, path, (type ? type : S_IFREG) | (mode & 07777), device);
+}
+
+int64_t linux_mknod(struct thread *thread, uint64_t path, uint32_t mode, uint64_t device)
+{
+	return linux_mknodat(thread, AT_FDCWD, path, mode, device);
+}
+
+int64_t linux_unlinkat(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	if (flags & ~(uint32_t)AT_REMOVEDIR)
+		return -EINVAL;
+	int64_t status = path_read(name, path);
+	if (status < 0)
+		return status;
+	struct path_call call = { .operation = OPERATION_PATH_UNLINK, .words = { flags }, .reply = &reply };
+	return name_call(thread, directory, name, 0, &call);
+}
+
+int64_t linux_unlink(struct thread *thread, uint64_t path)
+{
+	return linux_unlinkat(thread, AT_FDCWD, path, 0);
+}
+
+int64_t linux_rmdir(struct thread *thread, uint64_t path)
+{
+	return linux_unlinkat(thread, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+int64_t linux_symlinkat(struct thread *thread, uint64_t target, int32_t directory, uint64_t path)
+{
+	char buffer[2 * PATH_MAX_BYTES];
+	struct path_reply reply;
+	int64_t prefix = path_read(buffer, target);
+	if (prefix < 0)
+		return prefix;
+	int64_t length = path_read(buffer + prefix, path);
+	if (length < 0)
+		return length;
+	struct path_call call = {
+		.operation = OPERATION_PATH_MAKE_LINK,
+		.words = { (uint64_t)prefix },
+		.reply = &reply,
+	};
+	return name_call(thread, directory, buffer, (uint64_t)prefix, &call);
+}
+
+int64_t linux_symlink(struct thread *thread, uint64_t target, uint64_t path)
+{
+	return linux_symlinkat(thread, target, AT_FDCWD, path);
+}
+
+/* --- readlink ---------------------------------------------------------------------------------------- */
+
+static void put_decimal(char *to, uint64_t *length, uint64_t value)
+{
+	if (value >= 10)
+		put_decimal(to, length, value / 10);
+	to[(*length)++] = (char)('0' + value % 10);
+}
+
+/* Devices of the terminal server, by number: it has no names for them. */
+static int terminal_name(uint64_t device, char *to, uint64_t *length)
+{
+	const char *head = device >> 8 == 4 && (device & 0xff) >= 64 ? "/dev/ttyS" : device >> 8 == 136 ? "/dev/pts/" : NULL;
+	if (!head)
+		return -EAGAIN;
+	*length = string_length(head);
+	memcpy(to, head, *length);
+	put_decimal(to, length, (device & 0xff) - (device >> 8 == 4 ? 64 : 0));
+	return 0;
+}
+
+/* What an own descriptor's link says: a pipe's or socket's number, else the path is not known here. */
+static int64_t own_link(struct task *task, int32_t number, char *to)
+{
+	static const char *const kinds[] = { [FILE_EPOLL] = "anon_inode:[eventpoll]", [FILE_EVENT] = "anon_inode:[eventfd]",
+	                                     [FILE_TIMER] = "anon_inode:[timerfd]",
+	                                     [FILE_SIGNAL] = "anon_inode:[signalfd]" };
+	struct file_attributes attributes = { 0 };
+	struct open_file *file = file_find(task, number);
+	uint64_t length = 0;
+	if (!file)
+		return -ENOENT;
+	unsigned kind = file->kind;
+	int status = kind == FILE_GATE ? file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) : 0;
+	uint32_t type = attributes.mode & S_IFMT;
+	bool named = kind == FILE_GATE && (type == S_IFDIR || type == S_IFREG || type == S_IFCHR);
+	if (status == 0 && named) {
+		uint64_t received = 0;
+		status = path_path_of(file->slot, NULL, to, PATH_MAX_BYTES, &received, &length);
+		if (type == S_IFCHR && status < 0)
+			status = terminal_name(attributes.special_device, to, &length);
+	}
+	file_release(task, file);
+	if (status < 0 || named)
+		return status < 0 ? status : (int64_t)length;
+	const char *head = kind != FILE_GATE ? kinds[kind] : type == S_IFIFO ? "pipe:[" : type == S_IFSOCK ? "socket:[" : NULL;
+	if (!head)
+		return -EAGAIN;
+	length = string_length(head);
+	memcpy(to, head, length);
+	if (kind == FILE_GATE) {
+		put_decimal(to, &length, attributes.inode);
+		to[length++] = ']';
+	}
+	return (int64_t)length;
+}
+
+int64_t path_link_read(struct thread *thread, int32_t directory, const char *path, struct path_reply *reply)
+{
+	char name[PATH_MAX_BYTES];
+	memcpy(name, path, string_length(path) + 1);
+	struct path_call call = { .operation = OPERATION_PATH_READ_LINK, .identified = true, .reply = reply };
+	int64_t status = name_call(thread, directory, name, 0, &call);
+	return status < 0 ? status : (int64_t)MINIMUM(call.out[2], (uint64_t)PATH_MAX_BYTES);
+}
+
+#define LINKS_MAX 8
+
+void path_follow_last(struct thread *thread, char *path)
+{
+	struct path_reply reply;
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		int64_t length = path_link_read(thread, AT_FDCWD, path, &reply);
+		if (length <= 0)
+			return;
+		uint64_t at = reply.rest[0] == '/' ? 0 : string_length(path);
+		while (at > 0 && path[at - 1] != '/')
+			at--;
+		length = MINIMUM(length, (int64_t)(PATH_MAX_BYTES - 1 - at));
+		memcpy(path + at, reply.rest, (uint64_t)length);
+		path[at + (uint64_t)length] = 0;
+	}
+}
+
+int64_t linux_readlinkat(struct thread *thread, int32_t directory, uint64_t path, uint64_t buffer, uint64_t length)
+{
+	char name[PATH_MAX_BYTES];
+	struct path_reply reply;
+	int64_t status = user_string(name, path, sizeof(name));
+	if (status < 0)
+		return status;
+	if (length == 0 || length > INT64_MAX)
+		return -EINVAL;
+	int own = path_own_descriptor(thread->task, name);
+	uint64_t count = 0;
+	status = own >= 0 && string_starts(name, "/proc/") ? own_link(thread->task, own, reply.rest) : -EAGAIN;
+	if (status >= 0) {
+		count = (uint64_t)status;
+	} else if (string_equal(name, "/proc/self/exe") && thread->task->executable_path) {
+		count = string_length(thread->task->executable_path);
+		memcpy(reply.rest, thread->task->executable_path, count);
+	} else {
+		status = path_link_read(thread, directory, name, &reply);
+		if (status < 0)
+			return status;
+		count = (uint64_t)status;
+	}
+	count = MINIMUM(count, length);
+	return user_write(buffer, reply.rest, count) < 0 ? -EFAULT : (int64_t)count;
+}
+
+int64_t linux_readlink(struct thread *thread, uint64_t path, uint64_t buffer, uint64_t length)
+{
+	return linux_readlinkat(thread, AT_FDCWD, path, buffer, length);
+}
+
+/* --- two names ---------------------------------------------------------------------------------------- */
+
+struct two_names {
+	uint32_t operation, flags;
+	int32_t old_directory, new_directory;
+	char names[2 * PATH_MAX_BYTES]; /* old, then new, without NULs between */
+	uint64_t old_length, new_length;
+};
+
+/* Both relative to given gates, in one call. A path that leaves the server is -EXDEV. */
+static int two_names_send(slot_t from, slot_t to, const struct two_names *two, struct path_reply *reply)
+{
+	struct message message = { .header = two->operation, .words = { two->old_length, two->flags } };
+	struct message_extra extra = {
+		.send_address = (uint64_t)two->names,
+		.send_length = two->old_length + two->new_length,
+		.receive_address = (uint64_t)reply,
+		.receive_length = sizeof(*reply),
+		.send_caps = { to },
+	};
+	int status = protocol_call(from, NULL, &message, &extra);
+	if (status == 0 && message.words[0] != REDIRECT_NONE)
+		return -EXDEV;
+	return status == -ENOSYS || status == -EOPNOTSUPP ? -EXDEV : status;
+}
+
+static int two_names_direct(struct thread *thread, const struct two_names *two, struct path_reply *reply)
+{
+	struct path_place from, to;
+	char first[2] = { two->names[two->old_length], 0 };
+	int status = place_find(thread->task, two->old_directory, two->old_length ? two->names : ".", &from);
+	if (status < 0)
+		return status;
+	status = place_find(thread->task, two->new_directory, first, &to);
+	if (status == 0) {
+		status = two_names_send(from.slot, to.slot, two, reply);
+		place_release(thread->task, &to);
+	}
+	place_release(thread->task, &from);
+	return status;
+}
+
+/* Splits a path into its directory, opened, and its last name (trailing slashes stay with the name). */
+static int parent_open(struct thread *thread, int32_t directory, const char *path, uint64_t length,
+                       struct opened *opened, uint64_t *name_at)
+{
+	char parent[PATH_MAX_BYTES];
+	uint64_t end = length;
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	while (end > 0 && path[end - 1] != '/')
+		end--;
+	*name_at = end;
+	memcpy(parent, path, end);
+	if (end == 0)
+		parent[end++] = '.';
+	parent[end] = 0;
+	return path_open_file(thread, directory, parent, O_PATH | O_DIRECTORY, 0, opened);
+}
+
+/* Both directories are opened first, wherever their mounts lead, and the names given relative to them. */
+static int two_names_by_parents(struct thread *thread, struct two_names *two, struct path_reply *reply)
+{
+	struct opened from, to;
+	uint64_t old_at, new_at;
+	int status = parent_open(thread, two->old_directory, two->names, two->old_length, &from, &old_at);
+	if (status < 0)
+		return status;
+	status = parent_open(thread, two->new_directory, two->names + two->old_length, two->new_length, &to, &new_at);
+	if (status == 0) {
+		memmove(two->names, two->names + old_at, two->old_length - old_at);
+		memmove(two->names + two->old_length - old_at, two->names + two->old_length + new_at,
+		        two->new_length - new_at);
+		two->old_length -= old_at;
+		two->new_length -= new_at;
+		status = two_names_send(from.slot, to.slot, two, reply);
+		slot_give_back(thread->task, to.slot);
+	}
+	slot_give_back(thread->task, from.slot);
+	return status;
+}
+
+static int64_t two_names_call(struct thread *thread, struct two_names *two, uint64_t old, uint64_t new,
+                              bool old_may_be_empty)
+{
+	struct path_reply reply;
+	int64_t length = user_string(two->names, old, PATH_MAX_BYTES);
+	if (length < 0)
+		return length;
+	if (length == 0 && !old_may_be_empty)
+		return -ENOENT;
+	int own = two->flags & AT_SYMLINK_FOLLOW ? path_own_descriptor(thread->task, two->names) : -1;
+	if (own >= 0) { /* a file without a name gets one: the open file itself is linked */
+		two->old_directory = own;
+		length = 0;
+	}
+	two->old_length = (uint64_t)length;
+	length = path_read(two->names + two->old_length, new);
+	if (length < 0)
+		return length;
+	two->new_length = (uint64_t)length;
+	int status = two_names_direct(thread, two, &reply);
+	if (status == -EXDEV && two->old_length > 0)
+		status = two_names_by_parents(thread, two, &reply);
+	return status;
+}
+
+int64_t linux_renameat2(struct thread *thread, int32_t old_directory, uint64_t old, int32_t new_directory,
+                        uint64_t new, uint32_t flags)
+{
+	struct two_names two;
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	two.operation = OPERATION_PATH_RENAME;
+	two.flags = flags;
+	two.old_directory = old_directory;
+	two.new_directory = new_directory;
+	return two_names_call(thread, &two, old, new, false);
+}
+
+int64_t linux_renameat(struct thread *thread, int32_t old_directory, uint64_t old, int32_t new_directory, uint64_t new)
+{
+	return linux_renameat2(thread, old_directory, old, new_directory, new, 0);
+}
+
+int64_t linux_rename(struct thread *thread, uint64_t old, uint64_t new)
+{
+	return linux_renameat2(thread, AT_FDCWD, old, AT_FDCWD, new, 0);
+}
+
+int64_t linux_linkat(struct thread *thread, int32_t old_directory, uint64_t old, int32_t new_directory, uint64_t new,
+                     uint32_t flags)
+{
+	struct two_names two;
+	if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	two.operation = OPERATION_PATH_LINK;
+	two.flags = flags & AT_SYMLINK_FOLLOW;
+	two.old_directory = old_directory;
+	two.new_directory = new_directory;
+	return two_names_call(thread, &two, old, new, flags & AT_EMPTY_PATH);
+}
+
+int64_t linux_link(struct thread *thread, uint64_t old, uint64_t new)
+{
+	return linux_linkat(thread, AT_FDCWD, old, AT_FDCWD, new, 0);
+}

@@ -1,0 +1,208 @@
+/* Path operations: one call on a directory's gate takes the whole path; where the answer is a redirect (a
+ * mount point, a device node, out of a mounted tree) the operation goes on elsewhere. */
+#include "files.h"
+#include "protocol_device.h"
+
+#define REDIRECTS_MAX 40
+
+const struct call_options interruptible = { .flags = MESSAGE_INTERRUPTIBLE };
+
+/* Where redirects arrive when the operation itself gives nothing back. */
+static slot_t redirect_slot(struct thread *thread)
+{
+	if (!thread->redirect)
+		thread->redirect = slot_take(thread->task);
+	return thread->redirect;
+}
+
+/* One call; the status. out[0] is the redirect word in every path operation. */
+static int path_send(slot_t gate, struct path_call *call, bool identity, slot_t arrival)
+{
+	struct message message = { .header = call->operation };
+	struct message_extra extra = {
+		.send_address = (uint64_t)call->buffer,
+		.send_length = call->prefix + call->length,
+		.receive_address = (uint64_t)call->reply,
+		.receive_length = sizeof(*call->reply),
+		.send_caps = { call->to ? call->to : identity && call->identified ? PROCESS_GATE : 0 },
+		.receive_caps = { arrival },
+	};
+	memcpy(message.words, call->words, sizeof(message.words));
+	int status = protocol_call(gate, NULL, &message, &extra);
+	memcpy(call->out, message.words, sizeof(call->out));
+	return status == -ENOSYS || status == -EOPNOTSUPP ? -ENOTDIR : status;
+}
+
+static int path_open_device(struct thread *thread, struct path_call *call)
+{
+	uint64_t reserved;
+	return device_open(call->result, INTERRUPTIBLE, (uint32_t)call->words[0],
+	                   call->reply->attributes.special_device, thread->task->process, thread->task->session,
+	                   PROCESS_GATE, &reserved, call->result);
+}
+
+/* The rest of the path, from the answer into the buffer. */
+static void path_take_rest(struct path_call *call)
+{
+	call->length = MINIMUM(call->out[1], (uint64_t)PATH_MAX_BYTES - 1);
+	memcpy(call->buffer + call->prefix, call->reply->rest, call->length);
+}
+
+int path_walk(struct thread *thread, struct path_place place, struct path_call *call)
+{
+	slot_t arrival = call->result ? call->result : redirect_slot(thread);
+	slot_t gate = place.slot;
+	if (!arrival)
+		return -ENFILE;
+	call->mounted = place.mounted;
+	for (unsigned i = 0; i < REDIRECTS_MAX; i++) {
+		int status = path_send(gate, call, call->mounted, arrival);
+		if (status < 0 || call->out[0] == REDIRECT_NONE)
+			return status;
+		switch (call->out[0]) {
+		case REDIRECT_PATH:
+			path_take_rest(call);
+			gate = arrival;
+			call->mounted = true;
+			break;
+		case REDIRECT_ROOT:
+			path_take_rest(call);
+			gate = PROCESS_ROOT;
+			call->mounted = false;
+			break;
+		case REDIRECT_DEVICE:
+			return call->result ? path_open_device(thread, call) : -ENXIO;
+		default:
+			return -EIO;
+		}
+	}
+	return -ELOOP;
+}
+
+int place_find(struct task *task, int32_t directory, const char *path, struct path_place *place)
+{
+	*place = (struct path_place){ .slot = PROCESS_ROOT };
+	if (path[0] == '/')
+		return 0;
+	if (directory == AT_FDCWD) {
+		place->slot = PROCESS_DIRECTORY;
+		place->mounted = task->directory_mounted;
+		return 0;
+	}
+	struct open_file *file = file_find(task, directory);
+	if (!file)
+		return -EBADF;
+	if (file->kind != FILE_GATE) {
+		file_release(task, file);
+		return -ENOTDIR;
+	}
+	place->slot = file->slot;
+	place->mounted = file->flags & FILE_MOUNTED;
+	place->file = file;
+	return 0;
+}
+
+void place_release(struct task *task, struct path_place *place)
+{
+	file_release(task, place->file);
+	place->file = NULL;
+}
+
+int64_t path_read(char *to, uint64_t from)
+{
+	int64_t length = user_string(to, from, PATH_MAX_BYTES);
+	return length == 0 ? -ENOENT : length;
+}
+
+/* --- own descriptors by name ---------------------------------------------------------------------- */
+
+/* Reads a decimal number at the path's end; -1: there is none. */
+static int number_at_end(const char *text)
+{
+	int number = 0;
+	if (!*text)
+		return -1;
+	for (; *text >= '0' && *text <= '9' && number < 1000000; text++)
+		number = number * 10 + (*text - '0');
+	return *text ? -1 : number;
+}
+
+static const char *skip_prefix(const char *path, const char *prefix)
+{
+	return string_starts(path, prefix) ? path + string_length(prefix) : NULL;
+}
+
+/* /proc/PID/ of our own process; the rest of the path. */
+static const char *skip_own_process(struct task *task, const char *path)
+{
+	const char *rest = skip_prefix(path, "/proc/");
+	uint32_t number = 0;
+	if (!rest)
+		return NULL;
+	for (; *rest >= '0' && *rest <= '9'; rest++)
+		number = number * 10 + (uint32_t)(*rest - '0');
+	return number == task->process && *rest == '/' ? rest + 1 : NULL;
+}
+
+int path_own_descriptor(struct task *task, const char *path)
+{
+	const char *rest;
+	if (path[0] != '/' || (path[1] != 'd' && path[1] != 'p'))
+		return -1;
+	if ((rest = skip_prefix(path, "/dev/std")))
+		return string_equal(rest, "in") ? 0 : string_equal(rest, "out") ? 1 : string_equal(rest, "err") ? 2 : -1;
+	if ((rest = skip_prefix(path, "/dev/fd/")) || (rest = skip_prefix(path, "/proc/self/fd/")) ||
+	    (rest = skip_prefix(path, "/proc/thread-self/fd/")))
+		return number_at_end(rest);
+	if ((rest = skip_own_process(task, path)) && (rest = skip_prefix(rest, "fd/")))
+		return number_at_end(rest);
+	return -1;
+}
+
+/* --- open -------------------------------------------------------------------------------------------- */
+
+static unsigned opened_flags(const struct path_call *call, uint32_t flags)
+{
+	return (flags & O_PATH ? FILE_PATH_ONLY : 0) | (call->mounted ? FILE_MOUNTED : 0);
+}
+
+int path_open_file(struct thread *thread, int32_t directory, const char *path, uint32_t flags, uint32_t mode,
+                   struct opened *opened)
+{
+	struct task *task = thread->task;
+	struct path_place place;
+	struct path_reply reply;
+	char buffer[PATH_MAX_BYTES];
+	int status = place_find(task, directory, path, &place);
+	if (status < 0)
+		return status;
+	struct path_call call = {
+		.operation = OPERATION_PATH_OPEN,
+		.result = slot_take(task),
+		.identified = true,
+		.words = { flags & ~(uint32_t)O_CLOEXEC, mode },
+		.buffer = buffer,
+		.length = string_length(path),
+		.reply = &reply,
+	};
+	memcpy(buffer, path, call.length);
+	status = call.result ? path_walk(thread, place, &call) : -ENFILE;
+	place_release(task, &place);
+	if (status < 0) {
+		slot_give_back(task, call.result);
+		return status;
+	}
+	opened->slot = call.result;
+	opened->file_flags = opened_flags(&call, flags);
+	opened->attributes = reply.attributes;
+	return 0;
+}
+
+int directory_path(struct thread *thread, char *to, uint64_t limit)
+{
+	uint64_t received = 0, length = 0;
+	int status = path_path_of(PROCESS_DIRECTORY, NULL, to, limit, &received, &length);
+	if (status < 0)
+		return status;
+	return length > limit ? -ERANGE : (int)length;
+}

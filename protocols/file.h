@@ -1,0 +1,72 @@
+/* Structures of the file and path protocols. Numbers are those of Linux x86-64
+ * (mode bits, open flags, errno), so that nothing needs translating on the way. */
+#ifndef PROTOCOL_FILE_STRUCTURES_H
+#define PROTOCOL_FILE_STRUCTURES_H
+
+#include <stdint.h>
+
+struct file_attributes {
+	uint64_t device, inode;
+	uint32_t mode, links;
+	uint32_t user, group;
+	uint64_t special_device; /* of device nodes: major << 8 | minor, as in struct stat */
+	uint64_t size;           /* bytes */
+	uint64_t blocks;         /* of 512 bytes, in use */
+	uint64_t block_size;     /* preferred for I/O, bytes */
+	int64_t access_time, modify_time, change_time; /* nanoseconds since 1970 */
+};
+_Static_assert(sizeof(struct file_attributes) == 88, "crosses the protocol");
+
+struct file_system_info { /* statfs, fstatfs */
+	uint64_t type, block_size, blocks, blocks_free, files, files_free, name_max, flags;
+};
+
+/* set_attributes: which fields count */
+enum file_attribute_mask {
+	ATTRIBUTE_MODE = 1 << 0,
+	ATTRIBUTE_USER = 1 << 1,
+	ATTRIBUTE_GROUP = 1 << 2,
+	ATTRIBUTE_SIZE = 1 << 3,
+	ATTRIBUTE_ACCESS_TIME = 1 << 4,
+	ATTRIBUTE_MODIFY_TIME = 1 << 5,
+	ATTRIBUTE_ACCESS_NOW = 1 << 6, /* the server's clock */
+	ATTRIBUTE_MODIFY_NOW = 1 << 7,
+};
+
+#define FILE_OFFSET_CURRENT (-1) /* read, write: at the open file's own offset, and move it */
+/* The flags word of read and write: RWF bits below, the caller's process id above (terminals send
+ * SIGTTIN and SIGTTOU by it; 0: no job control). */
+#define FILE_FLAGS_PROCESS_SHIFT 16
+#define FILE_FLAGS_PROCESS(flags) ((uint32_t)(flags) >> FILE_FLAGS_PROCESS_SHIFT)
+#define FILE_RWF_NOWAIT 8u
+/* The signal that job control would send (SIGTTIN for read, SIGTTOU for write and control) is blocked or
+ * ignored in the calling thread: in the flags word, and beside the process id in control's. */
+#define FILE_FLAGS_SIGNAL_OFF (1u << 8)
+#define FILE_PROCESS_SIGNAL_OFF (1u << 31)
+#define PATH_MAX_BYTES 4096
+
+/* Every path operation answers in this buffer; the server writes only as much as counts. */
+struct path_reply {
+	struct file_attributes attributes; /* of what was found (open, status) */
+	char rest[PATH_MAX_BYTES];         /* redirect: the path that remains, NUL-terminated;
+	                                      read_link: the target, no NUL (length in a word) */
+};
+
+/* The `redirect` word of a path operation's answer */
+enum path_redirect {
+	REDIRECT_NONE = 0,   /* done here */
+	REDIRECT_PATH = 1,   /* a mount point: the same operation again on the directory gate in the first
+	                        out capability, with the path in `rest` */
+	REDIRECT_DEVICE = 2, /* open of a device node: device_open on the gate in the first out capability */
+	REDIRECT_ROOT = 3,   /* the same operation again from the caller's root with the path in `rest` (.. out of
+	                        a mounted tree, a link such as /proc/self/cwd); no capability */
+};
+
+/* lock operation */
+struct file_lock { /* fcntl locks; owner is the caller's process number */
+	uint64_t start, length; /* length 0: to the end */
+	uint32_t type;          /* F_RDLCK 0, F_WRLCK 1, F_UNLCK 2 */
+	uint32_t owner;
+};
+
+#endif

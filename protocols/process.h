@@ -1,0 +1,125 @@
+/* Structures of the process protocol. Signal numbers, si_code and wait status are Linux's. */
+#ifndef PROTOCOL_PROCESS_STRUCTURES_H
+#define PROTOCOL_PROCESS_STRUCTURES_H
+
+#include "abi/structures.h"
+#include <stdint.h>
+
+/* Slots that every Linux process has, from proc at its making; see servers/proc/README.md. */
+enum process_slot {
+	PROCESS_CAPTABLE = 1,
+	PROCESS_SPACE = 2,
+	PROCESS_POOL = 3,
+	PROCESS_GATE = 4,    /* the process's own way into proc (label: this process) */
+	PROCESS_ROOT = 5,    /* root directory session (path protocol) */
+	PROCESS_DIRECTORY = 6, /* working directory (path protocol) */
+	PROCESS_PIPE = 7,    /* pipe protocol */
+	PROCESS_LOG = 8,     /* log protocol: kernel messages (syslog) */
+	PROCESS_HANDOFF = 9, /* memory: struct process_handoff after exec */
+	PROCESS_INPUT = 10,   /* first program only: its descriptors 0 to 2 */
+	PROCESS_OUTPUT = 11,
+	PROCESS_ERROR = 12,
+	PROCESS_THREAD = 13,  /* the first thread of the process */
+	PROCESS_FIRST_FREE = 16,
+};
+
+/* Where the personality lives in every Linux process (see personality/linux/README.md). */
+#define PERSONALITY_BASE 0x7fffc0000000ull
+#define PERSONALITY_HANDOFF 0x7fffb0000000ull /* the handoff object, mapped after exec */
+
+/* What the personality image begins with, at PERSONALITY_BASE: proc reads it to start a program
+ * (the fields are link-time constants). The entry runs with rdi = PERSONALITY_HANDOFF, rsi = the process
+ * id, no stack (rsp 0) and gs_base 0: it sets up its own. */
+#define PERSONALITY_MAGIC 0x31304c4e53524550ull /* "PERSNL01" */
+struct personality_header {
+	uint64_t magic;
+	uint64_t entry;                /* address of the first instruction */
+	struct reflect_config reflect; /* given to every space that shows the image */
+};
+
+/* process_fork flags: Linux's CLONE_ bits that proc acts on. The new thread starts with rdi =
+ * argument, rsi = its process's id, rdx = its thread id, every other general register 0. */
+struct process_fork {
+	uint64_t flags;       /* CLONE_VM 0x100, CLONE_FILES 0x400, CLONE_VFORK 0x4000, CLONE_PARENT 0x8000, CLONE_THREAD 0x10000 */
+	uint64_t instruction, stack; /* where the new thread starts, inside the personality */
+	uint64_t fs_base, gs_base;
+	uint64_t argument;    /* in rdi */
+	uint32_t exit_signal; /* to the parent at the end */
+	uint32_t thread;      /* the caller's thread id: the new one copies its extended state */
+	uint64_t clear_child_tid; /* address: zeroed and woken when the thread is gone; 0: none */
+	uint32_t slot;        /* caller's slot for the new thread's capability (CLONE_THREAD) or 0 */
+	uint32_t reserved;
+};
+
+struct process_siginfo {
+	int32_t signal, error, code;
+	uint32_t process, user; /* sender */
+	int32_t status;         /* SIGCHLD */
+	uint64_t value;         /* sigqueue value, or fault address */
+	uint64_t user_time, system_time; /* SIGCHLD, clock ticks */
+	uint32_t timer, overrun;         /* timers */
+	uint32_t to_thread;              /* 1: was sent to the thread, not the process */
+	uint32_t reserved;
+};
+
+struct process_credentials {
+	uint32_t user, effective_user, saved_user, file_user;
+	uint32_t group, effective_group, saved_group, file_group;
+	uint32_t group_count;
+	uint32_t groups[64];
+};
+
+struct process_usage { /* nanoseconds, bytes */
+	uint64_t user_time, system_time, memory_peak;
+};
+
+struct process_info { /* for procfs and ps */
+	uint32_t process, parent, group, session;
+	uint32_t user, effective_user, group_id, effective_group;
+	uint32_t threads;
+	uint32_t state;           /* 'R' 'S' 'T' 'Z' */
+	int32_t nice;
+	uint32_t terminal;        /* controlling terminal: major << 8 | minor, 0: none */
+	uint32_t terminal_group;  /* foreground group as proc last heard */
+	uint32_t exit_code;
+	uint64_t start_time;      /* nanoseconds since boot */
+	uint64_t user_time, system_time, children_user_time, children_system_time; /* nanoseconds */
+	uint64_t memory_size, memory_resident; /* bytes */
+	uint64_t signals_pending, signals_blocked, signals_ignored, signals_caught;
+	char name[16];            /* comm */
+	uint32_t command_length;  /* of what process_command gives */
+	uint32_t reserved;
+};
+
+/* The handoff: what a new program image starts from; made by the personality before exec (or by
+ * supervisor for the first process), read by the personality after. The strings follow. */
+#define PROCESS_HANDOFF_VERSION 1
+struct process_handoff {
+	uint32_t version;
+	uint32_t process, thread; /* ids, as proc gave them */
+	uint32_t umask;
+	uint64_t size;            /* bytes of the whole */
+	uint32_t argument_count, environment_count;
+	uint64_t strings_offset;  /* arguments, then environment, each NUL-terminated */
+	uint64_t strings_length;
+	uint32_t program_slot;    /* file gate of the program (still open, closed by the personality) */
+	uint32_t program_path_offset; /* from the handoff's start: path as opened, NUL-terminated, for AT_EXECFN */
+	uint32_t executable_path_offset; /* absolute path for /proc/self/exe */
+	uint32_t descriptor_count;    /* of struct process_descriptor at descriptors_offset */
+	uint64_t descriptors_offset;
+	uint64_t signals_ignored; /* bit n-1: signal n is SIG_IGN */
+	uint64_t signals_blocked;
+	uint64_t signals_pending; /* process-wide, fetched but not yet delivered */
+	uint64_t flags;           /* 1: secure exec (AT_SECURE) */
+	uint32_t session, group;  /* process group and session ids, cached */
+	struct process_credentials credentials;
+	uint32_t directory_offset; /* first program only: path of the directory to change to; 0: stay at the root */
+};
+struct process_descriptor {
+	uint32_t number;      /* file descriptor */
+	uint32_t slot;        /* capability of its open file */
+	uint32_t kind;        /* personality's own kind (regular gate 0) */
+	uint32_t flags;       /* 1: FD_CLOEXEC (dropped by the time of the handoff) */
+};
+
+#endif

@@ -1,0 +1,168 @@
+/* Credentials: Linux's rules for changing them and for signalling others.
+ *
+ * The file-system ids also live in the gates of the root and working directories, at the file
+ * server. When they change, those two are made again; a directory of another server keeps the
+ * gate it has. */
+#include "proc.h"
+#include "protocol_filesystem.h"
+#include <errno.h>
+#include <string.h>
+
+#define MASK_USER(n) (1u << (n))        /* user, effective_user, saved_user, file_user */
+#define MASK_GROUP(n) (1u << ((n) + 4)) /* the same of the group */
+#define MASK_GROUPS (1u << 8)
+#define ID_KINDS 4u
+
+static bool one_of(uint32_t wanted, const uint32_t *ids)
+{
+	return wanted == ids[0] || wanted == ids[1] || wanted == ids[2] || wanted == ids[3];
+}
+
+static int check(const struct process_credentials *now, uint32_t mask, const struct process_credentials *wanted)
+{
+	if (mask & MASK_GROUPS && wanted->group_count > sizeof wanted->groups / sizeof wanted->groups[0])
+		return -EINVAL;
+	if (now->effective_user == 0)
+		return 0;
+	if (mask & MASK_GROUPS)
+		return -EPERM;
+	for (unsigned i = 0; i < ID_KINDS; i++) {
+		if ((mask & MASK_USER(i)) && !one_of((&wanted->user)[i], &now->user))
+			return -EPERM;
+		if ((mask & MASK_GROUP(i)) && !one_of((&wanted->group)[i], &now->group))
+			return -EPERM;
+	}
+	return 0;
+}
+
+/* In ascending order, as Linux tells them. */
+static void sort_groups(uint32_t *groups, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++) {
+		uint32_t group = groups[i], at = i;
+		for (; at > 0 && groups[at - 1] > group; at--)
+			groups[at] = groups[at - 1];
+		groups[at] = group;
+	}
+}
+
+static void merge(struct process_credentials *now, uint32_t mask, const struct process_credentials *wanted)
+{
+	for (unsigned i = 0; i < ID_KINDS; i++) {
+		if (mask & MASK_USER(i))
+			(&now->user)[i] = (&wanted->user)[i];
+		if (mask & MASK_GROUP(i))
+			(&now->group)[i] = (&wanted->group)[i];
+	}
+	/* The file-system id follows the effective one unless it is set itself. */
+	if ((mask & MASK_USER(1)) && !(mask & MASK_USER(3)))
+		now->file_user = now->effective_user;
+	if ((mask & MASK_GROUP(1)) && !(mask & MASK_GROUP(3)))
+		now->file_group = now->effective_group;
+	if (mask & MASK_GROUPS) {
+		now->group_count = wanted->group_count;
+		memcpy(now->groups, wanted->groups, sizeof now->groups);
+		sort_groups(now->groups, now->group_count);
+	}
+}
+
+/* A session with these credentials and this root becomes the root directory. */
+static int root_set(slot_t captable, const struct process_credentials *who, slot_t directory)
+{
+	slot_t fresh = state.scratch[1];
+	uint64_t reserved;
+	int status = filesystem_make_session(state.filesystem, NULL, who->file_user, who->file_group, who->group_count,
+	                                     who->groups, who->group_count * sizeof who->groups[0], directory, &reserved, fresh);
+	if (status == 0)
+		status = status_to_errno(cap_copy(captable, PROCESS_ROOT, SELF_CAPTABLE, fresh, RIGHTS_ALL));
+	cap_drop(SELF_CAPTABLE, fresh);
+	return status;
+}
+
+int root_renew(slot_t captable, const struct process_credentials *new)
+{
+	slot_t old = state.scratch[0];
+	if (cap_copy(SELF_CAPTABLE, old, captable, PROCESS_ROOT, RIGHTS_ALL) < 0)
+		return 0; /* it has none */
+	int status = root_set(captable, new, old);
+	cap_drop(SELF_CAPTABLE, old);
+	return status;
+}
+
+int root_change(struct process *process, slot_t directory)
+{
+	if (process->credentials.effective_user != 0 || !state.filesystem)
+		return -EPERM;
+	return root_set(process->captable, &process->credentials, directory);
+}
+
+/* The working directory too. A directory of another file server keeps its gate: proc never calls a gate
+ * that a process gave it. */
+bool directory_renew(slot_t captable)
+{
+	slot_t old = state.scratch[0], root = state.scratch[1], fresh = slot_allocate();
+	bool done = fresh && cap_copy(SELF_CAPTABLE, old, captable, PROCESS_DIRECTORY, RIGHTS_ALL) >= 0 &&
+	            cap_copy(SELF_CAPTABLE, root, captable, PROCESS_ROOT, RIGHTS_ALL) >= 0 &&
+	            filesystem_renew(state.filesystem, NULL, 0, old, root, NULL, fresh) == 0 &&
+	            cap_copy(captable, PROCESS_DIRECTORY, SELF_CAPTABLE, fresh, RIGHTS_ALL) >= 0;
+	cap_drop(SELF_CAPTABLE, old);
+	cap_drop(SELF_CAPTABLE, root);
+	if (fresh)
+		slot_free(fresh);
+	return done;
+}
+
+static bool same_file_ids(const struct process_credentials *a, const struct process_credentials *b)
+{
+	return a->file_user == b->file_user && a->file_group == b->file_group && a->group_count == b->group_count &&
+	       memcmp(a->groups, b->groups, a->group_count * sizeof a->groups[0]) == 0;
+}
+
+int credentials_set(struct process *process, uint32_t mask, const struct process_credentials *wanted)
+{
+	int status = check(&process->credentials, mask, wanted);
+	if (status < 0)
+		return status;
+	struct process_credentials new = process->credentials;
+	merge(&new, mask, wanted);
+	struct user *user = user_count(new.user);
+	if (!user)
+		return -EAGAIN;
+	if (state.filesystem && !same_file_ids(&new, &process->credentials)) {
+		status = root_renew(process->captable, &new);
+		if (status < 0)
+			return status == -ENOMEM ? -EAGAIN : -EPERM;
+		directory_renew(process->captable);
+	}
+	process->user->threads -= process->thread_count;
+	user->threads += process->thread_count;
+	process->user = user;
+	process->credentials = new;
+	return 0;
+}
+
+bool credentials_may_signal(const struct process *sender, const struct process *target, uint32_t signal)
+{
+	const struct process_credentials *from = &sender->credentials, *to = &target->credentials;
+	if (sender == target || from->effective_user == 0)
+		return true;
+	if (signal == SIGNAL_CONT && target->group && sender->group->session == target->group->session)
+		return true;
+	return from->effective_user == to->user || from->effective_user == to->saved_user ||
+	       from->user == to->user || from->user == to->saved_user;
+}
+
+bool credentials_may_change(const struct process *caller, const struct process *target)
+{
+	const struct process_credentials *from = &caller->credentials, *to = &target->credentials;
+	return caller == target || from->effective_user == 0 || from->effective_user == to->user ||
+	       from->effective_user == to->effective_user;
+}
+
+bool credentials_may_inspect(const struct process *caller, const struct process *target)
+{
+	uint32_t user = caller->credentials.user;
+	const struct process_credentials *to = &target->credentials;
+	return caller == target || caller->credentials.effective_user == 0 ||
+	       (user == to->user && user == to->effective_user && user == to->saved_user);
+}

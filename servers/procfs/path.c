@@ -1,0 +1,265 @@
+/* The path protocol: looking works, changing names does not. The caller's process gate comes as the
+ * optional capability; what `self` is follows from it. */
+#define _GNU_SOURCE
+#include "procfs.h"
+
+#include "protocol_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OPEN_EXECUTE (1u << 30)
+
+static struct path_reply reply;
+
+static int begin_walk(struct request *request, uint64_t offset, uint64_t length, bool follow,
+                      struct caller *caller, struct path_walk *walk)
+{
+	*caller =
+	    (struct caller){ .gate = request->caps[0].kind == MESSAGE_CAP_SLOT ? request->caps[0].slot : 0 };
+	if (offset + length > request->data_length)
+		return -ENAMETOOLONG;
+	*walk = (struct path_walk){
+		.caller = caller,
+		.spot = open_spot_find(request->label)->spot,
+		.path = (const char *)request->data + offset,
+		.follow = follow,
+	};
+	walk->length = strnlen(walk->path, length);
+	return walk->length < PATH_MAX_BYTES ? path_walk(walk) : -ENAMETOOLONG;
+}
+
+static int send_redirect(struct request *request, const struct path_walk *walk, uint32_t *redirect,
+                         uint32_t *rest_length)
+{
+	*redirect = walk->redirect;
+	*rest_length = (uint32_t)walk->rest_length;
+	memcpy(reply.rest, walk->rest, walk->rest_length);
+	reply.rest[walk->rest_length] = 0;
+	request_reply_data(request, &reply, offsetof(struct path_reply, rest) + walk->rest_length + 1);
+	return 0;
+}
+
+static void send_attributes(struct request *request, const struct spot *spot)
+{
+	spot_attributes(spot, &reply.attributes);
+	request_reply_data(request, &reply, sizeof reply.attributes);
+}
+
+static int check_open(const struct spot *spot, struct caller *caller, uint32_t flags)
+{
+	static const unsigned wanted[4] = { 4, 2, 6, 6 };
+	if (flags & O_CREAT && flags & O_EXCL)
+		return -EEXIST;
+	if (spot->place->kind == PLACE_LINK && !(flags & O_PATH))
+		return -ELOOP;
+	if (flags & O_DIRECTORY && !spot_is_directory(spot))
+		return -ENOTDIR;
+	if (flags & O_PATH)
+		return 0;
+	unsigned access = wanted[flags & O_ACCMODE];
+	if (spot_is_directory(spot) && (access & 2 || flags & O_CREAT))
+		return -EISDIR;
+	if (flags & OPEN_EXECUTE || (access & 2 && !spot->place->store))
+		return -EACCES;
+	return spot_permit(spot, caller, access);
+}
+
+static int serve_open(struct request *request, const struct path_open_in *in, struct path_open_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	bool follow = !(in->flags & O_NOFOLLOW) && !(in->flags & O_CREAT && in->flags & O_EXCL);
+	if ((in->flags & O_TMPFILE) == O_TMPFILE)
+		return -EOPNOTSUPP;
+	int status = begin_walk(request, 0, request->send_length, follow, &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	status = check_open(&walk.spot, &caller, in->flags);
+	if (status)
+		return status;
+	if (walk.spot.process && walk.spot.place->kind == PLACE_FILE) {
+		caller_identify(&caller);
+		walk.spot.own = caller.process == walk.spot.process;
+	}
+	struct open_spot *open = open_spot_make(&walk.spot, in->flags & ~OPEN_EXECUTE);
+	slot_t gate = open ? server_make_gate(open->label) : 0;
+	if (!gate) {
+		if (open)
+			open_spot_drop(open->label);
+		return -ENFILE;
+	}
+	request_send_cap(request, 0, gate, true);
+	send_attributes(request, &walk.spot);
+	return 0;
+}
+
+static int serve_status(struct request *request, const struct path_status_in *in, struct path_status_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	int status =
+	    begin_walk(request, 0, request->send_length, !(in->flags & AT_SYMLINK_NOFOLLOW), &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	send_attributes(request, &walk.spot);
+	return 0;
+}
+
+static int serve_access(struct request *request, const struct path_access_in *in, struct path_access_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	int status =
+	    begin_walk(request, 0, request->send_length, !(in->flags & AT_SYMLINK_NOFOLLOW), &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	return in->mode ? spot_permit(&walk.spot, &caller, in->mode) : 0;
+}
+
+static int serve_read_link(struct request *request, struct path_read_link_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	struct text target = { 0 };
+	int status = begin_walk(request, 0, request->send_length, false, &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	if (walk.spot.place->kind != PLACE_LINK)
+		return -EINVAL;
+	status = walk.spot.place->render(&walk.spot, &target);
+	if (status == 0 && target.length <= sizeof reply.rest) {
+		memcpy(reply.rest, target.bytes, target.length);
+		out->length = (uint32_t)target.length;
+		request_reply_data(request, &reply, offsetof(struct path_reply, rest) + target.length);
+	}
+	text_clear(&target);
+	return status;
+}
+
+/* Any change of names: whatever is not led elsewhere is refused. */
+static int refuse(struct request *request, uint64_t offset, uint32_t *redirect, uint32_t *rest_length)
+{
+	struct caller caller;
+	struct path_walk walk;
+	if (offset > request->send_length)
+		return -EINVAL;
+	int status = begin_walk(request, offset, request->send_length - offset, false, &caller, &walk);
+	if (status == 0 && walk.redirect)
+		return send_redirect(request, &walk, redirect, rest_length);
+	return status ? status : -EPERM;
+}
+
+static int serve_make_node(struct request *request, const struct path_make_node_in *in,
+                           struct path_make_node_out *out)
+{
+	(void)in;
+	int status = refuse(request, 0, &out->redirect, &out->rest_length);
+	return status == -EPERM ? -EEXIST : status;
+}
+
+static int serve_make_link(struct request *request, const struct path_make_link_in *in,
+                           struct path_make_link_out *out)
+{
+	int status = refuse(request, in->target_length, &out->redirect, &out->rest_length);
+	return status == -EPERM ? -EEXIST : status;
+}
+
+static int serve_unlink(struct request *request, const struct path_unlink_in *in, struct path_unlink_out *out)
+{
+	(void)in;
+	return refuse(request, 0, &out->redirect, &out->rest_length);
+}
+
+static int serve_rename(struct request *request, const struct path_rename_in *in, struct path_rename_out *out)
+{
+	(void)request;
+	(void)in;
+	(void)out;
+	return -EPERM;
+}
+
+static int serve_link(struct request *request, const struct path_link_in *in, struct path_link_out *out)
+{
+	(void)request;
+	(void)in;
+	(void)out;
+	return -EXDEV;
+}
+
+static int serve_set_attributes(struct request *request, const struct path_set_attributes_in *in,
+                                struct path_set_attributes_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	const uint64_t numbers = 3 * sizeof(uint64_t);
+	if (request->send_length < numbers)
+		return -EINVAL;
+	bool follow = !(in->flags & AT_SYMLINK_NOFOLLOW);
+	int status = begin_walk(request, numbers, request->send_length - numbers, follow, &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	return in->mask == ATTRIBUTE_SIZE && walk.spot.place->store ? 0 : -EPERM;
+}
+
+static int serve_system_status(struct request *request, struct path_system_status_out *out)
+{
+	struct caller caller;
+	struct path_walk walk;
+	struct file_system_info info;
+	int status = begin_walk(request, 0, request->send_length, true, &caller, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	fill_system_info(&info);
+	memcpy(reply.rest, &info, sizeof info);
+	request_reply_data(request, &reply, offsetof(struct path_reply, rest) + sizeof info);
+	return 0;
+}
+
+static int serve_path_of(struct request *request, struct path_path_of_out *out)
+{
+	const struct spot *spot = &open_spot_find(request->label)->spot;
+	if (!spot_is_directory(spot))
+		return -ENOTDIR;
+	size_t length = spot_path(spot, reply.rest, sizeof reply.rest);
+	if (length > request->receive_length || length >= sizeof reply.rest)
+		return -ENAMETOOLONG;
+	request_reply_data(request, reply.rest, length);
+	out->length = length;
+	return 0;
+}
+
+int serve_path(struct request *request)
+{
+	static const struct path_operations operations = {
+		.open = serve_open,
+		.status = serve_status,
+		.access = serve_access,
+		.make_node = serve_make_node,
+		.make_link = serve_make_link,
+		.read_link = serve_read_link,
+		.unlink = serve_unlink,
+		.rename = serve_rename,
+		.link = serve_link,
+		.set_attributes = serve_set_attributes,
+		.system_status = serve_system_status,
+		.path_of = serve_path_of,
+	};
+	if (!open_spot_find(request->label))
+		return -EBADF;
+	return path_dispatch(&operations, request);
+}

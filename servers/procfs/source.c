@@ -1,0 +1,95 @@
+/* What procfs knows, it asks of proc; nothing is kept. */
+#include "procfs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define COMMAND_MAX 65536u
+#define PART_THREADS 5u
+
+static slot_t proc_gate(void)
+{
+	return startup_slot("proc");
+}
+
+int source_process(uint32_t process, struct process_info *info)
+{
+	int status = process_info(proc_gate(), NULL, process, info, sizeof *info, NULL);
+	info->name[sizeof info->name - 1] = 0;
+	return status == -ESRCH ? -ENOENT : status;
+}
+
+int source_system(struct system_info *info)
+{
+	memset(info, 0, sizeof *info);
+	int status = process_system(proc_gate(), NULL, info, sizeof *info, NULL);
+	if (status == 0 && (info->cpu_count == 0 || info->cpu_count > SYSTEM_CPUS_MAX))
+		info->cpu_count = 1;
+	return status;
+}
+
+int source_command(uint32_t process, uint32_t part, struct text *text)
+{
+	static char bytes[COMMAND_MAX];
+	uint64_t length = 0;
+	int status = process_command(proc_gate(), NULL, process, part, bytes, sizeof bytes, NULL, &length);
+	if (status == 0)
+		text_bytes(text, bytes, length < sizeof bytes ? length : sizeof bytes);
+	return status == -ESRCH ? -ENOENT : status;
+}
+
+uint32_t source_list(uint32_t after, uint32_t *ids, uint32_t most)
+{
+	uint32_t count = 0;
+	int status = process_list(proc_gate(), NULL, after, ids, most * sizeof *ids, NULL, &count);
+	return status == 0 && count <= most ? count : 0;
+}
+
+/* The main thread's id is the process's; a proc that does not list threads still has that one. */
+uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most)
+{
+	uint64_t length = 0;
+	int status =
+	    process_command(proc_gate(), NULL, process, PART_THREADS, ids, most * sizeof *ids, NULL, &length);
+	if (status == 0 && length >= sizeof *ids && length <= most * sizeof *ids)
+		return (uint32_t)(length / sizeof *ids);
+	ids[0] = process;
+	return status == -ESRCH ? 0 : 1;
+}
+
+int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)
+{
+	return process_get_limit(proc_gate(), NULL, process, resource, soft, hard);
+}
+
+void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uint32_t *newest)
+{
+	uint32_t ids[256], count, after = 0;
+	*processes = *running = *threads = *newest = 0;
+	while ((count = source_list(after, ids, 256)) > 0) {
+		for (uint32_t i = 0; i < count; i++) {
+			struct process_info info;
+			if (source_process(ids[i], &info))
+				continue;
+			(*processes)++;
+			*threads += info.threads;
+			*running += info.state == 'R';
+			if (ids[i] > *newest)
+				*newest = ids[i];
+		}
+		after = ids[count - 1];
+	}
+}
+
+void caller_identify(struct caller *caller)
+{
+	if (caller->asked)
+		return;
+	caller->asked = true;
+	if (!caller->gate)
+		return;
+	uint32_t process = 0;
+	if (process_identify(proc_gate(), NULL, caller->gate, &caller->credentials,
+	                     sizeof caller->credentials, NULL, &process) == 0)
+		caller->process = process;
+}

@@ -1,0 +1,93 @@
+/* A service's captable: what every service has, and what its manifest asks for. Filled once; the incarnations
+ * share it. */
+#include "supervisor.h"
+#include <stdio.h>
+
+#define SLOT_GRANTS 8 /* the first slot for what the manifest names */
+
+/* Give away what is in an own slot, and empty it. */
+static bool give(const struct service *service, slot_t to, slot_t from, uint32_t rights)
+{
+	bool done = cap_copy(service->captable, to, SELF_CAPTABLE, from, rights) >= 0;
+	slot_free(from);
+	return done;
+}
+
+static bool lend(const struct service *service, slot_t to, slot_t from, uint32_t rights)
+{
+	return cap_copy(service->captable, to, SELF_CAPTABLE, from, rights) >= 0;
+}
+
+static bool grant_gate(const struct service *service, slot_t to, const char *name, uint64_t label)
+{
+	slot_t gate = service_gate(name, label);
+	return gate && give(service, to, gate, RIGHT_WRITE | RIGHT_COPY);
+}
+
+static bool grant_irq(const struct service *service, slot_t to, const struct grant *grant)
+{
+	slot_t slot = slot_allocate();
+	return irq_create(SLOT_SYSTEM, SELF_POOL, (uint32_t)grant->number, slot) >= 0 &&
+	       give(service, to, slot, RIGHTS_ALL);
+}
+
+static bool grant_ioport(const struct service *service, slot_t to, const struct grant *grant)
+{
+	slot_t slot = slot_allocate();
+	return ioport_create(SLOT_SYSTEM, SELF_POOL, (uint32_t)grant->number, (uint32_t)grant->count, slot) >= 0 &&
+	       give(service, to, slot, RIGHTS_ALL);
+}
+
+static bool grant_file(const struct service *service, slot_t to, const struct grant *grant)
+{
+	struct archive_file file;
+	if (!archive_find_system(grant->name, "", &file))
+		return false;
+	slot_t slot = slot_allocate();
+	return memory_create(SELF_POOL, file.size, 0, slot) >= 0 &&
+	       memory_write(slot, 0, file.bytes, file.size) == (int64_t)file.size &&
+	       give(service, to, slot, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY);
+}
+
+static bool grant(const struct service *service, slot_t to, const struct grant *grant)
+{
+	switch (grant->kind) {
+	case GRANT_GATE:
+		return grant_gate(service, to, grant->name, grant->number);
+	case GRANT_IRQ:
+		return grant_irq(service, to, grant);
+	case GRANT_IOPORT:
+		return grant_ioport(service, to, grant);
+	case GRANT_SYSTEM:
+		return lend(service, to, SLOT_SYSTEM, (uint32_t)grant->number | RIGHT_COPY);
+	case GRANT_ARCHIVE:
+		return lend(service, to, SLOT_ARCHIVE, RIGHT_READ | RIGHT_COPY);
+	case GRANT_FILE:
+		return grant_file(service, to, grant);
+	default:
+		return false;
+	}
+}
+
+slot_t service_grant_slot(unsigned index)
+{
+	return SLOT_GRANTS + index;
+}
+
+bool service_grant(struct service *service)
+{
+	uint64_t label = LABEL_SERVICE_FIRST + (uint64_t)(service - state.services);
+	const struct manifest *manifest = &service->manifest;
+	bool done = lend(service, SELF_CAPTABLE, service->captable, RIGHTS_ALL) &&
+	            lend(service, SELF_ENDPOINT, service->endpoint, RIGHTS_ALL) &&
+	            lend(service, SELF_SUPERVISOR, service->gate, RIGHT_WRITE | RIGHT_COPY);
+	if (service_find("log") && service_find("log") != service)
+		done = done && grant_gate(service, SELF_LOG, "log", label);
+	for (unsigned i = 0; i < manifest->grant_count; i++) {
+		if (grant(service, service_grant_slot(i), &manifest->grants[i]))
+			continue;
+		log_line("%s: cannot be given %s", manifest->name, manifest->grants[i].slot);
+		done = false;
+	}
+	return done;
+}

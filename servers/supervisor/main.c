@@ -1,0 +1,267 @@
+/* The root server: starts the services in order, watches them, starts them again when they die, and runs
+ * the first program. Steps over `state` (supervisor.h). */
+#include "supervisor.h"
+#include "protocol_supervisor.h"
+#include "server/server.h"
+#include <errno.h>
+#include <string.h>
+
+#define RESTARTS_MAX 10                 /* close together, then the service is given up */
+#define RESTARTS_AT_ONCE 2              /* of these, without waiting */
+#define RESTART_DELAY 10000000ull       /* nanoseconds, doubled each time */
+#define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
+#define WORKER_STACK 32768
+#define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
+
+struct state state;
+
+static void services_continue(void);
+
+/* --- time --- */
+
+/* One timer for all: the earliest deadline. */
+static void timer_set(void)
+{
+	uint64_t earliest = UINT64_MAX;
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].deadline && state.services[i].deadline < earliest)
+			earliest = state.services[i].deadline;
+	if (earliest != UINT64_MAX)
+		notification_set_timer(state.notification, earliest, BIT_TIMER);
+}
+
+static void service_overdue(struct service *service)
+{
+	service->deadline = 0;
+	if (service->state == SERVICE_WAITING) {
+		service_start(service);
+		return;
+	}
+	log_line("%s has not become ready; going on without it", service->manifest.name);
+	service->was_ready = true;
+}
+
+static void timer_expired(void)
+{
+	uint64_t now = time_now();
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].deadline && state.services[i].deadline <= now)
+			service_overdue(&state.services[i]);
+	services_continue();
+}
+
+/* --- the first program --- */
+
+static void worker_run(unsigned number, void (*job)(void *))
+{
+	static char stacks[3][WORKER_STACK] __attribute__((aligned(16)));
+	static slot_t slots[3];
+	if (slots[number] == 0)
+		slots[number] = slot_allocate();
+	int64_t status = worker_start(slots[number], job, NULL, stacks[number], WORKER_STACK);
+	if (status < 0)
+		log_line("no worker: %ld", status);
+}
+
+static void machine_stop(void)
+{
+	if (state.stopping)
+		return;
+	state.stopping = true;
+	worker_run(2, session_stop);
+}
+
+static void session_begin(void)
+{
+	static bool begun;
+	if (begun)
+		return;
+	begun = true;
+	log_line("%u services run", state.service_count);
+	if (!service_find("proc"))
+		return;
+	if (session_prepare()) {
+		worker_run(0, session_start);
+		return;
+	}
+	log_line("nothing to run");
+	machine_stop();
+}
+
+static void session_started(void)
+{
+	if (session.step) {
+		log_line("the first program cannot be started: %s: %s", session.step, strerror(-session.error));
+		machine_stop();
+		return;
+	}
+	worker_run(1, session_wait);
+}
+
+static void session_ended(void)
+{
+	log_line("the first program has ended with wait status %#x", session.wait_status);
+	machine_stop();
+}
+
+/* --- services --- */
+
+/* Start the next services; each waits until the one before it is ready or given up. */
+static void services_continue(void)
+{
+	while (state.next < state.service_count) {
+		const struct service *before = state.next > 0 ? &state.services[state.next - 1] : NULL;
+		if (before && !before->was_ready && before->state != SERVICE_FAILED)
+			break;
+		struct service *service = &state.services[state.next++];
+		if (service->state == SERVICE_WAITING)
+			service_start(service);
+	}
+	timer_set();
+	const struct service *last = &state.services[state.service_count - 1];
+	if (state.next == state.service_count && (last->was_ready || last->state == SERVICE_FAILED))
+		session_begin();
+}
+
+static void service_restart(struct service *service)
+{
+	uint64_t now = time_now();
+	if (now - service->started > RESTARTS_FORGOTTEN)
+		service->recent = 0;
+	service->restarts++;
+	if (++service->recent > RESTARTS_MAX) {
+		log_line("%s is given up after %u restarts", service->manifest.name, service->restarts - 1);
+		service->state = SERVICE_FAILED;
+		service->deadline = 0;
+		return;
+	}
+	if (service->recent <= RESTARTS_AT_ONCE) {
+		service_start(service);
+		return;
+	}
+	service->state = SERVICE_WAITING;
+	service->deadline = now + (RESTART_DELAY << (service->recent - RESTARTS_AT_ONCE - 1));
+}
+
+/* The answer to a thread's exception: it is stopped for good (and gone by then). */
+static int service_died(struct service *service, const struct request *request)
+{
+	const uint64_t *words = request->words;
+	log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
+	         words[1], words[2], words[3]);
+	service_end(service);
+	service_restart(service);
+	services_continue();
+	return -EFAULT;
+}
+
+/* --- the protocol --- */
+
+static struct service *service_of(const struct request *request)
+{
+	uint64_t number = request->label - LABEL_SERVICE_FIRST;
+	return number < state.service_count ? &state.services[number] : NULL;
+}
+
+static int handle_ready(struct request *request)
+{
+	struct service *service = service_of(request);
+	if (!service)
+		return -EPERM;
+	service->state = SERVICE_READY;
+	service->was_ready = true;
+	service->deadline = 0;
+	services_continue();
+	return 0;
+}
+
+static int handle_list(struct request *request, const struct supervisor_list_in *in,
+                       struct supervisor_list_out *out)
+{
+	if (in->index >= state.service_count)
+		return -ENOENT;
+	const struct service *service = &state.services[in->index];
+	out->state = service->state;
+	out->restarts = service->restarts;
+	out->thread = (uint32_t)service->thread_number;
+	size_t length = strlen(service->manifest.name);
+	request_reply_data(request, service->manifest.name,
+	                   length < request->receive_length ? length : request->receive_length);
+	return 0;
+}
+
+static int handle_shut_down(struct request *request, const struct supervisor_shut_down_in *in)
+{
+	if (service_of(request) != service_find("proc"))
+		return -EPERM;
+	session.how = in->how == 1;
+	machine_stop();
+	return 0;
+}
+
+static int handle(struct request *request)
+{
+	static const struct supervisor_operations operations = {
+		.ready = handle_ready,
+		.list = handle_list,
+		.shut_down = handle_shut_down,
+	};
+	struct service *service = service_of(request);
+	if (request->operation != OPERATION_EXCEPTION)
+		return supervisor_dispatch(&operations, request);
+	if (service)
+		return service_died(service, request);
+	log_line("a worker died: exception %lu, address %#lx, at %#lx", request->words[0], request->words[2],
+	         request->words[3]);
+	return -EFAULT;
+}
+
+static void signalled(uint64_t bits)
+{
+	if (bits & BIT_TIMER)
+		timer_expired();
+	if (bits & BIT_STARTED)
+		session_started();
+	if (bits & BIT_ENDED)
+		session_ended();
+}
+
+/* An earlier incarnation of this program died: the kernel started it again with the same captable. What it
+ * knew of the services is lost (until the stash keeps it), so the machine stops in order. */
+static void earlier_incarnation_check(void)
+{
+	if ((cap_info(SELF_CAPTABLE, SLOT_SYSTEM) & 0xff) != OBJECT_SYSTEM)
+		return;
+	log_system_slot = SLOT_SYSTEM;
+	log_line("died and has lost its state; stopping the machine");
+	thread_sleep(time_now() + LAST_WORDS, 0);
+	system_stop(SLOT_SYSTEM, 0);
+}
+
+/* The kernel's slots for the root server to where the library expects a server's own. */
+static bool slots_arrange(void)
+{
+	earlier_incarnation_check();
+	cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
+	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
+	log_system_slot = SLOT_SYSTEM;
+	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
+	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;
+}
+
+int main(void)
+{
+	static const struct server server = {
+		.name = "supervisor",
+		.handle = handle,
+		.signalled = signalled,
+	};
+	if (!slots_arrange() || (state.notification = server_notification()) == 0)
+		return 1;
+	if (!archive_open() || !services_create()) {
+		log_line("the boot archive holds no services");
+		return 1;
+	}
+	services_continue();
+	server_serve(&server);
+}

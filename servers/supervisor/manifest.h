@@ -1,0 +1,38 @@
+/* A service's manifest (docs/boot-archive.md), parsed. */
+#ifndef MANIFEST_H
+#define MANIFEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NAME_SIZE 32
+#define GRANTS_MAX 24
+#define ARGUMENTS_MAX 8
+#define ARGUMENT_SIZE 64
+
+enum grant_kind { GRANT_GATE, GRANT_IRQ, GRANT_IOPORT, GRANT_SYSTEM, GRANT_ARCHIVE, GRANT_FILE };
+
+struct grant {
+	uint32_t kind; /* enum grant_kind */
+	char slot[NAME_SIZE];
+	char name[NAME_SIZE]; /* GATE: service; FILE: file */
+	uint64_t number;      /* GATE: label; IRQ: line; IOPORT: first; SYSTEM: rights */
+	uint64_t count;       /* IOPORT */
+};
+
+struct manifest {
+	char name[NAME_SIZE];
+	char program[NAME_SIZE];
+	char arguments[ARGUMENTS_MAX][ARGUMENT_SIZE];
+	unsigned argument_count;
+	struct grant grants[GRANTS_MAX];
+	unsigned grant_count;
+	uint64_t memory; /* bytes; 0: no limit of its own */
+	uint32_t slots;
+	uint32_t priority;
+};
+
+/* Returns 0, or the number of the line that makes no sense. */
+unsigned manifest_parse(struct manifest *manifest, const char *name, const char *text, uint64_t size);
+
+#endif

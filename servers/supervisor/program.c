@@ -1,0 +1,181 @@
+/* A program into a fresh space: its ELF segments mapped from the program's memory object, and a first stack as
+ * Linux lays it out, which is what the C library expects. */
+#include "supervisor.h"
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STACK_TOP 0x7fffb0000000ull
+#define STACK_SIZE (256 * 1024ull)
+#define HEADERS_MAX 16
+#define PAGE_MASK (ATOLL_PAGE_SIZE - 1)
+
+static uint64_t page_up(uint64_t address)
+{
+	return (address + PAGE_MASK) & ~PAGE_MASK;
+}
+
+static uint64_t protection_of(const Elf64_Phdr *segment)
+{
+	return (segment->p_flags & PF_R ? MAP_READ : 0) | (segment->p_flags & PF_W ? MAP_WRITE : 0) |
+	       (segment->p_flags & PF_X ? MAP_EXECUTE : 0);
+}
+
+/* Past the file's bytes a segment is zero: the rest of the last page is cleared, further pages are
+ * anonymous. */
+static int64_t segment_tail(slot_t space, const Elf64_Phdr *segment)
+{
+	static const char zeros[ATOLL_PAGE_SIZE];
+	uint64_t file_end = segment->p_vaddr + segment->p_filesz;
+	uint64_t end = page_up(segment->p_vaddr + segment->p_memsz);
+	uint64_t page_end = page_up(file_end);
+	if (segment->p_memsz == segment->p_filesz)
+		return STATUS_OK;
+	if (page_end > file_end) {
+		int64_t status = space_write(space, file_end, zeros, page_end - file_end);
+		if (status < 0)
+			return status;
+	}
+	if (end <= page_end)
+		return STATUS_OK;
+	return space_map(space, 0, page_end, end - page_end, 0, protection_of(segment) | MAP_PRIVATE_COPY);
+}
+
+static int64_t segment_map(slot_t space, slot_t program, const Elf64_Phdr *segment)
+{
+	uint64_t start = segment->p_vaddr & ~PAGE_MASK;
+	uint64_t length = page_up(segment->p_vaddr + segment->p_filesz) - start;
+	uint64_t flags = protection_of(segment) | (segment->p_flags & PF_W ? MAP_PRIVATE_COPY : 0);
+	if ((segment->p_offset & PAGE_MASK) != (segment->p_vaddr & PAGE_MASK))
+		return STATUS_BAD_ARGUMENT;
+	if (length > 0) {
+		int64_t status =
+			space_map(space, program, start, length, segment->p_offset & ~PAGE_MASK, flags);
+		if (status < 0)
+			return status;
+	}
+	return segment_tail(space, segment);
+}
+
+int64_t program_load(struct service *service, struct image *image)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[HEADERS_MAX];
+	if (memory_read(service->program, 0, &header, sizeof(header)) != sizeof(header) ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_machine != EM_X86_64 ||
+	    header.e_phnum > HEADERS_MAX || header.e_phentsize != sizeof(segments[0]))
+		return STATUS_BAD_ARGUMENT;
+	uint64_t size = header.e_phnum * sizeof(segments[0]);
+	if (memory_read(service->program, header.e_phoff, segments, size) != (int64_t)size)
+		return STATUS_BAD_ARGUMENT;
+	*image = (struct image){
+		.entry = header.e_entry,
+		.header_count = header.e_phnum,
+		.header_size = sizeof(segments[0]),
+	};
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		const Elf64_Phdr *segment = &segments[i];
+		if (segment->p_type != PT_LOAD)
+			continue;
+		int64_t status = segment_map(service->space, service->program, segment);
+		if (status < 0)
+			return status;
+		if (header.e_phoff >= segment->p_offset &&
+		    header.e_phoff + size <= segment->p_offset + segment->p_filesz)
+			image->header_address = segment->p_vaddr + header.e_phoff - segment->p_offset;
+	}
+	return STATUS_OK;
+}
+
+/* The stack under construction: words from its bottom up, strings above them. */
+struct stack {
+	uint64_t words[512];
+	char strings[4096];
+	unsigned word_count;
+	uint64_t string_size;
+};
+#define STACK_IMAGE (512 * 8 + 4096)
+
+static void stack_word(struct stack *stack, uint64_t word)
+{
+	if (stack->word_count < 512)
+		stack->words[stack->word_count++] = word;
+}
+
+/* A string, and its address as the next word. */
+static void stack_string(struct stack *stack, const char *text)
+{
+	uint64_t length = strlen(text) + 1;
+	if (stack->string_size + length > sizeof(stack->strings))
+		return;
+	memcpy(stack->strings + stack->string_size, text, length);
+	stack_word(stack, STACK_TOP - sizeof(stack->strings) + stack->string_size);
+	stack->string_size += length;
+}
+
+static void stack_services(struct stack *stack)
+{
+	char text[16 + SERVICES_MAX * NAME_SIZE] = "services=";
+	for (unsigned i = 0; i < state.service_count; i++) {
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, state.services[i].manifest.name);
+	}
+	stack_string(stack, text);
+}
+
+static void stack_environment(struct stack *stack, const struct manifest *manifest)
+{
+	char text[NAME_SIZE + 32];
+	for (unsigned i = 0; i < manifest->grant_count; i++) {
+		snprintf(text, sizeof(text), "slot_%s=%u", manifest->grants[i].slot, service_grant_slot(i));
+		stack_string(stack, text);
+	}
+	snprintf(text, sizeof(text), "captable_slots=%u", manifest->slots);
+	stack_string(stack, text);
+	stack_services(stack);
+	stack_word(stack, 0);
+}
+
+static void stack_auxiliary(struct stack *stack, const struct image *image)
+{
+	uint64_t random = time_now() * 0x9e3779b97f4a7c15ull;
+	char seed[17] = { 0 };
+	for (unsigned i = 0; i < 16; i++)
+		seed[i] = (char)((random >> i * 3 & 0xff) | 1);
+	const uint64_t pairs[][2] = {
+		{ AT_PHDR, image->header_address }, { AT_PHENT, image->header_size },
+		{ AT_PHNUM, image->header_count },  { AT_PAGESZ, ATOLL_PAGE_SIZE },
+		{ AT_ENTRY, image->entry },
+	};
+	for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		stack_word(stack, pairs[i][0]);
+		stack_word(stack, pairs[i][1]);
+	}
+	stack_word(stack, AT_RANDOM);
+	stack_string(stack, seed);
+	stack_word(stack, AT_NULL);
+	stack_word(stack, 0);
+}
+
+int64_t program_stack(struct service *service, const struct image *image, uint64_t *stack_pointer)
+{
+	static struct stack stack;
+	const struct manifest *manifest = &service->manifest;
+	memset(&stack, 0, sizeof(stack));
+	stack_word(&stack, 1 + manifest->argument_count);
+	stack_string(&stack, manifest->name);
+	for (unsigned i = 0; i < manifest->argument_count; i++)
+		stack_string(&stack, manifest->arguments[i]);
+	stack_word(&stack, 0);
+	stack_environment(&stack, manifest);
+	stack_auxiliary(&stack, image);
+	int64_t status = space_map(service->space, 0, STACK_TOP - STACK_SIZE, STACK_SIZE, 0,
+	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);
+	if (status < 0)
+		return status;
+	*stack_pointer = STACK_TOP - STACK_IMAGE;
+	status = space_write(service->space, *stack_pointer, stack.words, sizeof(stack.words));
+	if (status < 0)
+		return status;
+	return space_write(service->space, STACK_TOP - sizeof(stack.strings), stack.strings, sizeof(stack.strings));
+}

@@ -1,0 +1,174 @@
+/* Services: what outlives their incarnations, and the incarnations.
+ *
+ * A service's pool, captable and endpoint are made once. An incarnation has a pool of its own below, for its
+ * space, its threads and whatever it makes; destroying that pool ends all of it, gates that it handed out
+ * included, so a successor never meets a label it does not know. */
+#include "supervisor.h"
+#include <stdio.h>
+#include <string.h>
+
+#define READY_TIME 20000000000ull /* nanoseconds */
+
+struct service *service_find(const char *name)
+{
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (strcmp(state.services[i].manifest.name, name) == 0)
+			return &state.services[i];
+	return NULL;
+}
+
+slot_t service_gate(const char *name, uint64_t label)
+{
+	struct service *service = service_find(name);
+	slot_t slot = service ? slot_allocate() : 0;
+	if (slot && gate_create(SELF_POOL, service->endpoint, label, slot) < 0) {
+		slot_free(slot);
+		return 0;
+	}
+	return slot;
+}
+
+/* Services that run the same program share its memory object. */
+static bool service_program(struct service *service)
+{
+	for (struct service *other = state.services; other < service; other++) {
+		if (strcmp(other->manifest.program, service->manifest.program) == 0) {
+			service->program = other->program;
+			return service->program != 0;
+		}
+	}
+	struct archive_file file;
+	if (!archive_find_system(service->manifest.program, "", &file))
+		return false;
+	service->program = slot_allocate();
+	return memory_create(SELF_POOL, file.size, 0, service->program) >= 0 &&
+	       memory_write(service->program, 0, file.bytes, file.size) == (int64_t)file.size;
+}
+
+static bool service_objects(struct service *service)
+{
+	struct pool_info own;
+	uint64_t label = LABEL_SERVICE_FIRST + (uint64_t)(service - state.services);
+	pool_info(SELF_POOL, &own);
+	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
+		service->manifest.memory = own.limit;
+	slot_t *const slots[] = { &service->pool,        &service->captable, &service->endpoint, &service->gate,
+		                  &service->incarnation, &service->space,    &service->thread };
+	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
+		*slots[i] = slot_allocate();
+	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
+	       captable_create(service->pool, service->manifest.slots, service->captable) >= 0 &&
+	       endpoint_create(service->pool, service->endpoint) >= 0 &&
+	       gate_create(SELF_POOL, SELF_ENDPOINT, label, service->gate) >= 0;
+}
+
+static void service_create(const char *name)
+{
+	struct archive_file file;
+	if (state.service_count == SERVICES_MAX) {
+		log_line("%s: too many services", name);
+		return;
+	}
+	struct service *service = &state.services[state.service_count];
+	if (!archive_find_system(name, ".manifest", &file)) {
+		log_line("%s: no manifest", name);
+		return;
+	}
+	unsigned line = manifest_parse(&service->manifest, name, file.bytes, file.size);
+	if (line != 0) {
+		log_line("%s.manifest:%u: not understood", name, line);
+		return;
+	}
+	state.service_count++;
+	if (!service_program(service) || !service_objects(service)) {
+		log_line("%s: no program, or no memory for it", name);
+		service->state = SERVICE_FAILED;
+	}
+}
+
+bool services_create(void)
+{
+	struct archive_file list;
+	if (!archive_find("system/services", &list))
+		return false;
+	const char *text = list.bytes, *end = list.bytes + list.size;
+	while (text < end) {
+		char name[NAME_SIZE];
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t length = (size_t)((newline ? newline : end) - text);
+		snprintf(name, sizeof(name), "%.*s", (int)length, text);
+		name[strcspn(name, " \t\r#")] = '\0';
+		if (name[0])
+			service_create(name);
+		text += length + 1;
+	}
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].state != SERVICE_FAILED && !service_grant(&state.services[i]))
+			state.services[i].state = SERVICE_FAILED;
+	return state.service_count > 0;
+}
+
+/* What the incarnation is called by itself. */
+static bool service_introduce(const struct service *service)
+{
+	return cap_copy(service->captable, SELF_SPACE, SELF_CAPTABLE, service->space, RIGHTS_ALL) >= 0 &&
+	       cap_copy(service->captable, SELF_THREAD, SELF_CAPTABLE, service->thread, RIGHTS_ALL) >= 0 &&
+	       cap_copy(service->captable, SELF_POOL, SELF_CAPTABLE, service->incarnation, RIGHTS_ALL) >= 0;
+}
+
+static int64_t service_thread(struct service *service, const struct image *image, uint64_t stack)
+{
+	struct thread_parameters parameters = {
+		.registers = { .rip = image->entry, .rsp = stack },
+		.flags = THREAD_REFLECT,
+		.slot = service->thread,
+		.priority = service->manifest.priority,
+		.weight = WEIGHT_NORMAL,
+	};
+	return thread_create(service->incarnation, service->space, service->captable, service->gate, 0,
+	                     &parameters);
+}
+
+static int64_t service_build(struct service *service)
+{
+	struct image image;
+	uint64_t stack;
+	int64_t status = pool_create(service->pool, service->manifest.memory, service->incarnation);
+	if (status >= 0)
+		status = space_create(service->incarnation, service->space);
+	if (status >= 0)
+		status = program_load(service, &image);
+	if (status >= 0)
+		status = program_stack(service, &image, &stack);
+	if (status >= 0)
+		status = service_thread(service, &image, stack);
+	if (status < 0)
+		return status;
+	service->thread_number = (uint64_t)status;
+	return service_introduce(service) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+bool service_start(struct service *service)
+{
+	int64_t status = service_build(service);
+	if (status >= 0)
+		status = thread_start(service->thread);
+	if (status < 0) {
+		log_line("%s: cannot be started: %ld", service->manifest.name, status);
+		service->state = SERVICE_FAILED;
+		return false;
+	}
+	service->state = SERVICE_STARTING;
+	service->started = time_now();
+	service->deadline = service->started + READY_TIME;
+	return true;
+}
+
+void service_end(struct service *service)
+{
+	object_destroy(service->incarnation);
+	cap_drop(SELF_CAPTABLE, service->thread);
+	cap_drop(SELF_CAPTABLE, service->space);
+	cap_drop(SELF_CAPTABLE, service->incarnation);
+	endpoint_reset(service->endpoint);
+}

@@ -1,0 +1,135 @@
+/* The root server's state, and what its parts do with it.
+ *
+ * The main thread handles steps, as every server does: a service is ready, a service died, time
+ * passed, a worker finished. It never calls another server, so a dead one cannot hold it up. What has to be
+ * called for (the session that runs the first program) runs on worker threads. */
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include "atoll/atoll.h"
+#include "manifest.h"
+
+#define SERVICES_MAX 32
+#define LABEL_SERVICE_FIRST 0x100 /* + number: a service's gates to the supervisor and to the log */
+
+/* The supervisor's own slots; the kernel put ROOT_ARCHIVE and ROOT_SYSTEM where lib/server wants its
+ * endpoint and its supervisor. */
+enum supervisor_slot {
+	SLOT_SYSTEM = 16,
+	SLOT_ARCHIVE = 17,
+};
+
+enum service_state {
+	SERVICE_WAITING,  /* has not been started, or waits before a restart */
+	SERVICE_STARTING, /* runs, has not said ready yet */
+	SERVICE_READY,
+	SERVICE_FAILED,   /* given up */
+};
+
+struct service {
+	struct manifest manifest;
+	uint32_t state; /* enum service_state */
+	/* Outlive incarnations */
+	slot_t pool, captable, endpoint, gate;
+	slot_t program;         /* memory object: the ELF file */
+	uint64_t program_size;
+	/* Of this incarnation; everything it makes is charged to its own pool and ends with it */
+	slot_t incarnation, space, thread;
+	uint64_t thread_number;
+	uint64_t started;       /* time */
+	uint64_t deadline;      /* STARTING: to be ready by; WAITING: to be started at; 0: none */
+	uint32_t restarts;      /* since boot */
+	uint32_t recent;        /* restarts close together */
+	bool was_ready;         /* once: its successors are not waited for */
+};
+
+struct state {
+	slot_t notification;
+	struct service services[SERVICES_MAX];
+	unsigned service_count;
+	unsigned next; /* the first service that has not been started yet */
+	bool stopping;
+};
+extern struct state state;
+
+/* --- archive.c: the boot archive, mapped --- */
+struct archive_file {
+	const char *path, *bytes;
+	uint64_t size;
+};
+bool archive_open(void);
+uint64_t archive_size(void);
+/* The last file with this path. */
+bool archive_find(const char *path, struct archive_file *file);
+/* The same for system/NAME followed by a suffix. */
+bool archive_find_system(const char *name, const char *suffix, struct archive_file *file);
+
+/* --- grants.c: a service's captable --- */
+bool service_grant(struct service *service);
+/* Where the manifest's grant of this index is. */
+slot_t service_grant_slot(unsigned index);
+
+/* --- service.c --- */
+/* All that outlives incarnations, for each name in system/services. */
+bool services_create(void);
+struct service *service_find(const char *name);
+/* A gate to a service with this label into a new slot; 0: there is no such service. */
+slot_t service_gate(const char *name, uint64_t label);
+bool service_start(struct service *service);
+/* Everything of this incarnation is gone afterwards. */
+void service_end(struct service *service);
+
+/* --- program.c: a program into a fresh space --- */
+struct image {
+	uint64_t entry, header_address, header_count, header_size;
+};
+int64_t program_load(struct service *service, struct image *image);
+/* The initial stack; *stack is what rsp starts with. */
+int64_t program_stack(struct service *service, const struct image *image, uint64_t *stack);
+
+/* --- session.c: the first program; run by workers, without the C library --- */
+#define STREAMS 3 /* descriptors 0 to 2 */
+struct session {
+	/* Made by session_prepare */
+	bool terminal;               /* mode run: COM1 is the first program's terminal */
+	slot_t tmpfs, proc, procfs, tty_devices, pipe, log;
+	slot_t serial[4];
+	slot_t root;                 /* directory session of the first program */
+	slot_t stream[STREAMS];      /* its open files */
+	slot_t handoff_memory;
+	uint32_t how;                /* session_stop: 0 power off, 1 restart */
+	/* Made by the jobs */
+	const char *step;            /* what failed, or NULL */
+	int error;
+	uint32_t wait_status;        /* of the first program */
+};
+extern struct session session;
+
+bool session_prepare(void);
+/* Devices, mounts, the tree, the streams, then the program itself. */
+void session_start(void *unused);
+/* Returns when the first program has ended. */
+void session_wait(void *unused);
+/* Drain the lines, tell the outside how it ended, stop the machine. */
+void session_stop(void *unused);
+
+/* Bits of state.notification: a job has ended */
+#define BIT_STARTED 1
+#define BIT_ENDED 2
+#define BIT_TIMER 4
+
+/* --- handoff.c: the first program's arguments, from boot/parameters --- */
+#define CANDIDATES_MAX 16
+#define PATH_SIZE 256
+struct handoff_plan {
+	bool terminal;
+	char candidates[CANDIDATES_MAX][PATH_SIZE]; /* where the program may be; the first that exists */
+	unsigned candidate_count;
+};
+extern struct handoff_plan handoff_plan;
+bool handoff_prepare(void);
+/* Fill the memory object, for the candidate chosen. */
+int64_t handoff_write(slot_t memory, unsigned candidate);
+uint64_t handoff_size(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* Open files: a table by index, in pieces that never move, with a free list. */
+#define _GNU_SOURCE
+#include "service.h"
+
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define PIECE_FILES 256u
+#define PIECES_MAX 4096u
+
+static struct open_file *pieces[PIECES_MAX];
+static uint32_t piece_count;
+static struct open_file *free_files;
+
+static bool table_grow(void)
+{
+	struct open_file *piece =
+	    piece_count < PIECES_MAX ? heap_allocate(PIECE_FILES * sizeof *piece) : NULL;
+	if (!piece)
+		return false;
+	for (uint32_t i = PIECE_FILES; i-- > 0;) {
+		piece[i].index = piece_count * PIECE_FILES + i;
+		piece[i].next_free = free_files;
+		free_files = &piece[i];
+	}
+	pieces[piece_count++] = piece;
+	return true;
+}
+
+struct open_file *open_file_make(struct node *node, struct session *session, uint32_t flags)
+{
+	if (!free_files && !table_grow())
+		return NULL;
+	struct open_file *file = free_files;
+	free_files = file->next_free;
+	file->generation++;
+	file->node = node_reference(node);
+	file->session = session_reference(session);
+	file->offset = 0;
+	file->flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	file->device = 0;
+	return file;
+}
+
+void open_file_drop(struct open_file *file)
+{
+	struct node *node = file->node;
+	if (node->locks || node->waiters)
+		lock_release_file(node, open_file_label(file));
+	file->node = NULL;
+	node_release(node);
+	session_release(file->session);
+	file->next_free = free_files;
+	free_files = file;
+}
+
+struct open_file *open_file_find(uint64_t label)
+{
+	uint32_t index = (uint32_t)label - OPEN_FILE_LABEL_FIRST;
+	if (index / PIECE_FILES >= piece_count)
+		return NULL;
+	struct open_file *file = &pieces[index / PIECE_FILES][index % PIECE_FILES];
+	return file->node && file->generation == label >> 32 ? file : NULL;
+}
+
+uint64_t open_file_label(const struct open_file *file)
+{
+	return (uint64_t)file->generation << 32 | (file->index + OPEN_FILE_LABEL_FIRST);
+}
+
+int open_file_send(struct open_file *file, struct request *request)
+{
+	slot_t gate = server_make_gate(open_file_label(file));
+	if (!gate) {
+		open_file_drop(file);
+		return -ENFILE;
+	}
+	request_send_cap(request, 0, gate, true);
+	return 0;
+}
+
+bool open_file_is_path(const struct open_file *file)
+{
+	return file->flags & O_PATH;
+}
+
+bool open_file_readable(const struct open_file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+bool open_file_writable(const struct open_file *file)
+{
+	uint32_t mode = file->flags & O_ACCMODE;
+	return !(file->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
+}

@@ -1,0 +1,255 @@
+/* procfs on the host: the walk through the plan, listings, permissions, and the columns that ps, top and free
+ * read, for a small made-up set of processes in place of proc. */
+#define _GNU_SOURCE
+#include "servers/procfs/procfs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static unsigned failures;
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(__LINE__, #condition))
+
+static void check_failed(int line, const char *what)
+{
+	failures++;
+	fprintf(stderr, "test_procfs.c:%d: %s\n", line, what);
+}
+
+/* --- the made-up machine: processes 1, 2 and 7; 7 belongs to user 1000 and has two threads --- */
+
+static const uint32_t processes[] = { 1, 2, 7 };
+
+uint64_t time_now(void)
+{
+	return 12345670000000;
+}
+
+uint64_t time_real(void)
+{
+	return 1700000000000000000;
+}
+
+int source_process(uint32_t process, struct process_info *info)
+{
+	if (process != 1 && process != 2 && process != 7)
+		return -ENOENT;
+	*info = (struct process_info){ .process = process,
+		                       .parent = 2,
+		                       .group = process,
+		                       .session = 2,
+		                       .threads = 2,
+		                       .state = 'S',
+		                       .terminal = 0x440,
+		                       .terminal_group = 7,
+		                       .start_time = 3000000000,
+		                       .user_time = 1230000000,
+		                       .memory_size = 1 << 20,
+		                       .memory_resident = 1 << 16,
+		                       .user = 5,
+		                       .effective_user = process == 7 ? 1000 : 0 };
+	strcpy(info->name, "a (b) c");
+	return 0;
+}
+
+int source_system(struct system_info *info)
+{
+	*info = (struct system_info){ .memory_total = 256 << 20,
+		                      .memory_free = 200 << 20,
+		                      .memory_kernel = 3 << 20,
+		                      .cpu_count = 2,
+		                      .cpu = { { 5000000000, 9000000000 }, { 0, 14000000000 } } };
+	return 0;
+}
+
+int source_command(uint32_t process, uint32_t part, struct text *text)
+{
+	const struct region_info region = { .address = 0x400000,
+		                            .length = 0x1000,
+		                            .flags = MAP_READ | MAP_PRIVATE_COPY };
+	(void)process;
+	switch (part) {
+	case 2:
+		text_add(text, "/bin/program");
+		break;
+	case 3:
+		text_add(text, "/tmp");
+		break;
+	case 4:
+		text_bytes(text, &region, sizeof region);
+		break;
+	default:
+		text_bytes(text, "sh\0-c", 6);
+	}
+	return 0;
+}
+
+uint32_t source_list(uint32_t after, uint32_t *ids, uint32_t most)
+{
+	uint32_t count = 0;
+	for (unsigned i = 0; i < 3 && count < most; i++) {
+		if (processes[i] > after)
+			ids[count++] = processes[i];
+	}
+	return count;
+}
+
+uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most)
+{
+	(void)most;
+	ids[0] = process;
+	ids[1] = process + 1;
+	return 2;
+}
+
+int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)
+{
+	(void)process;
+	*soft = resource == 7 ? 1024 : UINT64_MAX;
+	*hard = UINT64_MAX;
+	return 0;
+}
+
+void source_count(uint32_t *count, uint32_t *running, uint32_t *threads, uint32_t *newest)
+{
+	*count = 3;
+	*running = 1;
+	*threads = 4;
+	*newest = 7;
+}
+
+/* The gate's number stands for the process it belongs to. */
+void caller_identify(struct caller *caller)
+{
+	caller->asked = true;
+	caller->process = caller->gate;
+	caller->credentials.file_user = caller->gate == 7 ? 1000 : 0;
+}
+
+/* --- the tests --- */
+
+static int walk(const char *path, uint32_t asker, bool follow, struct path_walk *walk)
+{
+	static struct caller caller;
+	caller = (struct caller){ .gate = asker };
+	*walk = (struct path_walk){ .caller = &caller,
+		                    .spot = spot_at(&root_place, 0, 0),
+		                    .path = path,
+		                    .length = strlen(path),
+		                    .follow = follow };
+	return path_walk(walk);
+}
+
+static bool leads_to(const char *path, const char *expected)
+{
+	char found[256];
+	struct path_walk at;
+	if (walk(path, 7, true, &at) || at.redirect)
+		return false;
+	size_t length = spot_path(&at.spot, found, sizeof found);
+	return length == strlen(expected) && memcmp(found, expected, length) == 0;
+}
+
+static bool leaves_to(const char *path, const char *expected)
+{
+	struct path_walk at;
+	return walk(path, 7, true, &at) == 0 && at.redirect == REDIRECT_ROOT &&
+	       at.rest_length == strlen(expected) && memcmp(at.rest, expected, at.rest_length) == 0;
+}
+
+static const char *show(const char *path)
+{
+	static char shown[8192];
+	struct text text = { 0 };
+	struct path_walk at;
+	shown[0] = 0;
+	if (walk(path, 7, true, &at) == 0 && !at.redirect && at.spot.place->render(&at.spot, &text) == 0)
+		snprintf(shown, sizeof shown, "%.*s", (int)text.length, text.bytes);
+	text_clear(&text);
+	return shown;
+}
+
+static void test_walk(void)
+{
+	struct path_walk at;
+	CHECK(leads_to("", "/proc") && leads_to(".", "/proc") && leads_to("self", "/proc/7") &&
+	      leads_to("self/", "/proc/7"));
+	CHECK(leads_to("mounts", "/proc/7/mounts") && leads_to("thread-self/comm", "/proc/7/task/7/comm"));
+	CHECK(leads_to("self/task/8/../../../2/./comm", "/proc/2/comm"));
+	CHECK(leads_to("sys/kernel/random/../../vm/..", "/proc/sys"));
+	CHECK(leaves_to("..", "/") && leaves_to("../etc/x", "//etc/x") && leaves_to("/etc", "/etc"));
+	CHECK(leaves_to("self/exe", "/bin/program") && leaves_to("7/cwd/x/", "/tmp//x/") &&
+	      leaves_to("7/root", "/"));
+	CHECK(walk("nope", 7, true, &at) == -ENOENT && walk("9", 7, true, &at) == -ENOENT &&
+	      walk("07", 7, true, &at) == -ENOENT);
+	CHECK(walk("stat/", 7, true, &at) == -ENOTDIR && walk("stat/x", 7, true, &at) == -ENOTDIR);
+	CHECK(walk("7/task/9", 7, true, &at) == -ENOENT && walk("self", 0, true, &at) == -ENOENT);
+	CHECK(walk("self", 7, false, &at) == 0 && at.spot.place->kind == PLACE_LINK);
+}
+
+static void test_permissions(void)
+{
+	struct path_walk at;
+	struct caller stranger = { .gate = 7 }, nobody = { 0 };
+	CHECK(walk("7/environ", 7, true, &at) == 0 && spot_permit(&at.spot, at.caller, 4) == 0);
+	CHECK(spot_permit(&at.spot, &nobody, 4) == -EACCES);
+	CHECK(walk("2/environ", 7, true, &at) == 0 && spot_permit(&at.spot, &stranger, 4) == -EACCES);
+	CHECK(spot_permit(&at.spot, &(struct caller){ .gate = 2 }, 4) == 0);
+}
+
+/* In pieces of any size, a listing has every name once. */
+static void test_listing(void)
+{
+	for (size_t room = 48; room < 600; room += 40) {
+		char buffer[600];
+		uint64_t position = 0;
+		unsigned names = 0, numbers = 0;
+		const struct spot root = spot_at(&root_place, 0, 0);
+		for (int64_t got; (got = spot_list(&root, &position, buffer, room)) > 0;) {
+			for (int64_t at = 0; at < got; at += *(uint16_t *)(buffer + at + 16)) {
+				names++;
+				numbers += buffer[at + 19] >= '1' && buffer[at + 19] <= '9';
+			}
+		}
+		CHECK(names == 23 && numbers == 3);
+	}
+}
+
+static void test_formats(void)
+{
+	char state;
+	int parent, fields = 2;
+	const char *line = show("7/stat");
+	CHECK(sscanf(line, "7 (a (b) c) %c %d", &state, &parent) == 2 && state == 'S' && parent == 2);
+	for (const char *at = strrchr(line, ')'); *at; at++)
+		fields += *at == ' ';
+	CHECK(fields == 52);
+	CHECK(strcmp(show("uptime"), "12345.67 23.00\n") == 0);
+	CHECK(strncmp(show("meminfo"), "MemTotal:         262144 kB\nMemFree:          204800 kB\n", 56) ==
+	      0);
+	CHECK(strncmp(show("stat"), "cpu  500 0 0 2300 0 0 0 0 0 0\ncpu0 500 0 0 900 0", 48) == 0);
+	CHECK(strncmp(show("7/maps"), "00400000-00401000 r--p 00000000 00:00 0", 39) == 0);
+	CHECK(strcmp(show("7/statm"), "256 16 0 0 0 16 0\n") == 0);
+	CHECK(strstr(show("7/status"), "\nUid:\t5\t1000\t1000\t1000\n") != NULL);
+	CHECK(strlen(show("sys/kernel/random/uuid")) == 37 && strlen(show("self/wchan")) == 1);
+	CHECK(strstr(show("7/limits"),
+	             "Max open files            1024                 unlimited            files") != NULL);
+}
+
+int main(void)
+{
+	struct time_page *time = mmap((void *)TIME_PAGE_ADDRESS, ATOLL_PAGE_SIZE, PROT_READ | PROT_WRITE,
+	                              MAP_ANONYMOUS | MAP_PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
+	if ((uint64_t)time == TIME_PAGE_ADDRESS) { /* else nothing that reads it is tested */
+		time->tsc_frequency = 2100000000;
+		CHECK(strstr(show("cpuinfo"), "cpu MHz\t\t: 2100.000\n") != NULL &&
+		      strlen(show("sys/kernel/random/boot_id")) == 37);
+	}
+	test_walk();
+	test_permissions();
+	test_listing();
+	test_formats();
+	printf("test_procfs: %s\n", failures ? "FAILED" : "ok");
+	return failures != 0;
+}

@@ -1,0 +1,21 @@
+"""A thousand processes in a row and two hundred at once, on the debug kernel; no page is lost."""
+
+KERNEL = "debug"
+TIME = 200
+CPUS = (1, 4)
+SCRIPT = """
+free_pages() { sync; sleep 1; awk '/^MemFree/{print $2}' /proc/meminfo; }
+row() { i=0; while [ $i -lt $1 ]; do /bin/busybox true || echo failed; i=$((i+1)); done; }
+crowd() { i=0; while [ $i -lt $1 ]; do sleep 2 & i=$((i+1)); done; wait; }
+row 50; crowd 200
+before=$(free_pages)
+row 1000; crowd 200
+after=$(free_pages)
+lost=$((before - after))
+[ $lost -le 16 ] && echo kept || echo "lost $lost KiB: $before then $after"
+"""
+
+
+def test(system):
+    done = system.shell(SCRIPT)
+    system.equal((done.output, done.status), (b"kept\n", 0))

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The front door behind ./atoll: reads the command line and hands over to one command."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+DESCRIPTION = """\
+Atoll: a microkernel operating system that runs unmodified Linux programs.
+
+    ./atoll run                     boot, and give you a shell on this terminal
+    ./atoll exec -- uname -a        boot, run one command, exit with its status
+    ./atoll test                    all tests; the last line says how many passed
+    ./atoll image -o atoll.iso      a bootable ISO (BIOS and UEFI)
+    ./atoll debug                   gdb attached to the kernel, with symbols
+    ./atoll trace -- ls             run a command and decode the messages it caused
+    ./atoll bench                   benchmarks (not there yet)
+
+Each command has its own --help. What is missing on this machine is installed with apt first;
+--no-install says what is missing instead."""
+
+
+def seconds(text):
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("a positive number of seconds")
+    return value
+
+
+def assignment(text):
+    if "=" not in text:
+        raise argparse.ArgumentTypeError("NAME=VALUE")
+    return text
+
+
+def add_machine_options(parser):
+    group = parser.add_argument_group("the machine")
+    group.add_argument("--root", metavar="DIR|FILE",
+                       help="what becomes / in the guest: a directory, or a tar or cpio archive "
+                            "(default: Debian's busybox-static)")
+    group.add_argument("--disk", metavar="IMAGE", help="not there yet: a disk image")
+    group.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
+    group.add_argument("--mem", default="512M", metavar="SIZE", help="memory (default 512M)")
+    group.add_argument("--time", type=seconds, metavar="S", help="stop the guest after S seconds, with status 124")
+    group.add_argument("--append", default="", metavar="TEXT", help="put TEXT on the kernel's command line")
+    group.add_argument("--icount", action="store_true",
+                       help="count instructions: time in the guest is one nanosecond each, the same in every run "
+                            "(software emulation)")
+    group.add_argument("--debug-kernel", action="store_true", help="the kernel with lock and leak checks and a trace")
+    group.add_argument("--keep-log", metavar="FILE", help="write the system log (kernel and servers) to FILE")
+    group.add_argument("--env", action="append", default=[], type=assignment, metavar="NAME=VALUE",
+                       help="add to the command's environment")
+    group.add_argument("--directory", default="/", metavar="DIR", help="the command's working directory")
+
+
+def command_parser(commands, name, summary, text, machine=True):
+    parser = commands.add_parser(name, help=summary, description=text,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    if machine:
+        add_machine_options(parser)
+    return parser
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(prog="./atoll", description=DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = command_parser(commands, "run", "a shell on this terminal", """\
+Boot in QEMU and give you a shell on this terminal (or run COMMAND with it).
+
+    ./atoll run
+    ./atoll run --smp 4 -- top
+
+The terminal is the guest's serial line, in raw mode: Ctrl-C and Ctrl-Z go to the guest.
+Ctrl-A x ends the machine; so does leaving the shell.""")
+    run.add_argument("arguments", nargs="*", metavar="COMMAND", help="default: /bin/sh -l")
+    execute = command_parser(commands, "exec", "run one command", """\
+Boot, run one command with its input and output here, exit with its status.
+
+    ./atoll exec -- /bin/sh -c 'echo hello; exit 7'
+    tar c . | ./atoll exec -- tar t
+    ./atoll exec --root DIR --smp 4 --time 60 -- /usr/bin/program
+
+Standard input, output and error are passed apart and unchanged. The status is the command's
+(128 + n when signal n ended it), 124 after --time, 125 when the system itself failed (the
+end of its log is shown), 127 when the command is not in the guest's PATH.""")
+    execute.add_argument("arguments", nargs="+", metavar="COMMAND")
+    test = command_parser(commands, "test", "run the tests", """\
+Run all tests, or those whose name starts with (or contains) a NAME. The last line is
+`N passed, N failed`; the status is 0 when none failed.
+
+    ./atoll test                      everything, at most 15 minutes on 2 CPUs
+    ./atoll test host                 libraries and kernel core on this machine, under sanitizers
+    ./atoll test system               what boots, and what is expected of it
+    ./atoll test linux                shell snippets, compared with Debian's own kernel
+    ./atoll test linux/sed-1          one of them
+    ./atoll test --list               the names""", machine=False)
+    test.add_argument("names", nargs="*", metavar="NAME")
+    test.add_argument("--list", action="store_true", help="only name the tests")
+    test.add_argument("--verbose", action="store_true", help="one line for each test that passes, too")
+    test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets too")
+    debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
+Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.
+
+    ./atoll debug                       a shell; its terminal is on another pty (its name is printed)
+    ./atoll debug -- /bin/ls            one command
+    ./atoll debug --batch 'bt'          run gdb commands instead of a session (may be repeated)
+
+tools/gdb/atoll.py adds commands that print objects, captables and endpoints (`help atoll`).""")
+    debug.add_argument("--batch", action="append", default=[], metavar="COMMAND", help="a gdb command to run")
+    debug.add_argument("arguments", nargs="*", metavar="COMMAND", help="default: /bin/sh -l")
+    image = command_parser(commands, "image", "make a bootable ISO", """\
+Make an ISO that GRUB boots on BIOS and on UEFI machines, with your own root tree in it.
+
+    ./atoll image -o atoll.iso
+    ./atoll image --root DIR -o mine.iso -- /bin/sh -l
+    qemu-system-x86_64 -m 512 -cdrom atoll.iso -serial stdio
+
+The shell (or COMMAND) is on the first serial line.""", machine=False)
+    image.add_argument("--root", metavar="DIR|FILE", help="as for exec")
+    image.add_argument("-o", "--output", required=True, metavar="FILE.iso")
+    image.add_argument("--append", default="", metavar="TEXT", help="put TEXT on the kernel's command line")
+    image.add_argument("--debug-kernel", action="store_true", help="the kernel with checks")
+    image.add_argument("arguments", nargs="*", metavar="COMMAND", help="default: /bin/sh -l")
+    trace = command_parser(commands, "trace", "a decoded trace of messages", """\
+Run one command on the debug kernel and print, decoded, the last records of its trace: kernel
+calls, messages, switches, exceptions, interrupts. The command's own output goes to standard error.
+
+    ./atoll trace -- ls /
+    ./atoll trace --last 200 -- sh -c 'echo hi'""")
+    trace.add_argument("--last", type=int, default=1000, metavar="N", help="how many records (default 1000)")
+    trace.add_argument("arguments", nargs="+", metavar="COMMAND")
+    command_parser(commands, "bench", "benchmarks (not there yet)",
+                   "Benchmarks, side by side with Linux in the same QEMU. They are not there yet.", machine=False)
+    return parser
+
+
+def dispatch(options):
+    if options.command == "bench":
+        print("atoll: there are no benchmarks yet", file=sys.stderr)
+        return 2
+    if options.command == "test":
+        import test_main
+        return test_main.main(options)
+    if options.command == "image":
+        import image
+        return image.make(options)
+    if options.command == "debug":
+        import debug
+        return debug.main(options)
+    if options.command == "trace":
+        import trace_run
+        return trace_run.main(options)
+    import machine
+    if options.command == "run":
+        return machine.interact(options, options.arguments or ["/bin/sh", "-l"])
+    return machine.execute(options, options.arguments)
+
+
+def split_command(arguments):
+    """Everything after the first -- is the guest's command, whatever it looks like."""
+    if "--" in arguments:
+        position = arguments.index("--")
+        return arguments[:position], arguments[position + 1:]
+    return arguments, None
+
+
+def report(error):
+    print(f"atoll: {error}", file=sys.stderr)
+    return getattr(error, "status", 125)
+
+
+def main(arguments):
+    parser = make_parser()
+    before, after = split_command(arguments)
+    if after and before and before[0] in ("run", "exec", "debug", "image", "trace"):
+        # argparse must see at least one word of a command it requires, but none of its options.
+        options = parser.parse_args(before + ["COMMAND"])
+        options.arguments = options.arguments[:-1] + after
+    else:
+        options = parser.parse_args(before)
+    if not options.command:
+        parser.print_help()
+        return 0
+    import archive
+    import build
+    import machine
+    import rootfs
+    try:
+        return dispatch(options)
+    except build.BuildError as error:
+        print(f"{error}\natoll: the build failed", file=sys.stderr)
+        return 125
+    except (archive.ArchiveError, machine.Refused, rootfs.RootError) as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)   # threads that still wait for our input must not hold the exit up

@@ -1,0 +1,31 @@
+"""`./atoll test`: gathers the tests of all floors, runs those asked for, counts."""
+
+import build
+import test_host
+import test_linux
+import test_system
+from test_report import Report, selected
+
+
+def main(options):
+    build.build("build.ninja")   # configured is enough to know the names
+    host = [(name, program) for name, program in test_host.names() if selected(name, options.names)]
+    system = [entry for entry in test_system.tests() if selected(entry[0], options.names)]
+    linux = [entry for entry in test_linux.tests() if selected(entry[0], options.names)]
+    if options.list:
+        for entry in host + system + linux:
+            print(entry[0])
+        return 0
+    if not host and not system and not linux:
+        print(f"atoll: no test is called {' or '.join(options.names)}; ./atoll test --list names them")
+        return 2
+    build.build(*(["host"] if host else []), *(["system"] if system or linux else []),
+                *(["system-tests"] if system else []))
+    report = Report(options.verbose)
+    if host:
+        test_host.run(report, host, options.long)
+    if system:
+        test_system.run(report, system)
+    if linux:
+        test_linux.run(report, linux)
+    return report.close()

@@ -1,0 +1,148 @@
+"""System tests: tests/system/NAME.py, one file each, that says what boots and what is expected.
+
+A file has a one-line text, and may set
+    TIME = 60            seconds, at most, for each boot
+    CPUS = (1, 4)        boot counts; the test runs once for each
+    KERNEL = "debug"     or "release"
+and defines `test(system)`, which calls the methods of System below and raises (or asserts) when
+something is not as expected.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import archive
+import build
+import guest
+import machine
+from test_linux import machine_options
+from test_report import Failure
+
+TESTS = archive.ROOT / "tests" / "system"
+
+
+class Outcome:
+    def __init__(self, status, output, error, log):
+        self.status, self.output, self.error, self.log = status, output, error, log
+
+
+def collect(descriptor, parts):
+    while data := os.read(descriptor, 65536):
+        parts.append(data)
+
+
+class System:
+    """What a test may ask for."""
+
+    def __init__(self, smp, debug, limit):
+        self.smp, self.debug, self.limit = smp, debug, limit
+        self.folder = None   # a scratch directory while the test runs
+
+    def options(self, **more):
+        return machine_options(**dict(dict(smp=self.smp, debug_kernel=self.debug, time=self.limit), **more))
+
+    def _boot(self, line, stdin):
+        """Run a guest to its end with everything caught."""
+        ends = {name: os.pipe() for name in ("input", "output", "error")}
+        caught = {"output": [], "error": []}
+        log = Path(self.folder) / "log"
+        running = guest.Guest(line, guest.Streams(ends["input"][0], ends["output"][1], ends["error"][1]), log)
+        readers = [threading.Thread(target=collect, args=(ends[name][0], caught[name])) for name in caught]
+        feeder = threading.Thread(target=feed, args=(ends["input"][1], stdin), daemon=True)
+        for thread in readers + [feeder]:
+            thread.start()
+        try:
+            status = running.wait(self.limit)
+        finally:
+            running.stop()
+            running.drain()
+            for name in caught:
+                os.close(ends[name][1])
+        for thread in readers:
+            thread.join()
+        for name in ends:
+            os.close(ends[name][0])
+        return Outcome(status, b"".join(caught["output"]), b"".join(caught["error"]),
+                       log.read_text(errors="replace") if log.exists() else "")
+
+    def execute(self, command, stdin=b"", **more):
+        """`./atoll exec` without the process around it."""
+        options = self.options(**more)
+        path = machine.archive_for(self.folder, options, "exec", command, dict(machine.ENVIRONMENT))
+        outcome = self._boot(machine.command_line(options, machine.kernel(options), path), stdin)
+        if outcome.status in (guest.STATUS_BROKEN, guest.STATUS_TIME_OUT):
+            raise Failure(f"status {outcome.status}; the end of the log:\n" + "\n".join(outcome.log.splitlines()[-25:]))
+        return outcome
+
+    def shell(self, script, **more):
+        return self.execute(["/bin/sh", "-c", script], **more)
+
+    def boot_services(self, programs, services):
+        """Boot only native programs: `programs` are (name, manifest text); their log is the outcome."""
+        path = Path(self.folder) / "archive"
+        archive.assemble(path, archive.service_part(build.BUILD, programs, services), None, None)
+        return self._boot(machine.command_line(self.options(), machine.kernel(self.options()), path), b"")
+
+    def front_door(self, *arguments, stdin=b"", limit=None):
+        """Run ./atoll itself."""
+        return subprocess.run([archive.ROOT / "atoll", *arguments], input=stdin, capture_output=True,
+                              timeout=limit or self.limit)
+
+    def equal(self, found, expected, what="value"):
+        if found != expected:
+            raise Failure(f"{what}: expected {expected!r}, found {found!r}")
+
+    def contains(self, text, part):
+        if part not in text:
+            raise Failure(f"expected {part!r} in:\n{text[-3000:]}")
+
+
+def feed(descriptor, data):
+    try:
+        guest.write_all(descriptor, data)
+    except OSError:
+        pass   # the guest ended without reading all of it
+    os.close(descriptor)
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("system_test_" + path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tests():
+    """Every test: (name, module, CPUs)."""
+    for path in sorted(TESTS.glob("*.py")):
+        module = load(path)
+        for cpus in getattr(module, "CPUS", (1,)):
+            yield f"system/{path.stem}" + (f"@{cpus}" if cpus > 1 else ""), module, cpus
+
+
+def run_one(report, name, module, cpus):
+    started = time.monotonic()
+    system = System(cpus, getattr(module, "KERNEL", "release") == "debug", getattr(module, "TIME", 60))
+    failure = None
+    with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
+        system.folder = folder
+        try:
+            module.test(system)
+        except (Failure, AssertionError, OSError, subprocess.SubprocessError) as error:
+            failure = f"{type(error).__name__}: {error}"
+        except (archive.ArchiveError, machine.Refused) as error:
+            failure = str(error)
+    report.result(name, failure, time.monotonic() - started)
+
+
+def run(report, chosen):
+    report.say(f"{len(chosen)} system tests")
+    sys.path.insert(0, str(TESTS))
+    for name, module, cpus in chosen:
+        run_one(report, name, module, cpus)
