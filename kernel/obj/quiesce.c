@@ -32,10 +32,17 @@ void quiesce_free(struct object *object)
 	__atomic_add_fetch(&collected_count, 1, __ATOMIC_RELAXED);
 }
 
+/* The CPUs the running period waits for. One that began to idle since it began has paid. */
+static uint64_t owed(void)
+{
+	return __atomic_load_n(&quiesce_owing, __ATOMIC_ACQUIRE) & __atomic_load_n(&busy, __ATOMIC_SEQ_CST);
+}
+
 bool quiesce_pending(void)
 {
-	return __atomic_load_n(&free_now, __ATOMIC_RELAXED) ||
-	       (__atomic_load_n(&collected, __ATOMIC_RELAXED) && !__atomic_load_n(&waiting, __ATOMIC_RELAXED));
+	if (__atomic_load_n(&free_now, __ATOMIC_RELAXED))
+		return true;
+	return __atomic_load_n(&waiting, __ATOMIC_RELAXED) ? !owed() : __atomic_load_n(&collected, __ATOMIC_RELAXED) != NULL;
 }
 
 bool quiesce_waits(void)
@@ -44,10 +51,10 @@ bool quiesce_waits(void)
 	       __atomic_load_n(&waiting, __ATOMIC_RELAXED);
 }
 
-/* `count`: objects collected for the next period. A CPU that began to idle since this one began has paid. */
+/* `count`: objects collected for the next period. */
 static bool period_over(uint32_t count)
 {
-	uint64_t owing = __atomic_load_n(&quiesce_owing, __ATOMIC_ACQUIRE) & __atomic_load_n(&busy, __ATOMIC_SEQ_CST);
+	uint64_t owing = owed();
 
 	for (uint64_t left = owing; left && count >= COLLECTED_ENOUGH; left &= left - 1)
 		arch_cpu_kick((uint32_t)__builtin_ctzll(left));
