@@ -296,17 +296,18 @@ static void refuse_nonsense(void)
 /* An object that was collected while the rest of a long list was being freed is work left to do, too. */
 static void free_behind_long_list(struct pool *pool)
 {
-	struct object *last = object_create(pool, OBJECT_NOTIFICATION);
+	struct object *last = &memory_create(pool, PAGE_SIZE, 0)->object;
 	uint64_t used = pool->used - last->charge;
 
 	for (int i = 0; i < 33; i++) /* one more than are freed at once */
-		object_unreference(object_create(pool, OBJECT_NOTIFICATION));
+		object_unreference(&memory_create(pool, PAGE_SIZE, 0)->object);
 	object_destroy_some();
 	quiesce_kernel_exit(0);
-	CHECK(pool->used == used + 2 * last->charge);
+	CHECK(pool->used == used + 2 * last->charge && object_destroy_pending());
 	object_unreference(last);
 	object_destroy_some();
 	quiesce_kernel_exit(0);
+	CHECK(pool->used == used + last->charge && object_destroy_pending());
 	machine_settle();
 	CHECK(pool->used == used);
 }
