@@ -5,6 +5,7 @@
 #include "kernel_calls.h"
 #include "machine.h"
 #include "obj/captable.h"
+#include "obj/quiesce.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -292,6 +293,25 @@ static void refuse_nonsense(void)
 		CHECK(call(KERNEL_CALL_CAP_DROP, SLOT_TABLE, slot, 0, 0, 0) == STATUS_OK);
 }
 
+/* An object that was collected while the rest of a long list was being freed is work left to do, too. */
+static void free_behind_long_list(struct pool *pool)
+{
+	struct object *last = &memory_create(pool, PAGE_SIZE, 0)->object;
+	uint64_t used = pool->used - last->charge;
+
+	for (int i = 0; i < 33; i++) /* one more than are freed at once */
+		object_unreference(&memory_create(pool, PAGE_SIZE, 0)->object);
+	object_destroy_some();
+	quiesce_kernel_exit(0);
+	CHECK(pool->used == used + 2 * last->charge && object_destroy_pending());
+	object_unreference(last);
+	object_destroy_some();
+	quiesce_kernel_exit(0);
+	CHECK(pool->used == used + last->charge && object_destroy_pending());
+	machine_settle();
+	CHECK(pool->used == used);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = 20000, base_objects, base_free, base_used;
@@ -305,6 +325,7 @@ int main(int argc, char **argv)
 	CHECK(captable_install(thread->captable, SLOT_POOL, &pool->object, RIGHTS_ALL) == STATUS_OK);
 	refuse_nonsense();
 	machine_settle();
+	free_behind_long_list(pool);
 	base_objects = object_count();
 	base_free = page_free();
 	base_used = pool->used;
