@@ -34,13 +34,11 @@ struct region {
 
 struct space {
 	struct object object;
-	struct spin_lock lock;       /* LOCK_SPACE: regions, own, counts, reflect */
+	struct spin_lock lock;       /* LOCK_SPACE: regions, own, reflect */
 	struct spin_lock table_lock; /* LOCK_TABLE: arch */
 	struct arch_space arch;
 	struct region *regions;      /* tree root */
 	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
-	uint64_t region_count;
-	uint64_t mapped_bytes;
 	struct reflect_config reflect; /* all zero: none */
 	bool has_tables;               /* arch is set up */
 	bool cleared;                  /* being destroyed: nothing is shown any more */

@@ -6,6 +6,7 @@
 #include "base/preempt.h"
 #include "entry/entry.h"
 #include "ipc/endpoint.h"
+#include "mm/region.h"
 #include "obj/quiesce.h"
 #include "sched/scheduler.h"
 #include <sanitizer/asan_interface.h>
@@ -391,6 +392,9 @@ void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end,
 			if (entry->protection) {
 				link = &entry->next;
 			} else {
+				/* Until then whoever takes the frame away must find that it is shown here. */
+				CHECK(region_at(container_of(space, struct space, arch), entry->address) ||
+				      entry->address >= RANGE_END);
 				*link = entry->next;
 				free(entry);
 			}
