@@ -109,19 +109,22 @@ void kernel_interrupt_kick(void)
 	kernel_enter();
 }
 
+const struct object_class *const object_classes[OBJECT_TYPE_COUNT] = {
+	[OBJECT_POOL] = &pool_class,
+	[OBJECT_SPACE] = &space_class,
+	[OBJECT_CAPTABLE] = &captable_class,
+	[OBJECT_THREAD] = &thread_class,
+	[OBJECT_MEMORY] = &memory_class,
+	[OBJECT_ENDPOINT] = &endpoint_class,
+	[OBJECT_GATE] = &gate_class,
+	[OBJECT_NOTIFICATION] = &notification_class,
+	[OBJECT_IRQ] = &irq_class,
+	[OBJECT_IOPORT] = &ioport_class,
+	[OBJECT_SYSTEM] = &system_class,
+};
+
 void entry_init(void)
 {
-	object_class_register(OBJECT_POOL, &pool_class);
-	object_class_register(OBJECT_MEMORY, &memory_class);
-	object_class_register(OBJECT_SPACE, &space_class);
-	object_class_register(OBJECT_CAPTABLE, &captable_class);
-	object_class_register(OBJECT_THREAD, &thread_class);
-	object_class_register(OBJECT_ENDPOINT, &endpoint_class);
-	object_class_register(OBJECT_GATE, &gate_class);
-	object_class_register(OBJECT_NOTIFICATION, &notification_class);
-	object_class_register(OBJECT_IRQ, &irq_class);
-	object_class_register(OBJECT_IOPORT, &ioport_class);
-	object_class_register(OBJECT_SYSTEM, &system_class);
 	futex_init();
 	for (uint32_t i = 0; i < SYSTEM_CPUS_MAX; i++)
 		scheduler_init_cpu(&cpus[i]);

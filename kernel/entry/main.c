@@ -7,7 +7,7 @@
 _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive, uint64_t archive_size)
 {
 	entry_init();
-	struct pool *pool = pool_create_root(page_free());
+	struct pool *pool = pool_create(NULL, page_free());
 	if (!pool)
 		panic("no memory for the root pool");
 	log_print("kernel: %lu MiB of memory, boot archive %lu KiB\n", page_total() >> 20, archive_size >> 10);

@@ -217,8 +217,5 @@ static void memory_unnamed(struct object *object)
 }
 
 const struct object_class memory_class = {
-	.name = "memory",
-	.size = sizeof(struct memory),
-	.destroy = memory_destroy,
-	.unnamed = memory_unnamed,
+	.size = sizeof(struct memory), .destroy = memory_destroy, .unnamed = memory_unnamed,
 };

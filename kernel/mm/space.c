@@ -215,8 +215,5 @@ static void space_free(struct object *object)
 }
 
 const struct object_class space_class = {
-	.name = "space",
-	.size = sizeof(struct space),
-	.destroy = space_destroy,
-	.release = space_free,
+	.size = sizeof(struct space), .destroy = space_destroy, .release = space_free,
 };

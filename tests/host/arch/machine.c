@@ -101,7 +101,7 @@ void machine_start(uint64_t seed)
 	page_add_range(MEMORY_START + 100, MEMORY_START + MACHINE_MEMORY / 2);
 	page_add_range(MEMORY_START + MACHINE_MEMORY / 2 + PAGE_SIZE, MEMORY_START + MACHINE_MEMORY);
 	time_page = page_allocate(true);
-	machine_pool = pool_create_root(page_free());
+	machine_pool = pool_create(NULL, page_free());
 }
 
 void machine_settle(void)
