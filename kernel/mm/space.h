@@ -42,10 +42,7 @@ struct space {
 	struct reflect_config reflect; /* all zero: none */
 	bool has_tables;               /* arch is set up */
 	bool cleared;                  /* being destroyed: nothing is shown any more */
-	bool boot_pages;               /* shows the boot information page (root server) */
 };
-
-extern physical_t space_boot_page; /* shown at BOOT_INFO_ADDRESS; set at boot */
 
 struct fault {
 	uint64_t address;

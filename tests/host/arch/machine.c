@@ -245,9 +245,9 @@ physical_t __wrap_page_allocate(bool zeroed)
 	physical_t page = __real_page_allocate(zeroed);
 
 	if (page)
-		ASAN_UNPOISON_MEMORY_REGION(page_virtual(page), PAGE_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), PAGE_SIZE);
 	if (page && !zeroed)
-		memset(page_virtual(page), 0xa5, PAGE_SIZE);
+		memset(arch_direct_map(page), 0xa5, PAGE_SIZE);
 	return page;
 }
 
@@ -256,7 +256,7 @@ physical_t __wrap_page_allocate_contiguous(uint64_t count)
 	physical_t page = __real_page_allocate_contiguous(count);
 
 	if (page)
-		ASAN_UNPOISON_MEMORY_REGION(page_virtual(page), count * PAGE_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), count * PAGE_SIZE);
 	return page;
 }
 
@@ -268,7 +268,7 @@ void __wrap_page_release(physical_t page)
 		check_not_shown(page);
 	__real_page_release(page);
 	if (last)
-		ASAN_POISON_MEMORY_REGION(page_virtual(page), PAGE_SIZE);
+		ASAN_POISON_MEMORY_REGION(arch_direct_map(page), PAGE_SIZE);
 }
 
 void *__wrap_kernel_allocate(uint32_t size)
