@@ -9,6 +9,5 @@ void *memmove(void *to, const void *from, uint64_t length);
 void *memset(void *to, int value, uint64_t length);
 int memcmp(const void *a, const void *b, uint64_t length);
 uint64_t strlen(const char *text);
-int strncmp(const char *a, const char *b, uint64_t length);
 
 #endif

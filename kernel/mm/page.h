@@ -10,6 +10,17 @@
 #define PAGE_SHIFT 12
 typedef uint64_t physical_t;
 
+static inline uint64_t page_down(uint64_t bytes)
+{
+	return bytes & ~(PAGE_SIZE - 1);
+}
+
+/* Of at most 2^64 - PAGE_SIZE: callers bound what they round first. */
+static inline uint64_t page_up(uint64_t bytes)
+{
+	return page_down(bytes + PAGE_SIZE - 1);
+}
+
 void page_add_range(physical_t start, physical_t end); /* at boot, free memory */
 /* Once, at boot: memory that is not free but may be read and written through the direct map (the boot archive). */
 void page_adopt_range(physical_t start, physical_t end);

@@ -31,7 +31,7 @@ bool range_check(uint64_t address, uint64_t *length)
 		return false;
 	if (*length == 0 || *length > RANGE_END - address)
 		return false;
-	*length = (*length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	*length = page_up(*length);
 	return true;
 }
 
@@ -114,7 +114,7 @@ status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t leng
 
 uint64_t range_free_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
 {
-	hint &= ~(PAGE_SIZE - 1);
+	hint = page_down(hint);
 	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint &&
 	    region_none(space, hint, hint + length))
 		return hint;
