@@ -1,6 +1,5 @@
 /* Structures shared between the kernel and programs, other than messages. */
-#ifndef ABI_STRUCTURES_H
-#define ABI_STRUCTURES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -185,5 +184,3 @@ struct boot_info {
 	uint64_t acpi_root;           /* physical address of the RSDP; 0: not found */
 	char command_line[2048];      /* NUL-terminated */
 };
-
-#endif

@@ -8,8 +8,7 @@
  * Each object is charged for every page it holds, shared or not, so copying on write never fails for
  * lack of quota. `mappers` lists the regions that map it, so that a page can be unmapped everywhere.
  */
-#ifndef KERNEL_MM_MEMORY_H
-#define KERNEL_MM_MEMORY_H
+#pragma once
 
 #include "mm/frame_table.h"
 #include "obj/object.h"
@@ -57,5 +56,3 @@ void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page)
 /* Under memory->lock. A region came or went; the last one to leave an unnamed object ends it. */
 void memory_region_gone(struct memory *memory);
 extern const struct object_class memory_class;
-
-#endif

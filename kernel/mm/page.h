@@ -1,7 +1,6 @@
 /* Page frames and the small allocator for kernel objects. Frames are counted references: a
  * frame shared copy-on-write has one for each memory object that holds it. */
-#ifndef KERNEL_MM_PAGE_H
-#define KERNEL_MM_PAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,5 +36,3 @@ uint64_t page_free(void);
 /* Zeroed memory of up to a page, aligned to 32 bytes or better; NULL: none. */
 void *kernel_allocate(uint32_t size);
 void kernel_free(void *memory, uint32_t size);
-
-#endif

@@ -10,8 +10,7 @@
  * tables may use it. A region's bounds and offset change only under both the space's lock and its memory
  * object's, so that either is enough to read them.
  */
-#ifndef KERNEL_MM_SPACE_H
-#define KERNEL_MM_SPACE_H
+#pragma once
 
 #include "abi/structures.h"
 #include "arch/space.h" /* struct arch_space */
@@ -87,5 +86,3 @@ enum fault_result space_poke(struct space *space, uint64_t address, const void *
 /* What a futex word is keyed by: the memory object (or the space) and an offset. STATUS_BAD_ADDRESS. */
 status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset);
 extern const struct object_class space_class;
-
-#endif

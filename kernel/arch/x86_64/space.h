@@ -1,6 +1,5 @@
 /* What an address space looks like to the x86-64 MMU. */
-#ifndef ARCH_SPACE_H
-#define ARCH_SPACE_H
+#pragma once
 
 #include "mm/page.h"
 #include <stdint.h>
@@ -30,5 +29,3 @@ struct arch_space {
 	uint64_t active_cpus;  /* atomic: CPUs that have it loaded (running or idle since) */
 	uint64_t stale_cpus;   /* atomic: CPUs that must drop what they cached of it before they use it */
 };
-
-#endif
