@@ -14,8 +14,7 @@
  * negative errno value: the meaning is the protocol's, the kernel only carries it) | flags.
  * Both hold the number of capabilities sent in MESSAGE_CAPS.
  */
-#ifndef ABI_MESSAGE_H
-#define ABI_MESSAGE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -78,5 +77,3 @@ struct message_extra {
 };
 
 _Static_assert(sizeof(struct message_extra) == 144, "message_extra crosses the kernel boundary");
-
-#endif

@@ -1,6 +1,5 @@
 /* Structures shared between the kernel and programs, other than messages. */
-#ifndef ABI_STRUCTURES_H
-#define ABI_STRUCTURES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -166,7 +165,7 @@ struct system_info {
 	} cpu[SYSTEM_CPUS_MAX];
 };
 
-/* What the root server finds: its first slots, and a page at BOOT_INFO_ADDRESS. */
+/* What the root server finds: its first slots, and a read-only copy of struct boot_info at BOOT_INFO_ADDRESS. */
 enum root_slot {
 	ROOT_CAPTABLE = 1,
 	ROOT_SPACE = 2,
@@ -185,5 +184,3 @@ struct boot_info {
 	uint64_t acpi_root;           /* physical address of the RSDP; 0: not found */
 	char command_line[2048];      /* NUL-terminated */
 };
-
-#endif

@@ -4,8 +4,7 @@
  * takes locks in rising level, and those of one level in rising address (spin_lock_pair).
  * Debug builds check this, and that none is held on the way out of the kernel.
  */
-#ifndef KERNEL_BASE_LOCK_H
-#define KERNEL_BASE_LOCK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,5 +68,3 @@ bool spin_lock_held(const struct spin_lock *lock); /* by this CPU; debug builds 
 /* Two locks of one level, in address order; they may be the same one. */
 void spin_lock_pair(struct spin_lock *first, struct spin_lock *second);
 void spin_unlock_pair(struct spin_lock *first, struct spin_lock *second);
-
-#endif

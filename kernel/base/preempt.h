@@ -1,6 +1,5 @@
 /* What the floors below the scheduler ask of it (sched/scheduler.c). */
-#ifndef KERNEL_BASE_PREEMPT_H
-#define KERNEL_BASE_PREEMPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,5 +12,3 @@ bool preempt_wanted(void);
 void exit_work_set(void);
 uint32_t cpu_number(void);
 uint64_t thread_current_number(void); /* 0: this CPU idles */
-
-#endif

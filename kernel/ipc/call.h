@@ -41,19 +41,6 @@ status_t call_copy(struct endpoint *endpoint, uint64_t id, uint64_t offset, stru
                    uint64_t length, bool to_caller);
 /* Bring in the pages of an own buffer, so that a server can reach them later. */
 status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access);
-/* A copy between a space and another place: a memory object, or (memory NULL) another space. */
-struct copy {
-	struct space *space;
-	uint64_t address, length;
-	struct memory *memory;
-	struct space *other;
-	uint64_t offset; /* in the memory object; the address in the other space */
-	bool to_other;
-	enum fault_result result; /* why it is short; FAULT_RESOLVED: the memory object's end */
-	struct fault fault;
-	bool fault_in_other;
-};
-uint64_t copy_run(struct copy *copy); /* with preemption points; bytes done */
 /* What a fault in the current thread's own memory is to its system call; STATUS_BLOCKED: it asks its pager. */
 status_t own_fault(enum fault_result result, struct fault *fault);
 

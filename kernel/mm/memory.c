@@ -13,11 +13,6 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-static uint64_t round_up(uint64_t bytes)
-{
-	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
-
 static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint64_t size)
 {
 	struct memory *memory;
@@ -30,7 +25,7 @@ static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint
 	spin_lock_init(&memory->lock, LOCK_MEMORY);
 	list_init(&memory->mappers);
 	memory->kind = kind;
-	memory->size = round_up(size);
+	memory->size = page_up(size);
 	memory->frames.pool = pool;
 	return memory;
 }
@@ -119,7 +114,7 @@ physical_t page_copy(physical_t page)
 	physical_t copy = page_allocate(false);
 
 	if (copy)
-		memcpy(page_virtual(copy), page_virtual(page), PAGE_SIZE);
+		memcpy(arch_direct_map(copy), arch_direct_map(page), PAGE_SIZE);
 	return copy;
 }
 
@@ -187,7 +182,7 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 		spin_lock(&memory->lock);
 		result = memory_page(memory, offset + done, true, true, &page);
 		if (bytes && result == FAULT_RESOLVED)
-			memcpy((char *)page_virtual(page) + within, (const char *)bytes + done, part);
+			memcpy((char *)arch_direct_map(page) + within, (const char *)bytes + done, part);
 		spin_unlock(&memory->lock);
 		if (result != FAULT_RESOLVED)
 			break;

@@ -1,5 +1,6 @@
 /* Changes to many pages of memory objects: the kernel calls that resize, discard and supply, cloning, the end. Each
  * works in steps of a few pages under the lock, with a preemption point between. */
+#include "arch/space.h"
 #include "base/log.h"
 #include "base/preempt.h"
 #include "base/string.h"
@@ -46,13 +47,13 @@ static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t leng
 		return STATUS_OK;
 	result = memory_page(memory, offset, true, true, &page);
 	if (result == FAULT_RESOLVED)
-		memset((char *)page_virtual(page) + offset % PAGE_SIZE, 0, length);
+		memset((char *)arch_direct_map(page) + offset % PAGE_SIZE, 0, length);
 	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 status_t handle_memory_resize(struct memory *memory, uint64_t size)
 {
-	uint64_t rounded = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	uint64_t rounded = page_up(size);
 	status_t status = STATUS_OK;
 
 	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->contiguous)
@@ -84,7 +85,7 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 	if (offset > memory->size)
 		offset = memory->size;
 	end = length > memory->size - offset ? memory->size : offset + length;
-	first = (offset + PAGE_SIZE - 1) / PAGE_SIZE;
+	first = page_up(offset) / PAGE_SIZE;
 	last = end / PAGE_SIZE;
 	if (first > last) { /* within one page */
 		status = clear_part(memory, offset, end - offset);
@@ -217,8 +218,5 @@ static void memory_unnamed(struct object *object)
 }
 
 const struct object_class memory_class = {
-	.name = "memory",
-	.size = sizeof(struct memory),
-	.destroy = memory_destroy,
-	.unnamed = memory_unnamed,
+	.size = sizeof(struct memory), .destroy = memory_destroy, .unnamed = memory_unnamed,
 };

@@ -31,7 +31,7 @@ bool range_check(uint64_t address, uint64_t *length)
 		return false;
 	if (*length == 0 || *length > RANGE_END - address)
 		return false;
-	*length = (*length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	*length = page_up(*length);
 	return true;
 }
 
@@ -55,71 +55,47 @@ void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 	spin_unlock(&space->table_lock);
 }
 
-/* What a step of unmapping has taken away, until it is flushed. */
-struct removal {
-	uint64_t low, high;
-	uint32_t count;
-	physical_t frames[FRAMES_AT_ONCE];
-};
-
-static void removal_add(struct space *space, struct removal *removal, uint64_t start, uint64_t end)
-{
-	if (space->cleared)
-		return;
-	spin_lock(&space->table_lock);
-	arch_space_unmap(&space->arch, start, end);
-	spin_unlock(&space->table_lock);
-	removal->low = start < removal->low ? start : removal->low;
-	removal->high = end > removal->high ? end : removal->high;
-}
-
-static void removal_end(struct space *space, struct removal *removal)
-{
-	if (removal->low < removal->high) {
-		spin_lock(&space->table_lock);
-		arch_space_flush(&space->arch, removal->low, removal->high);
-		spin_unlock(&space->table_lock);
-	}
-	while (removal->count)
-		page_release(removal->frames[--removal->count]);
-}
-
-/* Regions lose their part of the range from its lower end on, a bounded number of pages of it. */
+/* Regions lose their part of the range from its lower end on, a bounded number of pages of it.
+ *
+ * A region says where a page is shown for as long as any CPU may still use it: first the entries go, on every CPU, then
+ * the region gives up the range, then the frames are released. The other way round a memory object that loses a
+ * page at that moment would not know that it is still shown here. Faults cannot bring entries back meanwhile: they
+ * need the space's lock, which is held. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 {
-	struct removal removal;
-	status_t status = STATUS_OK;
+	physical_t frames[FRAMES_AT_ONCE];
+	uint64_t freed = 0, walked = 0;
 	struct region *region;
 
-	removal.low = end;
-	removal.high = removal.count = 0;
 	while ((region = region_find(space, start)) && region->start < end) {
-		uint64_t from = region->start, to = region->end < end ? region->end : end;
+		uint64_t from = region->start, to = region->end < end ? region->end : end, count = 0;
 
-		if (from < start && !region_split(space, region, start))
-			status = STATUS_NO_MEMORY;
-		else if (removal.count == FRAMES_AT_ONCE ||
-		         (removal.high > removal.low && removal.high - removal.low >= BYTES_AT_ONCE))
-			status = STATUS_RESTART;
-		if (status != STATUS_OK)
-			break;
-		if (from < start)
+		if (from < start) {
+			if (!region_split(space, region, start))
+				return STATUS_NO_MEMORY;
 			continue; /* with the part that was split off */
+		}
+		if (freed == FRAMES_AT_ONCE || walked >= BYTES_AT_ONCE)
+			return STATUS_RESTART;
 		if (to - from > BYTES_AT_ONCE && !space->cleared)
 			to = from + BYTES_AT_ONCE;
 		if (region->flags & MAP_PRIVATE_COPY) {
 			uint64_t index = from / PAGE_SIZE;
 
-			removal.count += frame_table_take_some(&space->own, &index, to / PAGE_SIZE,
-			                                       removal.frames + removal.count,
-			                                       FRAMES_AT_ONCE - removal.count);
+			count = frame_table_take_some(&space->own, &index, to / PAGE_SIZE, frames,
+			                              FRAMES_AT_ONCE - (uint32_t)freed);
 			to = index * PAGE_SIZE;
 		}
+		if (!space->cleared) {
+			range_drop_entries(space, from, to);
+			walked += to - from;
+		}
 		region_cut(space, region, to);
-		removal_add(space, &removal, from, to);
+		for (uint64_t i = 0; i < count; i++)
+			page_release(frames[i]);
+		freed += count;
 	}
-	removal_end(space, &removal);
-	return status;
+	return STATUS_OK;
 }
 
 status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t length)
@@ -136,22 +112,13 @@ status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t leng
 	return status;
 }
 
-uint64_t range_free_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
-{
-	hint &= ~(PAGE_SIZE - 1);
-	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint &&
-	    region_none(space, hint, hint + length))
-		return hint;
-	return region_gap(space, length, USER_ADDRESS_FIRST, end);
-}
-
 /* Where the mapping goes: its address with that range free, or a status. */
 static status_t choose_place(struct space *space, uint64_t address, uint64_t length, uint32_t flags)
 {
 	if (object_is_dead(&space->object))
 		return STATUS_DESTROYED;
 	if (flags & MAP_ANYWHERE) {
-		address = range_free_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
+		address = region_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
 		return address ? (status_t)address : STATUS_NO_SPACE;
 	}
 	if (flags & MAP_REPLACE) {
@@ -162,10 +129,10 @@ static status_t choose_place(struct space *space, uint64_t address, uint64_t len
 	return region_none(space, address, address + length) ? (status_t)address : STATUS_BUSY;
 }
 
-static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t *address, uint64_t *length,
-                          uint64_t offset, uint32_t flags)
+static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t address, uint64_t *length, uint64_t offset,
+                          uint32_t flags)
 {
-	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : *address;
+	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : address;
 
 	if (flags & ~(PROTECTION_BITS | MAP_PRIVATE_COPY | MAP_REPLACE | MAP_ANYWHERE | MAP_LOW | MAP_NOT_CLONED))
 		return STATUS_BAD_ARGUMENT;
@@ -188,7 +155,7 @@ status_t space_map(struct space *space, struct memory *memory, uint32_t memory_r
 		flags |= MAP_PRIVATE_COPY;
 	if (flags & MAP_PRIVATE_COPY)
 		allowed |= MAP_WRITE;
-	place = map_check(memory, allowed, &address, &length, offset, flags);
+	place = map_check(memory, allowed, address, &length, offset, flags);
 	if (place != STATUS_OK)
 		return place;
 	do {
@@ -239,8 +206,5 @@ static void space_free(struct object *object)
 }
 
 const struct object_class space_class = {
-	.name = "space",
-	.size = sizeof(struct space),
-	.destroy = space_destroy,
-	.release = space_free,
+	.size = sizeof(struct space), .destroy = space_destroy, .release = space_free,
 };

@@ -4,8 +4,7 @@
  * aligned to 32 bytes), so a lookup is one atomic load and takes no lock. Writers hold the table's lock.
  * A table of n slots is a directory of page-sized blocks, made on first use.
  */
-#ifndef KERNEL_OBJ_CAPTABLE_H
-#define KERNEL_OBJ_CAPTABLE_H
+#pragma once
 
 #include "obj/object.h"
 
@@ -33,5 +32,3 @@ status_t captable_drop(struct captable *table, uint32_t slot); /* the kernel cal
 struct captable *captable_create(struct pool *pool, uint32_t slots);
 status_t captable_clone(struct pool *pool, struct captable *source, struct captable **clone);
 extern const struct object_class captable_class;
-
-#endif

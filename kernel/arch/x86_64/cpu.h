@@ -1,6 +1,5 @@
 /* Which CPU this is. In the kernel GS points at its struct cpu (sched/cpu.h). */
-#ifndef ARCH_CPU_H
-#define ARCH_CPU_H
+#pragma once
 
 #include <stdint.h>
 
@@ -30,5 +29,3 @@ static inline uint64_t arch_cycles(void)
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* What the files of this architecture share among themselves. */
-#ifndef ARCH_LOCAL_H
-#define ARCH_LOCAL_H
+#pragma once
 
 #include "arch/arch.h"
 #include "arch/x86.h"
@@ -117,5 +116,3 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 void traps_apply_patches(void); /* STAC and CLAC where the CPU has SMAP */
-
-#endif

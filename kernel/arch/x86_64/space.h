@@ -1,13 +1,12 @@
 /* What an address space looks like to the x86-64 MMU. */
-#ifndef ARCH_SPACE_H
-#define ARCH_SPACE_H
+#pragma once
 
 #include "mm/page.h"
 #include <stdint.h>
 
 struct pool;
 
-/* All physical memory is seen here, writable and never executable (what page_virtual gives). */
+/* All physical memory is seen here, writable and never executable. */
 #define DIRECT_MAP_BASE 0xffff800000000000ull
 
 static inline void *arch_direct_map(physical_t physical)
@@ -30,5 +29,3 @@ struct arch_space {
 	uint64_t active_cpus;  /* atomic: CPUs that have it loaded (running or idle since) */
 	uint64_t stale_cpus;   /* atomic: CPUs that must drop what they cached of it before they use it */
 };
-
-#endif

@@ -73,7 +73,7 @@ void arch_thread_switch(struct thread *from, struct thread *to)
 
 status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t base)
 {
-	if (which > 1 || base >= USER_ADDRESS_END)
+	if (base >= USER_ADDRESS_END)
 		return STATUS_BAD_ARGUMENT;
 	thread_update_bases(thread);
 	if (which == 0)
