@@ -11,10 +11,13 @@
 #include "mm/pool.h"
 #include "sched/scheduler.h"
 
-bool kernel_system_call(void)
+struct way_out kernel_system_call(void)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current;
+	struct thread *other = fastpath(cpu, self);
+	if (other)
+		return (struct way_out){ other, self };
 	cpu->entered = arch_cycles();
 	trace(TRACE_CALL_IN, arch_call_number(&self->arch), arch_call_argument(&self->arch, 0));
 	cpu->in_system_call = true;
@@ -27,7 +30,7 @@ bool kernel_system_call(void)
 			lock_assert_none_held();
 			self->system_cycles += arch_cycles() - cpu->entered;
 			cpu->entered = 0;
-			return true;
+			return (struct way_out){ self, self };
 		}
 	}
 	if (status == STATUS_RESTART) {
@@ -35,7 +38,7 @@ bool kernel_system_call(void)
 		arch_interrupt_window();
 	}
 	system_log_signal();
-	return false;
+	return (struct way_out){ NULL, NULL };
 }
 
 /* To its exception gate. A thread without one is the root server's, or has nobody who would care: stopped. */

@@ -29,10 +29,6 @@ static void put_message(struct thread *receiver, uint64_t id, uint64_t label, ui
 	arch_message_set_words(registers, words);
 	arch_message_set_id(registers, id);
 	arch_set_result(registers, STATUS_OK);
-	if (arch_message_extra(registers)) {
-		receiver->finish = FINISH_RECEIVE;
-		receiver->finish_id = id;
-	}
 }
 
 static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
@@ -54,8 +50,19 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 		list_append(&endpoint->cancels, &call->in_cancel);
 	if (call->source != CALL_FROM_GATE)
 		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
-	trace(TRACE_MESSAGE_RECEIVE, call->id, call->header);
-	put_message(receiver, call->id, call->label, call->header, call->words);
+	if (call->source != CALL_FROM_THREAD) {
+		put_message(receiver, call->id, call->label, call->header, call->words);
+	} else {
+		const struct arch_thread *sent = &call_thread(call)->arch;
+		uint64_t words[MESSAGE_WORDS];
+		arch_message_get_words(sent, words);
+		put_message(receiver, call->id, call->label, MESSAGE_CARRIED(arch_message_header(sent)), words);
+	}
+	if (call->extra && arch_message_extra(&receiver->arch)) {
+		receiver->finish = FINISH_RECEIVE;
+		receiver->finish_id = call->id;
+	}
+	trace(TRACE_MESSAGE_RECEIVE, call->id, arch_message_header(&receiver->arch));
 }
 
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
@@ -109,7 +116,7 @@ void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_sou
 	call->cancel = CANCEL_NONE;
 	call->delivered_before = false;
 	list_append(&endpoint->queued, &call->in_endpoint);
-	trace(TRACE_MESSAGE_SEND, call->id, call->header);
+	trace(TRACE_MESSAGE_SEND, call->id, call->label);
 	serve(endpoint);
 }
 
@@ -128,6 +135,7 @@ static void end_call(struct call *call, struct call_remains *remains)
 	list_remove(&call->in_cancel);
 	call->state = CALL_NONE;
 	call->endpoint = NULL;
+	call->send_length = call->receive_length = 0;
 	cap_list_move(&remains->caps, &call->caps);
 	if (call->abandoned)
 		call_record_release(call);
@@ -185,6 +193,7 @@ static void fail_call(struct call *call, status_t status, struct call_remains *r
 	end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
+	call->extra = 0;
 	if (call->source == CALL_FROM_THREAD)
 		thread_wake_with(call_thread(call), status);
 	else
@@ -256,8 +265,6 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 		call->header = operation;
 		for (unsigned i = 0; i < MESSAGE_WORDS; i++)
 			call->words[i] = words[i];
-		call->extra = call->send_length = call->receive_length = 0;
-		call->caps.count = 0;
 		endpoint_submit(endpoint, call, source);
 	}
 	spin_unlock(&endpoint->lock);

@@ -66,9 +66,11 @@ struct call {
 	bool abandoned;               /* the caller is gone; its thread is kept until the answer */
 	struct endpoint *endpoint;    /* while state != CALL_NONE; its end ends the call, so no reference */
 	uint64_t label;
+	/* Of a message of the kernel; those of a caller stay in its registers. */
 	uint64_t header;
 	uint64_t words[MESSAGE_WORDS];
-	uint64_t send_address, send_length, receive_address, receive_length; /* in the caller's space */
+	/* In the caller's space. Between two calls the lengths and `extra` are 0. */
+	uint64_t send_address, send_length, receive_address, receive_length;
 	uint64_t extra;               /* caller's struct message_extra, 0: none */
 	uint64_t received_length;     /* bytes of the answer's buffer, for FINISH_CALL */
 	/* First the call's, kept for a redelivery until the answer; then the answer's, for FINISH_CALL. */
@@ -116,10 +118,9 @@ struct thread {
 	uint64_t cpu_mask;
 	uint64_t virtual_time;  /* fair share within the level */
 
-	/* Written by its own CPU only */
-	uint64_t run_time;      /* nanoseconds on a CPU, but for what ran since `started` */
+	/* Written by the CPU where it runs or pays, and read by any */
+	uint64_t run_cycles;    /* of its own, and of servers that worked for it; up to cpu->charged */
 	uint64_t system_cycles; /* of them in the kernel */
-	uint64_t started;       /* cycles when it was last charged */
 	uint64_t switches;
 	uint64_t destroying; /* number of the object whose destruction it makes again from the top */
 };

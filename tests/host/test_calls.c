@@ -84,7 +84,7 @@ static status_t make_call(uint32_t n, uint64_t number, uint64_t a, uint64_t b, u
 	registers->rax = number | NATIVE_CALL;
 	registers->rdi = a, registers->rsi = b, registers->rdx = c, registers->r10 = d, registers->r8 = e;
 	pending_call[n] = (uint32_t)number;
-	kernel_system_call();
+	machine_system_call();
 	return (status_t)registers->rax;
 }
 

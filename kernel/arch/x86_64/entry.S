@@ -43,9 +43,13 @@
 	.endr
 	.endm
 
-	.macro LOAD_COMMON thread
-	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	/* The message words are r10, r8, r9, r14, r15 and rdx, which is last: `words` may be rdx. */
+	.macro LOAD_COMMON thread, words
+	.irp register, rbx, rsi, rdi, rbp, r12, r13
 	movq (THREAD_REGISTERS + at_\register)(\thread), %\register
+	.endr
+	.irp register, r8, r9, r10, r14, r15, rdx
+	movq (THREAD_REGISTERS + at_\register)(\words), %\register
 	.endr
 	.endm
 
@@ -69,15 +73,14 @@ native_call:
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	xorl %ebp, %ebp
 	call kernel_system_call
-	testb %al, %al
+	testq %rax, %rax
 	jz load_next
-	movq %gs:CPU_CURRENT, %rax
-load_thread:
+load_thread:			/* rax: whose registers; rdx: whose message words */
 	cmpb $0, THREAD_FULL_RETURN(%rax)
 	jne load_full
 	movq REGISTER(rip)(%rax), %rcx
 	movq REGISTER(rflags)(%rax), %r11
-	LOAD_COMMON %rax
+	LOAD_COMMON %rax, %rdx
 	movq REGISTER(rsp)(%rax), %rsp
 	movq REGISTER(rax)(%rax), %rax
 	swapgs
@@ -85,6 +88,7 @@ load_thread:
 
 load_next:
 	call kernel_exit
+	movq %rax, %rdx
 	jmp load_thread
 
 load_full:
@@ -94,7 +98,7 @@ load_full:
 	pushq REGISTER(rflags)(%rax)
 	pushq $USER_CODE
 	pushq REGISTER(rip)(%rax)
-	LOAD_COMMON %rax
+	LOAD_COMMON %rax, %rdx
 	movq REGISTER(rcx)(%rax), %rcx
 	movq REGISTER(r11)(%rax), %r11
 	movq REGISTER(rax)(%rax), %rax

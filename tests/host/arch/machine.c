@@ -96,6 +96,7 @@ void machine_start(uint64_t seed)
 	entry_init();
 	cpus[0].self = &cpus[0];
 	cpus[0].online = true;
+	cpus[0].no_fast_path = machine_random(2);
 	/* Two ranges in one section, and the odd page. */
 	page_add_range(MEMORY_START + 100, MEMORY_START + MACHINE_MEMORY / 2);
 	page_add_range(MEMORY_START + MACHINE_MEMORY / 2 + PAGE_SIZE, MEMORY_START + MACHINE_MEMORY);
@@ -153,6 +154,19 @@ struct thread *machine_thread(struct pool *pool, uint32_t slots)
 	return thread;
 }
 
+/* What the entry code does: on the fast path the message words go from one thread's registers to the other's. */
+void machine_system_call(void)
+{
+	struct way_out out = kernel_system_call();
+	uint64_t words[MESSAGE_WORDS];
+
+	if (!out.thread)
+		return;
+	CHECK(out.thread == cpus[0].current && !out.thread->arch.full_return);
+	arch_message_get_words(&out.words->arch, words);
+	arch_message_set_words(&out.thread->arch, words);
+}
+
 status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
 	struct registers *registers = &cpus[0].current->arch.registers;
@@ -164,7 +178,7 @@ status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint6
 		registers->r10 = d, registers->r8 = e, registers->r9 = f;
 		registers->rip = place + 2;
 		cpus[0].need_reschedule = false;
-		kernel_system_call();
+		machine_system_call();
 		lock_assert_none_held();
 	} while (registers->rip == place);
 	return (status_t)registers->rax;
