@@ -54,7 +54,7 @@ struct process_fork {
 struct process_siginfo {
 	int32_t signal, error, code;
 	uint32_t process, user; /* sender */
-	int32_t status;         /* SIGCHLD */
+	int32_t status;         /* SIGCHLD; SIGCONT: it ended a stop */
 	uint64_t value;         /* sigqueue value, or fault address */
 	uint64_t user_time, system_time; /* SIGCHLD, clock ticks */
 	uint32_t timer, overrun;         /* timers */

@@ -1,6 +1,7 @@
 /* The calls about signals: actions, masks, sending, waiting for one. */
 #include "protocol_process.h"
 #include "signals.h"
+#include "time.h"
 
 static bool signal_valid(int32_t signal)
 {
@@ -115,10 +116,9 @@ int64_t linux_rt_sigtimedwait(struct thread *thread, uint64_t set, uint64_t info
 	if (timeout) {
 		if (user_read(&time, timeout, sizeof(time)) < 0)
 			return -EFAULT;
-		if (time.seconds < 0 || (uint64_t)time.nanoseconds >= NANOSECONDS)
+		if (!timespec_valid(&time))
 			return -EINVAL;
-		deadline = time_now() + MINIMUM((uint64_t)time.seconds, FOREVER / NANOSECONDS / 2) * NANOSECONDS +
-		           (uint64_t)time.nanoseconds;
+		deadline = deadline_after(thread, duration_of(&time));
 	}
 	thread->awaited = mask;
 	int64_t signal = awaited_wait(thread, mask, deadline, &found);
@@ -194,31 +194,4 @@ int64_t linux_rt_sigqueueinfo(struct thread *thread, int32_t process, int32_t si
 int64_t linux_rt_tgsigqueueinfo(struct thread *thread, int32_t process, int32_t target, int32_t signal, uint64_t info)
 {
 	return process <= 0 || target <= 0 ? -EINVAL : queue_signal(thread, process, (uint32_t)target, signal, info);
-}
-
-/* --- the alternate stack ----------------------------------------------------------------------------- */
-
-int64_t linux_sigaltstack(struct thread *thread, uint64_t stack, uint64_t old)
-{
-	struct linux_stack given, before = thread->alternate;
-	uint64_t rsp = thread->frame.registers.rsp;
-	bool active = !(before.flags & SS_DISABLE) && rsp > before.address && rsp - before.address <= before.size;
-	if (active)
-		before.flags |= SS_ONSTACK;
-	if (stack) {
-		if (user_read(&given, stack, sizeof(given)) < 0)
-			return -EFAULT;
-		if (active)
-			return -EPERM;
-		uint32_t flags = (uint32_t)given.flags & ~SS_AUTODISARM;
-		if (flags & ~(uint32_t)(SS_DISABLE | SS_ONSTACK))
-			return -EINVAL;
-		if (flags & SS_DISABLE)
-			given = (struct linux_stack){ .flags = SS_DISABLE };
-		else if (given.size < MINIMUM_SIGNAL_STACK)
-			return -ENOMEM;
-		given.flags &= ~SS_ONSTACK;
-		thread->alternate = given;
-	}
-	return old ? user_write(old, &before, sizeof(before)) : 0;
 }

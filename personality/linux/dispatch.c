@@ -14,12 +14,17 @@ void system_call_dispatch(struct thread *thread)
 	if (trace_enabled)
 		trace_begin(thread, number);
 	int64_t result = call->enter(thread);
+	unsigned restart = call->restart;
+	if (result == -ERESTARTSYS) {
+		restart = RESTART_RESTART;
+		result = -EINTR;
+	}
 	if (trace_enabled)
 		trace_call(thread, number, result);
 	thread->frame.registers.rax = (uint64_t)result;
-	if (result == -EINTR && call->restart != RESTART_NEVER) {
+	if (result == -EINTR && restart != RESTART_NEVER) {
 		/* The exit decides: with a handler to run or without. */
-		thread->interrupted = (uint8_t)(call->restart + 1);
+		thread->interrupted = (uint8_t)(restart + 1);
 		thread->alert = 1;
 	}
 }
@@ -34,7 +39,7 @@ int64_t linux_restart_syscall(struct thread *thread)
 	int64_t result = system_calls[number].enter(thread);
 	thread->resuming = 0;
 	if (result == -EINTR) {
-		thread->interrupted = RESTART_RESUME + 1;
+		thread->interrupted = (uint8_t)(system_calls[number].restart + 1);
 		thread->alert = 1;
 	}
 	return result;

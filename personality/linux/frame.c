@@ -11,6 +11,7 @@
 #define UC_STRICT_RESTORE_SS 4u
 #define FP_XSTATE_MAGIC1 0x46505853u
 #define FP_XSTATE_MAGIC2 0x46505845u
+#define FP_XSTATE_MAGIC2_SIZE 4u
 #define LEGACY_SIZE 512u
 #define SOFTWARE_OFFSET 464u /* of struct software_bytes in the legacy area */
 #define XSAVE_HEADER_SIZE 64u
@@ -52,17 +53,28 @@ static void extended_discover(void)
 	extended.known = true;
 }
 
+/* What AT_MINSIGSTKSZ promises: Linux counts the larger frame of a 32-bit program and its FSAVE header, and
+ * the most that aligning may cost. */
+uint64_t frame_size_most(void)
+{
+	enum { FRAME_32_BIT = 732, FSAVE_HEADER = 112, FRAME_PADDING = 15, EXTENDED_PADDING = 63 };
+	if (!extended.known)
+		extended_discover();
+	uint64_t state = extended.size + (extended.xsave ? FP_XSTATE_MAGIC2_SIZE : 0) + FSAVE_HEADER;
+	return (FRAME_32_BIT + FRAME_PADDING + state + EXTENDED_PADDING + 15) & ~15ull;
+}
+
 /* --- saving ------------------------------------------------------------------------------------------- */
 
 static bool extended_save(uint64_t at)
 {
 	struct software_bytes software = {
 		.magic = FP_XSTATE_MAGIC1,
-		.extended_size = extended.size + 4,
+		.extended_size = extended.size + FP_XSTATE_MAGIC2_SIZE,
 		.features = extended.features,
 		.state_size = extended.size,
 	};
-	if (!user_range(at, extended.size + 4))
+	if (!user_range(at, extended.size + FP_XSTATE_MAGIC2_SIZE))
 		return false;
 	/* XSAVE leaves most of its header as it was, and XRSTOR wants zeros there. */
 	if (extended.xsave && user_clear(at + LEGACY_SIZE, XSAVE_HEADER_SIZE) < 0)
@@ -76,18 +88,19 @@ static bool extended_save(uint64_t at)
 	return user_write(at + SOFTWARE_OFFSET, &software, sizeof(software)) == 0;
 }
 
-static bool on_alternate(const struct thread *thread, uint64_t rsp)
+/* Where a frame of this size goes; its extended state in *fpstate. 0: it does not fit on the alternate stack. */
+static uint64_t frame_place(struct thread *thread, const struct linux_sigaction *action, uint64_t size,
+                            uint64_t *fpstate)
 {
-	const struct linux_stack *stack = &thread->alternate;
-	return !(stack->flags & SS_DISABLE) && rsp > stack->address && rsp - stack->address <= stack->size;
-}
-
-static uint64_t frame_top(struct thread *thread, const struct linux_sigaction *action)
-{
-	uint64_t rsp = thread->frame.registers.rsp;
-	if (action->flags & SA_ONSTACK && !(thread->alternate.flags & SS_DISABLE) && !on_alternate(thread, rsp))
-		return thread->alternate.address + thread->alternate.size;
-	return rsp - RED_ZONE;
+	uint64_t rsp = thread->frame.registers.rsp, top = rsp - RED_ZONE;
+	bool alternate = alternate_active(thread, rsp);
+	if (action->flags & SA_ONSTACK && thread->alternate.size != 0 && !alternate_active(thread, top)) {
+		top = thread->alternate.address + thread->alternate.size;
+		alternate = true;
+	}
+	*fpstate = (top - extended.size - FP_XSTATE_MAGIC2_SIZE) & ~63ull;
+	uint64_t at = ((*fpstate - size) & ~15ull) - 8;
+	return at > top || (alternate && !alternate_holds(thread, at)) ? 0 : at;
 }
 
 void siginfo_to_linux(const struct process_siginfo *info, struct linux_siginfo *result)
@@ -137,17 +150,13 @@ bool frame_push(struct thread *thread, const struct process_siginfo *info, const
 	struct linux_rt_sigframe frame;
 	if (!extended.known)
 		extended_discover();
-	uint64_t top = frame_top(thread, action);
-	uint64_t fpstate = (top - extended.size - 4) & ~63ull;
-	uint64_t at = ((fpstate - sizeof(frame)) & ~15ull) - 8;
-	if (at > top || !extended_save(fpstate))
+	uint64_t fpstate, at = frame_place(thread, action, sizeof(frame), &fpstate);
+	if (at == 0 || !extended_save(fpstate))
 		return false;
 	frame.return_address = action->restorer;
 	frame.ucontext.flags = (extended.xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
 	frame.ucontext.link = 0;
 	frame.ucontext.stack = thread->alternate;
-	if (on_alternate(thread, r->rsp))
-		frame.ucontext.stack.flags |= SS_ONSTACK;
 	context_fill(thread, &frame.ucontext.context, mask_after, fpstate, info->process == 0 && info->code > 0);
 	frame.ucontext.mask = mask_after;
 	siginfo_to_linux(info, &frame.info);
@@ -176,7 +185,7 @@ static bool extended_restore(uint64_t at)
 		return true;
 	if (!extended.known)
 		extended_discover();
-	if (!user_range(at, extended.size + 4) || user_read(&software, at + SOFTWARE_OFFSET, sizeof(software)) < 0)
+	if (!user_range(at, extended.size + FP_XSTATE_MAGIC2_SIZE) || user_read(&software, at + SOFTWARE_OFFSET, sizeof(software)) < 0)
 		return false;
 	bool whole = extended.xsave && software.magic == FP_XSTATE_MAGIC1 && software.state_size <= extended.size &&
 	             user_read32(at + software.state_size, &magic) == 0 && magic == FP_XSTATE_MAGIC2;
@@ -214,9 +223,10 @@ int64_t linux_rt_sigreturn(struct thread *thread)
 		return (int64_t)thread->frame.registers.rax;
 	}
 	context_load(&thread->frame.registers, &frame.ucontext.context);
-	thread->alternate = frame.ucontext.stack;
-	thread->alternate.flags &= ~SS_ONSTACK;
+	/* What it refuses leaves the stack as it is. */
+	alternate_set(thread, &frame.ucontext.stack, thread->frame.registers.rsp);
 	thread->call_number = CALL_NONE;
+	thread->restart_number = CALL_NONE;
 	signal_mask_set(thread, frame.ucontext.mask);
 	return (int64_t)thread->frame.registers.rax;
 }

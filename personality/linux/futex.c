@@ -34,7 +34,9 @@ static int64_t wait(struct thread *thread, uint64_t word, uint32_t operation, ui
 	int status = wait_deadline(thread, operation, command, timeout, &deadline);
 	if (status < 0)
 		return status;
-	return futex_result(futex_wait((uint32_t *)word, value, deadline, 1));
+	int64_t result = futex_result(futex_wait((uint32_t *)word, value, deadline, 1));
+	/* Without an end there is nothing to resume. */
+	return result == -EINTR && !timeout ? -ERESTARTSYS : result;
 }
 
 /* FUTEX_WAKE_OP: change the second word, wake the first, and the second if its old value compares. */

@@ -164,7 +164,9 @@ static void restart_settle(struct thread *thread, const struct linux_sigaction *
 	thread->interrupted = 0;
 	if (action && !(kind == RESTART_RESTART && action->flags & SA_RESTART))
 		return; /* EINTR is in rax */
-	if (kind == RESTART_RESUME) {
+	if (kind == RESTART_NONSTOP && thread->stopped)
+		return;
+	if (kind == RESTART_RESUME || kind == RESTART_NONSTOP) {
 		if (thread->call_number != LINUX_RESTART_SYSCALL)
 			thread->restart_number = thread->call_number;
 		call_again(thread, LINUX_RESTART_SYSCALL);
@@ -189,11 +191,9 @@ static void children_reap(void)
 static void action_default(struct thread *thread, int signal)
 {
 	uint64_t bit = SIGNAL_BIT(signal);
-	if (bit & ignored_by_default)
-		return;
 	if (bit & stopping)
 		process_stop(PROCESS_GATE, NULL, thread->id, (uint32_t)signal);
-	else
+	else if (!(bit & ignored_by_default))
 		thread_die(signal);
 }
 
@@ -208,6 +208,8 @@ static bool signal_act(struct thread *thread, const struct process_siginfo *info
 		task->actions[signal - 1].handler = SIG_DFL;
 	lock_release(&task->lock);
 	trace_signal(thread, signal, action.handler);
+	if (signal == SIGCONT && info->status)
+		thread->stopped = 1;
 	if (signal == SIGCHLD && (action.handler == SIG_IGN || action.flags & SA_NOCLDWAIT))
 		children_reap();
 	if (action.handler == SIG_IGN)
@@ -221,8 +223,12 @@ static bool signal_act(struct thread *thread, const struct process_siginfo *info
 	if (told.code == SI_TIMER && told.timer < TASK_TIMERS)
 		told.value = task->timers[told.timer].value;
 	uint64_t after = thread->restore_mask ? thread->saved_mask : thread->blocked;
-	if (!frame_push(thread, &told, &action, after))
-		thread_die(SIGSEGV);
+	if (!frame_push(thread, &told, &action, after)) {
+		if (signal == SIGSEGV)
+			thread_die(SIGSEGV);
+		signal_force(thread, SIGSEGV, SI_KERNEL, 0);
+		return true;
+	}
 	thread->restore_mask = 0;
 	uint64_t blocked = thread->blocked | action.mask;
 	if (!(action.flags & SA_NODEFER))
@@ -258,11 +264,14 @@ void signals_deliver(struct thread *thread)
 {
 	struct process_siginfo info;
 	bool handled = false;
-	/* Cleared first: what comes from here on sets it again. */
-	__atomic_store_n(&thread->alert, 0, __ATOMIC_SEQ_CST);
-	signals_fetch(thread);
-	while (signal_next(thread, &info))
-		handled |= signal_act(thread, &info);
+	thread->stopped = 0;
+	do {
+		/* Cleared first: what comes from here on (SIGCONT after a stop) sets it again. */
+		__atomic_store_n(&thread->alert, 0, __ATOMIC_SEQ_CST);
+		signals_fetch(thread);
+		while (signal_next(thread, &info))
+			handled |= signal_act(thread, &info);
+	} while (__atomic_load_n(&thread->alert, __ATOMIC_SEQ_CST));
 	if (handled)
 		return;
 	restart_settle(thread, NULL);

@@ -29,6 +29,13 @@ uint64_t signals_pending_set(struct thread *thread);
 /* Make the thread run this handler; false: the stack cannot take the frame. */
 bool frame_push(struct thread *thread, const struct process_siginfo *info, const struct linux_sigaction *action,
                 uint64_t mask_after);
+uint64_t frame_size_most(void);
 void siginfo_to_linux(const struct process_siginfo *info, struct linux_siginfo *result);
+
+/* --- alternate.c ----------------------------------------------------------------------------------- */
+bool alternate_holds(const struct thread *thread, uint64_t rsp);
+bool alternate_active(const struct thread *thread, uint64_t rsp); /* in use by the code that has this rsp */
+/* -EPERM while in use, -EINVAL, -ENOMEM. */
+int alternate_set(struct thread *thread, const struct linux_stack *given, uint64_t rsp);
 
 #endif

@@ -2,10 +2,11 @@
  * pointers, auxiliary vector; above them the strings. */
 #include "exec.h"
 #include "memory.h"
+#include "signals.h"
 
 enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8, AT_ENTRY = 9,
        AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17,
-       AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2 = 26, AT_EXECFN = 31, AT_SYSINFO_EHDR = 33 };
+       AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2 = 26, AT_EXECFN = 31, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51 };
 
 #define AUXILIARY_MAX 24
 
@@ -33,6 +34,7 @@ static void auxiliary_fill(struct auxiliary *auxiliary, const struct stack_conte
 	const struct process_credentials *credentials = &contents->handoff->credentials;
 	auxiliary->count = 0;
 	auxiliary_add(auxiliary, AT_SYSINFO_EHDR, (uint64_t)vdso_image);
+	auxiliary_add(auxiliary, AT_MINSIGSTKSZ, frame_size_most());
 	auxiliary_add(auxiliary, AT_HWCAP, hardware_capabilities());
 	auxiliary_add(auxiliary, AT_PAGESZ, ATOLL_PAGE_SIZE);
 	auxiliary_add(auxiliary, AT_CLKTCK, CLOCK_TICKS);

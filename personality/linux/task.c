@@ -64,6 +64,7 @@ struct thread *thread_allocate(struct task *task)
 	thread->stack_top = (uint64_t)thread;
 	thread->call_number = CALL_NONE;
 	thread->alternate.flags = SS_DISABLE;
+	thread->restart_number = CALL_NONE;
 	return thread;
 }
 
@@ -119,6 +120,7 @@ void task_prepare_first(struct task *task, struct thread *thread, uint32_t proce
 	thread->slot = PROCESS_THREAD;
 	thread->alive = 1;
 	thread->alternate.flags = SS_DISABLE;
+	thread->restart_number = CALL_NONE;
 	thread_link(thread);
 }
 

@@ -110,21 +110,22 @@ int signal_send(struct process *process, struct thread *thread, const struct pro
 		process_halt(process, SIGNAL_STOP);
 		return 0;
 	}
+	struct process_siginfo sent = *info;
+	sent.to_thread = thread != NULL;
 	if (info->signal == SIGNAL_CONT) {
 		discard_everywhere(process, SIGNALS_STOPPING);
 		process->stop_fetched = false;
-		process_continue(process);
+		sent.status = process->state == PROCESS_STOPPED;
 	}
-	struct process_siginfo sent = *info;
-	sent.to_thread = thread != NULL;
 	int status = queue_add(thread ? &thread->signals : &process->signals, &sent,
 	                       process->limits[RESOURCE_SIGPENDING].soft);
-	if (status < 0)
-		return status;
 	struct thread *woken = thread ? thread : suitable_thread(process, bit);
-	if (woken)
+	if (status == 0 && woken)
 		thread_alert(woken->slot);
-	return 0;
+	/* Alerted first: it finds SIGCONT before it makes an interrupted call again. */
+	if (info->signal == SIGNAL_CONT)
+		process_continue(process);
+	return status;
 }
 
 void signal_send_group(struct group *group, const struct process_siginfo *info)
