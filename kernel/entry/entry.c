@@ -11,13 +11,10 @@
 #include "mm/pool.h"
 #include "sched/scheduler.h"
 
-struct way_out kernel_system_call(void)
+bool kernel_system_call(void)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current;
-	struct thread *other = fastpath(cpu, self);
-	if (other)
-		return (struct way_out){ other, self };
 	cpu->entered = arch_cycles();
 	trace(TRACE_CALL_IN, arch_call_number(&self->arch), arch_call_argument(&self->arch, 0));
 	cpu->in_system_call = true;
@@ -30,7 +27,7 @@ struct way_out kernel_system_call(void)
 			lock_assert_none_held();
 			self->system_cycles += arch_cycles() - cpu->entered;
 			cpu->entered = 0;
-			return (struct way_out){ self, self };
+			return true;
 		}
 	}
 	if (status == STATUS_RESTART) {
@@ -38,7 +35,7 @@ struct way_out kernel_system_call(void)
 		arch_interrupt_window();
 	}
 	system_log_signal();
-	return (struct way_out){ NULL, NULL };
+	return false;
 }
 
 /* To its exception gate. A thread without one is the root server's, or has nobody who would care: stopped. */

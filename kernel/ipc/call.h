@@ -40,9 +40,10 @@ bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
 
 /* --- fastpath.c --- */
-/* The current thread's system call, if it is one that the fast path can do: the thread that runs now, with the current
- * one's message words. NULL: nothing has happened. */
-struct thread *fastpath(struct cpu *cpu, struct thread *self);
+/* From the entry code, for these calls of the current thread while struct cpu.attention is 0. They return NULL, having
+ * done nothing, where the slow path must do it; else they go to user mode (arch/direct.h). */
+struct thread *fastpath_call(struct thread *self, struct cpu *cpu);
+struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu);
 
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.

@@ -3,10 +3,14 @@
  * nothing (the slow path then does it: call.c, endpoint.c, thread.c, scheduler.c), and then does at one go what
  * these would have done.
  *
- * The message words are never copied: the entry code has saved them with the sender's registers, which is where the
- * endpoint finds them if it has to deliver the call again, and loads them from there on the way out.
- * The caller's time runs on: it pays for what its server does (struct cpu, payer). */
+ * The message words are not copied: the entry code has saved them with the sender's registers, which is where the
+ * endpoint finds them if it has to deliver the call again, and the way out loads them from there. The caller's time
+ * runs on: it pays for what its server does (struct cpu, payer).
+ *
+ * A waiting receiver has nothing else to do, and one at a dead endpoint is woken by its end, so finding one says
+ * both. Two threads' locks are held at once here alone: first that of the one that runs, then the waiting one's. */
 #include "arch/arch.h"
+#include "arch/direct.h"
 #include "base/trace.h"
 #include "ipc/call.h"
 #include "ipc/notification.h"
@@ -14,176 +18,140 @@
 #include "sched/call_record.h"
 #include "sched/scheduler.h"
 
-#define CALL_FLAGS_FAST MESSAGE_INTERRUPTIBLE
-#define REPLY_FLAGS_FAST MESSAGE_EXTRA_RECEIVES
+#define INLINE __attribute__((always_inline)) static inline
+#define WORDS_ALONE(header, flags) (!((header) & ~(0xffffffffull | (flags))))
 
 /* Argument 0; NULL: no such capability. */
-static inline struct object *target(struct thread *self, enum object_type type, uint32_t right)
+INLINE void *target(struct thread *self, enum object_type type, uint32_t right)
 {
-	uint64_t slot = arch_call_argument(&self->arch, 0);
-	struct object *object;
-	return slot >> 32 == 0 && captable_lookup(self->captable, (uint32_t)slot, type, right, &object) == STATUS_OK ?
-	           object : NULL;
+	return captable_find(self->captable, arch_call_argument(&self->arch, 0), type, right);
 }
 
-/* It can be made to wait: nobody wants anything of it. */
-static inline bool may_leave(const struct thread *self)
-{
-	return !(self->stop_requested | self->alerted);
-}
-
-/* It waits, may run at once, and was here last. */
-static inline bool may_run(const struct thread *thread, const struct cpu *cpu)
-{
-	return !(thread->on_cpu | thread->stop_requested | thread->alerted) && thread->cpu == cpu->index &&
-	       (thread->cpu_mask >> cpu->index & 1);
-}
-
-/* Both locks are held. */
-static inline void switch_directly(struct cpu *cpu, struct thread *from, struct thread *to)
+/* Under both locks: one waits from now on, the other runs in its place. */
+INLINE void change_places(struct cpu *cpu, struct thread *from, enum wait_reason reason, struct spin_lock *lock,
+                                 bool interruptible, struct thread *to)
 {
 	trace(TRACE_SWITCH, from->object.number, to->object.number);
+	from->state = THREAD_BLOCKED;
+	from->wait = (uint8_t)reason;
+	from->wait_lock = lock;
+	from->wait_interruptible = interruptible;
 	to->state = THREAD_RUNNABLE;
 	to->wait = WAIT_NONE;
 	to->on_cpu = true;
-	arch_thread_switch(from, to);
-	__atomic_store_n(&cpu->current, to, __ATOMIC_SEQ_CST);
-	cpu->context_switches++;
+	cpu->current = to;
+	arch_switch_directly(cpu, from, to);
 	from->on_cpu = false;
 }
 
-static inline void wait_for(struct thread *self, enum wait_reason reason, struct spin_lock *lock, bool interruptible)
+/* Both want nothing else now, and the one that waits may run here, where it was last. The locks are held on success. */
+INLINE bool lock_both(struct cpu *cpu, struct thread *self, struct thread *other)
 {
-	self->state = THREAD_BLOCKED;
-	self->wait = (uint8_t)reason;
-	self->wait_lock = lock;
-	self->wait_interruptible = interruptible;
+	spin_lock(&self->lock);
+	spin_lock_second(&other->lock);
+	if (!(self->stop_requested | self->alerted) && other->cpu == cpu->index &&
+	    (other->cpu_mask >> cpu->index & 1) && !(other->on_cpu | other->stop_requested | other->alerted))
+		return true;
+	spin_unlock(&other->lock);
+	spin_unlock(&self->lock);
+	return false;
 }
 
-static inline void deliver(struct endpoint *endpoint, struct gate *gate, struct thread *self, struct thread *receiver)
+INLINE void unlock_all(struct thread *self, struct thread *other, struct endpoint *endpoint)
 {
-	struct call *call = &self->call;
-	struct arch_thread *registers = &receiver->arch;
+	spin_unlock(&other->lock);
+	spin_unlock(&self->lock);
+	spin_unlock(&endpoint->lock);
+	lock_assert_none_held();
+}
+
+/* The record of the call, as when it was queued and taken at once. */
+INLINE void record_delivered(struct call *call, struct endpoint *endpoint, uint64_t label)
+{
 	call_record_new_id(call);
 	call->endpoint = endpoint;
-	call->label = gate->label;
-	call->source = CALL_FROM_THREAD;
-	call->state = CALL_DELIVERED;
-	call->cancel = CANCEL_NONE;
-	call->delivered_before = false;
+	call->label = label;
+	call->progress = (struct call_progress){ .state = CALL_DELIVERED, .source = CALL_FROM_THREAD };
 	list_append(&endpoint->delivered, &call->in_endpoint);
-	list_remove(&receiver->waiting);
-	receiver->lent_priority = (uint8_t)scheduler_level(self);
-	arch_message_set_label(registers, gate->label);
-	arch_message_set_header(registers, MESSAGE_CARRIED(arch_message_header(&self->arch)));
-	arch_message_set_id(registers, call->id);
-	arch_set_result(registers, STATUS_OK);
-	trace(TRACE_MESSAGE_SEND, call->id, gate->label);
-	trace(TRACE_MESSAGE_RECEIVE, call->id, arch_message_header(registers));
 }
 
-static inline struct thread *call_fast(struct cpu *cpu, struct thread *self)
+struct thread *fastpath_call(struct thread *self, struct cpu *cpu)
 {
 	uint64_t header = arch_message_header(&self->arch);
-	if (header & ~(0xffffffffull | CALL_FLAGS_FAST) || MESSAGE_OPERATION(header) < OPERATION_PROTOCOL_FIRST)
+	if (!WORDS_ALONE(header, MESSAGE_INTERRUPTIBLE) || MESSAGE_OPERATION(header) < OPERATION_PROTOCOL_FIRST ||
+	    arch_message_extra(&self->arch))
 		return NULL;
-	if (arch_message_extra(&self->arch))
-		return NULL;
-	struct gate *gate = (struct gate *)target(self, OBJECT_GATE, RIGHT_WRITE);
+	struct gate *gate = target(self, OBJECT_GATE, RIGHT_WRITE);
 	if (!gate)
 		return NULL;
 	struct endpoint *endpoint = gate->endpoint;
-	struct thread *receiver = NULL;
 	spin_lock(&endpoint->lock);
-	/* One that waits has nothing else to do. */
-	if (!list_empty(&endpoint->receivers) && !object_is_dead(&endpoint->object))
-		receiver = list_first(&endpoint->receivers, struct thread, waiting);
-	if (receiver) {
-		spin_lock_pair(&self->lock, &receiver->lock);
-		bool good = may_leave(self) && may_run(receiver, cpu) && !receiver->timer.deadline;
-		if (good) {
-			deliver(endpoint, gate, self, receiver);
-			wait_for(self, WAIT_CALL, &endpoint->lock, header & MESSAGE_INTERRUPTIBLE);
-			switch_directly(cpu, self, receiver);
-		}
-		spin_unlock_pair(&self->lock, &receiver->lock);
-		if (!good)
-			receiver = NULL;
-	}
+	if (list_empty(&endpoint->receivers))
+		goto slow;
+	struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
+	if (receiver->timer.deadline || !lock_both(cpu, self, receiver))
+		goto slow;
+
+	struct call *call = &self->call;
+	uint64_t label = gate->label;
+	record_delivered(call, endpoint, label);
+	list_remove(&receiver->waiting);
+	receiver->lent_priority = (uint8_t)scheduler_level(self);
+	change_places(cpu, self, WAIT_CALL, &endpoint->lock, header & MESSAGE_INTERRUPTIBLE, receiver);
+	unlock_all(self, receiver, endpoint);
+	trace(TRACE_MESSAGE_SEND, call->id, label);
+	trace(TRACE_MESSAGE_RECEIVE, call->id, header);
+	return arch_leave(receiver, self, label, (uint32_t)header, call->id);
+slow:
 	spin_unlock(&endpoint->lock);
-	return receiver;
+	return NULL;
 }
 
-/* The delivered call of words alone that a thread waits in; NULL: it is none. */
-static inline struct thread *plain_caller(struct endpoint *endpoint, struct call *call, uint64_t id)
+/* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. */
+INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 {
-	bool plain = call->id == id && call->endpoint == endpoint && call->state == CALL_DELIVERED &&
-	             call->source == CALL_FROM_THREAD && call->cancel == CANCEL_NONE && !call->extra;
-	return plain ? call_thread(call) : NULL;
+	struct call *call = container_of(endpoint->delivered.previous, struct call, in_endpoint);
+	if (list_empty(&endpoint->delivered) || call->id != id || call->extra)
+		return NULL;
+	if (call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE)
+		return NULL;
+	return call_thread(call);
 }
 
-/* Something else than the answer's next call is there for the receiver. */
-static inline bool has_more(const struct endpoint *endpoint)
+/* There is something for the next receive. */
+INLINE bool has_more(const struct endpoint *endpoint)
 {
 	return !list_empty(&endpoint->queued) || !list_empty(&endpoint->cancels) ||
-	       (endpoint->notification && __atomic_load_n(&endpoint->notification->bits, __ATOMIC_ACQUIRE)) ||
-	       object_is_dead(&endpoint->object);
+	       (endpoint->notification && __atomic_load_n(&endpoint->notification->bits, __ATOMIC_ACQUIRE));
 }
 
-static inline void answer(struct endpoint *endpoint, struct thread *self, struct thread *caller)
+/* A server that runs on its own account has been on its own since the call: the slow path sees to the times. */
+struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu)
 {
-	struct call *call = &caller->call;
-	trace(TRACE_MESSAGE_REPLY, call->id, arch_message_header(&self->arch));
-	list_remove(&call->in_endpoint);
-	call->state = CALL_NONE;
-	call->endpoint = NULL;
-	arch_message_set_header(&caller->arch, MESSAGE_CARRIED(arch_message_header(&self->arch)));
-	arch_set_result(&caller->arch, STATUS_OK);
+	uint64_t header = arch_message_header(&self->arch);
+	if (!WORDS_ALONE(header, MESSAGE_EXTRA_RECEIVES) || cpu->payer == self ||
+	    (arch_message_extra(&self->arch) && !(header & MESSAGE_EXTRA_RECEIVES)))
+		return NULL;
+	struct endpoint *endpoint = target(self, OBJECT_ENDPOINT, RIGHT_READ);
+	if (!endpoint)
+		return NULL;
+	spin_lock(&endpoint->lock);
+	struct thread *caller = plain_caller(endpoint, arch_message_id(&self->arch));
+	if (!caller || has_more(endpoint) || cpu->queue.ready_levels & ((1u << scheduler_level(caller)) - 1) ||
+	    !lock_both(cpu, self, caller))
+		goto slow;
+
+	trace(TRACE_MESSAGE_REPLY, caller->call.id, header);
+	list_remove(&caller->call.in_endpoint);
+	caller->call.progress.state = CALL_NONE;
+	caller->call.endpoint = NULL;
 	arch_message_set_id(&self->arch, 0);
 	self->lent_priority = PRIORITY_LEVELS;
 	list_prepend(&endpoint->receivers, &self->waiting);
-}
-
-static inline struct thread *reply_receive_fast(struct cpu *cpu, struct thread *self)
-{
-	uint64_t header = arch_message_header(&self->arch), id = arch_message_id(&self->arch);
-	if (header & ~(0xffffffffull | REPLY_FLAGS_FAST) || cpu->payer == self)
-		return NULL;
-	if (arch_message_extra(&self->arch) && !(header & MESSAGE_EXTRA_RECEIVES))
-		return NULL;
-	struct endpoint *endpoint = (struct endpoint *)target(self, OBJECT_ENDPOINT, RIGHT_READ);
-	struct call *call = call_record_find(id);
-	if (!endpoint || !call)
-		return NULL;
-	spin_lock(&endpoint->lock);
-	struct thread *caller = plain_caller(endpoint, call, id);
-	if (caller && has_more(endpoint))
-		caller = NULL;
-	if (caller) {
-		spin_lock_pair(&self->lock, &caller->lock);
-		bool good = may_leave(self) && may_run(caller, cpu) &&
-		            !(cpu->queue.ready_levels & ((1u << scheduler_level(caller)) - 1));
-		if (good) {
-			answer(endpoint, self, caller);
-			wait_for(self, WAIT_RECEIVE, &endpoint->lock, true);
-			switch_directly(cpu, self, caller);
-		}
-		spin_unlock_pair(&self->lock, &caller->lock);
-		if (!good)
-			caller = NULL;
-	}
+	change_places(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller);
+	unlock_all(self, caller, endpoint);
+	return arch_leave(caller, self, 0, (uint32_t)header, 0);
+slow:
 	spin_unlock(&endpoint->lock);
-	return caller;
-}
-
-struct thread *fastpath(struct cpu *cpu, struct thread *self)
-{
-	uint64_t number = arch_call_number(&self->arch);
-	if (__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))
-		return NULL;
-	if (number == (NATIVE_CALL | KERNEL_CALL_CALL))
-		return call_fast(cpu, self);
-	if (number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
-		return reply_receive_fast(cpu, self);
 	return NULL;
 }

@@ -188,7 +188,7 @@ status_t handle_thread_info(struct thread *thread, uint64_t address)
 		.weight = thread->weight,
 		.last_cpu = thread->cpu,
 		.switches = thread->switches,
-		.waiting_call = thread->call.state != CALL_NONE ? thread->call.id : 0,
+		.waiting_call = thread->call.progress.state != CALL_NONE ? thread->call.id : 0,
 	};
 	return arch_user_write(address, &info, sizeof(info));
 }

@@ -2,6 +2,7 @@
 #ifndef KERNEL_SCHED_CPU_H
 #define KERNEL_SCHED_CPU_H
 
+#include "arch/cpu.h"
 #include "base/lock.h"
 #include "sched/thread.h"
 
@@ -33,6 +34,7 @@ struct cpu {
 	struct thread *payer;   /* whose time runs: the current thread, or the caller it works for; NULL: current */
 	uint64_t charged;       /* cycles up to which it is paid */
 	struct thread *next;    /* runnable, on no queue: where this CPU goes when the current thread waits */
+	struct arch_cpu arch;
 	struct run_queue queue;
 	struct spin_lock timer_lock;
 	struct timer *timers;     /* under timer_lock */

@@ -27,11 +27,6 @@ void scheduler_init_cpu(struct cpu *cpu)
 	cpu->online_since = arch_time_now();
 }
 
-unsigned scheduler_level(const struct thread *thread)
-{
-	return thread->lent_priority < thread->priority ? thread->lent_priority : thread->priority;
-}
-
 /* --- queues --- */
 
 static void insert(struct run_queue *queue, struct thread *thread)

@@ -13,7 +13,10 @@ void scheduler_init_cpu(struct cpu *cpu);
 void scheduler_enqueue(struct thread *thread); /* runnable and not on a CPU; kicks an idle or lower CPU */
 void scheduler_remove(struct thread *thread);
 void scheduler_kick(struct thread *thread);    /* if it is on a CPU, that CPU looks at it again soon */
-unsigned scheduler_level(const struct thread *thread);
+static inline unsigned scheduler_level(const struct thread *thread)
+{
+	return thread->lent_priority < thread->priority ? thread->lent_priority : thread->priority;
+}
 /* A thread in a call may pay for what its server does. It wakes, and the server goes on for itself; or it ends. */
 void scheduler_payer_wakes(struct thread *payer);
 void scheduler_payer_gone(struct thread *payer);

@@ -214,7 +214,7 @@ static void take_apart(struct thread *thread)
 		cap_list_drop(&thread->call.caps);
 	thread->finish = FINISH_NONE;
 	arch_thread_release(thread);
-	if (!thread->call.abandoned)
+	if (!thread->call.progress.abandoned)
 		call_record_release(&thread->call);
 	object_unreference(&thread->space->object);
 	thread->space = NULL;

@@ -58,12 +58,15 @@ struct call {
 	struct list_node in_cancel;   /* endpoint's cancel requests; endpoint's lock */
 	uint64_t id;                  /* never reused (sched/call_record.h); 0: none */
 	uint32_t index;               /* its call record; set at creation */
-	uint8_t state;                /* enum call_state; endpoint's lock, and so are all below */
-	uint8_t source;               /* enum call_source */
-	uint8_t cancel;               /* enum call_cancel */
-	uint8_t cancel_reason;        /* word 1 of OPERATION_CANCEL */
-	bool delivered_before;        /* a reset queued it again: the server may have acted on it */
-	bool abandoned;               /* the caller is gone; its thread is kept until the answer */
+	struct call_progress {        /* endpoint's lock, and so are all below */
+		uint8_t state;         /* enum call_state */
+		uint8_t source;        /* enum call_source */
+		uint8_t cancel;        /* enum call_cancel */
+		uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
+		bool delivered_before; /* a reset queued it again: the server may have acted on it */
+		bool abandoned;        /* the caller is gone; its thread is kept until the answer */
+		uint16_t none;         /* the whole is one store */
+	} progress;
 	struct endpoint *endpoint;    /* while state != CALL_NONE; its end ends the call, so no reference */
 	uint64_t label;
 	/* Of a message of the kernel; those of a caller stay in its registers. */

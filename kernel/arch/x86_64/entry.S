@@ -11,6 +11,7 @@
 #define CPU_CURRENT 0
 #define CPU_KERNEL_STACK 8
 #define CPU_SCRATCH 16
+#define CPU_SELF 24
 
 	/* Where a register is in struct thread (struct registers, abi/structures.h). */
 	.set at, 0
@@ -43,13 +44,9 @@
 	.endr
 	.endm
 
-	/* The message words are r10, r8, r9, r14, r15 and rdx, which is last: `words` may be rdx. */
-	.macro LOAD_COMMON thread, words
-	.irp register, rbx, rsi, rdi, rbp, r12, r13
+	.macro LOAD_COMMON thread
+	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	movq (THREAD_REGISTERS + at_\register)(\thread), %\register
-	.endr
-	.irp register, r8, r9, r10, r14, r15, rdx
-	movq (THREAD_REGISTERS + at_\register)(\words), %\register
 	.endr
 	.endm
 
@@ -70,25 +67,45 @@ native_call:
 	movb $0, THREAD_FULL_RETURN(%rsp)
 	movq %gs:CPU_SCRATCH, %rcx
 	movq %rcx, REGISTER(rsp)(%rsp)
+	movq %rsp, %rdi
 	movq %gs:CPU_KERNEL_STACK, %rsp
+	movq %gs:CPU_SELF, %rsi
 	xorl %ebp, %ebp
+	rolq $1, %rax		/* as NUMBER_ are: the top bit, which says native, is the lowest */
+	cmpq $NUMBER_CALL, %rax
+	je try_call
+	cmpq $NUMBER_REPLY_RECEIVE, %rax
+	je try_reply_receive
+slow_path:
 	call kernel_system_call
-	testq %rax, %rax
+	testb %al, %al
 	jz load_next
-load_thread:			/* rax: whose registers; rdx: whose message words */
+	movq %gs:CPU_CURRENT, %rax
+load_thread:
 	cmpb $0, THREAD_FULL_RETURN(%rax)
 	jne load_full
 	movq REGISTER(rip)(%rax), %rcx
 	movq REGISTER(rflags)(%rax), %r11
-	LOAD_COMMON %rax, %rdx
+	LOAD_COMMON %rax
 	movq REGISTER(rsp)(%rax), %rsp
 	movq REGISTER(rax)(%rax), %rax
 	swapgs
 	sysretq
 
+	/* The fast path comes back only where it could not be taken. */
+	.macro TRY fastpath
+	cmpl $0, CPU_ATTENTION(%rsi)
+	jne slow_path
+	call \fastpath
+	jmp slow_path
+	.endm
+try_call:
+	TRY fastpath_call
+try_reply_receive:
+	TRY fastpath_reply_receive
+
 load_next:
 	call kernel_exit
-	movq %rax, %rdx
 	jmp load_thread
 
 load_full:
@@ -98,7 +115,7 @@ load_full:
 	pushq REGISTER(rflags)(%rax)
 	pushq $USER_CODE
 	pushq REGISTER(rip)(%rax)
-	LOAD_COMMON %rax, %rdx
+	LOAD_COMMON %rax
 	movq REGISTER(rcx)(%rax), %rcx
 	movq REGISTER(r11)(%rax), %r11
 	movq REGISTER(rax)(%rax), %rax

@@ -1,6 +1,8 @@
 /* The architecture's contract on Linux: see arch/space.h and machine.h. */
 #define _GNU_SOURCE
 #include "machine.h"
+#include "ipc/call.h"
+#include "kernel_calls.h"
 #include "arch/arch.h"
 #include "base/log.h"
 #include "base/preempt.h"
@@ -154,17 +156,20 @@ struct thread *machine_thread(struct pool *pool, uint32_t slots)
 	return thread;
 }
 
-/* What the entry code does: on the fast path the message words go from one thread's registers to the other's. */
+/* What the entry code does. */
 void machine_system_call(void)
 {
-	struct way_out out = kernel_system_call();
-	uint64_t words[MESSAGE_WORDS];
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current, *other = NULL;
+	uint64_t number = arch_call_number(&self->arch);
 
-	if (!out.thread)
-		return;
-	CHECK(out.thread == cpus[0].current && !out.thread->arch.full_return);
-	arch_message_get_words(&out.words->arch, words);
-	arch_message_set_words(&out.thread->arch, words);
+	if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_CALL))
+		other = fastpath_call(self, cpu);
+	else if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
+		other = fastpath_reply_receive(self, cpu);
+	CHECK(!other || other == cpu->current);
+	if (!other)
+		kernel_system_call();
 }
 
 status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
