@@ -73,21 +73,26 @@ static bool range_valid(uint64_t address, uint64_t length)
 	return length <= USER_ADDRESS_END && address <= USER_ADDRESS_END - length;
 }
 
-/* Read the sender's part (address 0: it has none), and make sure that the results can be written later. */
-static status_t extra_open(uint64_t address, struct message_extra *extra)
+/* The sender's part (address 0: it has none). */
+static status_t extra_read(uint64_t address, struct message_extra *extra)
 {
-	static const struct extra_results none;
 	if (!address) {
 		extra->deadline = extra->send_length = extra->receive_length = 0;
 		return STATUS_OK;
 	}
 	status_t status = arch_user_read(extra, address, EXTRA_SENT);
-	if (status == STATUS_OK)
-		status = arch_user_write(address + EXTRA_SENT, &none, sizeof(none));
 	if (status == STATUS_OK && (!range_valid(extra->send_address, extra->send_length) ||
 	                            !range_valid(extra->receive_address, extra->receive_length)))
 		status = STATUS_BAD_ADDRESS;
 	return status;
+}
+
+/* The same, with the results cleared: they say that nothing came, and can be written later. */
+static status_t extra_open(uint64_t address, struct message_extra *extra)
+{
+	static const struct extra_results none;
+	status_t status = extra_read(address, extra);
+	return status == STATUS_OK && address ? arch_user_write(address + EXTRA_SENT, &none, sizeof(none)) : status;
 }
 
 static void extra_close(struct thread *self, uint64_t address, const struct extra_results *results)
@@ -118,7 +123,9 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	uint64_t header = arch_message_header(registers), address = arch_message_extra(registers);
 	if ((header >> 32 & ~(CALL_FLAGS >> 32)) || MESSAGE_OPERATION(header) < OPERATION_PROTOCOL_FIRST)
 		return STATUS_BAD_ARGUMENT;
-	status_t status = extra_open(address, extra);
+	status_t status = extra_read(address, extra);
+	if (status == STATUS_OK && address)
+		status = buffer_prepare(address + EXTRA_SENT, sizeof(struct extra_results), MAP_WRITE);
 	if (status == STATUS_OK)
 		status = buffer_prepare(extra->send_address, extra->send_length, MAP_READ);
 	if (status == STATUS_OK)
