@@ -315,8 +315,9 @@ static bool answer_directly(struct endpoint *endpoint, struct call *call, struct
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current, *caller = call_thread(call);
-	if (cpu->attention || call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE ||
-	    !direct_answer(cpu, self, endpoint, caller))
+	if (cpu->attention || call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE)
+		return false;
+	if (caller->timer.deadline || !direct_answer(cpu, self, endpoint, caller))
 		return false;
 	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
 	endpoint_end_call(call, remains);

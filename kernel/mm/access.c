@@ -78,18 +78,18 @@ void space_release(struct space *space)
  * and the rest is to be tried again. */
 static uint64_t copy_with_own(struct copy *copy, uint64_t address, uint64_t own_address, uint64_t length)
 {
-	uint64_t done = 0;
+	uint64_t done = 0, missing = own_address;
 	void *bytes;
 
 	spin_lock(&copy->space->table_lock);
 	bytes = bytes_at(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE);
 	if (bytes)
-		done = arch_user_copy(own_address, bytes, length, copy->to_other);
+		done = arch_user_copy(own_address, bytes, length, copy->to_other, &missing);
 	spin_unlock(&copy->space->table_lock);
 	if (done == length)
 		return done;
 	copy->fault_in_other = bytes != NULL;
-	copy->result = bytes ? bring_in(copy->own, own_address + done, copy->to_other ? MAP_WRITE : MAP_READ,
+	copy->result = bytes ? bring_in(copy->own, missing, copy->to_other ? MAP_WRITE : MAP_READ,
 	                                &copy->fault)
 	                     : bring_in(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE, &copy->fault);
 	return done;

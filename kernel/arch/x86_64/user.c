@@ -31,11 +31,14 @@ static enum fault_result copy_resolving(uint64_t user, void *to, const void *fro
 	}
 }
 
-uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user)
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing)
 {
 	if (user >= USER_ADDRESS_END || length > USER_ADDRESS_END - user)
 		return 0;
-	return length - (to_user ? user_copy((void *)user, bytes, length) : user_copy(bytes, (void *)user, length)).remaining;
+	struct user_copy_result result =
+	    to_user ? user_copy((void *)user, bytes, length) : user_copy(bytes, (void *)user, length);
+	*missing = result.fault_address;
+	return length - result.remaining;
 }
 
 bool arch_user_touch(uint64_t user, bool write)

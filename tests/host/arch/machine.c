@@ -479,11 +479,13 @@ bool arch_user_touch(uint64_t user, bool write)
 	return entry && (!write || (entry->protection & MAP_WRITE));
 }
 
-uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user)
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing)
 {
 	uint64_t done = 0;
 
-	for (; done < length && user + done < USER_ADDRESS_END && arch_user_touch(user + done, to_user); done++) {
+	if (user >= USER_ADDRESS_END || length > USER_ADDRESS_END - user)
+		return 0;
+	for (; done < length && arch_user_touch(user + done, to_user); done++) {
 		uint64_t page = (user + done) & ~(PAGE_SIZE - 1);
 		uint8_t *place = (uint8_t *)arch_direct_map((*entry_link(&cpus[0].current->space->arch, page))->page);
 
@@ -492,6 +494,9 @@ uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_use
 		else
 			((uint8_t *)bytes)[done] = place[(user + done) % PAGE_SIZE];
 	}
+	*missing = user + done;
+	if (done < length && machine_random(2))
+		done -= done % 8; /* as where a word straddles two pages */
 	return done;
 }
 
