@@ -227,7 +227,7 @@ int64_t linux_fstatfs(struct thread *thread, int32_t descriptor, uint64_t result
 	return status < 0 ? status : statfs_write(&info, result);
 }
 
-int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+static int64_t access_check(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
 {
 	char name[PATH_MAX_BYTES];
 	struct path_reply reply;
@@ -251,6 +251,20 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		.reply = &reply,
 	};
 	return path_simple(thread, directory, name, 0, &call);
+}
+
+/* The question is about the real ids (access(2) is for set-user-ID programs), and the directories' gates carry the
+ * file-system ids: where these differ they are changed for the moment. */
+int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+{
+	const struct process_credentials own = thread->task->credentials;
+	bool same = own.user == own.file_user && own.group == own.file_group;
+	if (same || flags & AT_EACCESS)
+		return access_check(thread, directory, path, mode, flags);
+	file_ids_change(own.user, own.group);
+	int64_t status = access_check(thread, directory, path, mode, flags);
+	file_ids_change(own.file_user, own.file_group);
+	return status;
 }
 
 int64_t linux_faccessat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
@@ -288,6 +302,15 @@ static int64_t change_descriptor(struct thread *thread, int32_t descriptor, cons
 	return status;
 }
 
+/* The file protocol refuses what was opened with O_PATH; the path protocol, with an empty path, does not. */
+static bool opened_for_path(struct task *task, int32_t descriptor)
+{
+	struct open_file *file = file_find(task, descriptor);
+	bool only = file && file->flags & FILE_PATH_ONLY;
+	file_release(task, file);
+	return only;
+}
+
 static int64_t change_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
                            const struct change *change)
 {
@@ -298,7 +321,7 @@ static int64_t change_path(struct thread *thread, int32_t directory, uint64_t pa
 	int64_t length = user_string(buffer + sizeof(numbers), path, PATH_MAX_BYTES);
 	if (length < 0)
 		return length;
-	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
+	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD && !opened_for_path(thread->task, directory))
 		return change_descriptor(thread, directory, change);
 	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
@@ -378,7 +401,8 @@ int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
 int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
 {
 	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	return length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	int64_t status = length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	return status == -EOPNOTSUPP || status == -ENOSYS ? -EINVAL : status; /* not a file that has a size */
 }
 
 /* --- times ----------------------------------------------------------------------------------------- */
