@@ -166,7 +166,7 @@ struct system_info {
 	} cpu[SYSTEM_CPUS_MAX];
 };
 
-/* What the root server finds: its first slots, and a page at BOOT_INFO_ADDRESS. */
+/* What the root server finds: its first slots, and a read-only copy of struct boot_info at BOOT_INFO_ADDRESS. */
 enum root_slot {
 	ROOT_CAPTABLE = 1,
 	ROOT_SPACE = 2,

@@ -60,4 +60,4 @@ status_t handle_ioport_write_buffer(struct ioport *ports, uint32_t port, uint64_
 	return status;
 }
 
-const struct object_class ioport_class = { .name = "ioport", .size = sizeof(struct ioport) };
+const struct object_class ioport_class = { .size = sizeof(struct ioport) };

@@ -85,4 +85,4 @@ static status_t irq_destroy(struct object *object)
 	return STATUS_OK;
 }
 
-const struct object_class irq_class = { .name = "irq", .size = sizeof(struct irq), .destroy = irq_destroy };
+const struct object_class irq_class = { .size = sizeof(struct irq), .destroy = irq_destroy };

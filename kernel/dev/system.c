@@ -105,4 +105,4 @@ status_t handle_system_stop(struct system *system, uint32_t how)
 	return how > 1 ? STATUS_BAD_ARGUMENT : arch_stop(how);
 }
 
-const struct object_class system_class = { .name = "system", .size = sizeof(struct system) };
+const struct object_class system_class = { .size = sizeof(struct system) };

@@ -38,9 +38,12 @@ bool kernel_system_call(void)
 	return false;
 }
 
-/* To its exception gate. A thread without one is the root server's, or has nobody who would care: stopped. */
-static void report(struct thread *self, uint64_t vector, uint64_t error_code, uint64_t address)
+/* To the program itself, if it has a handler for this place; else to its exception gate. A thread without one is the
+ * root server's, or has nobody who would care: stopped. */
+static void reflect_or_report(struct thread *self, uint64_t vector, uint64_t error_code, uint64_t address)
 {
+	if (arch_thread_reflect(self, vector, error_code, address))
+		return;
 	uint64_t place = arch_instruction_pointer(&self->arch);
 	uint64_t words[MESSAGE_WORDS] = { vector, error_code, address, place, self->object.number };
 	if (self->exception &&
@@ -73,23 +76,17 @@ void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, ui
 {
 	struct thread *self = cpu_current();
 	struct fault fault = { .address = address, .access = page_access };
-	enum fault_result result = FAULT_BAD;
-	if (page_access && address < USER_ADDRESS_END)
-		result = space_fault(self->space, &fault);
-	if (result == FAULT_RESOLVED)
+	enum fault_result result = page_access ? space_fault(self->space, &fault) : FAULT_BAD;
+	if (result == FAULT_RESOLVED || (result == FAULT_PAGER && ask_pager(self, vector, error_code, &fault)))
 		return;
-	if (result == FAULT_PAGER &&
-	    (ask_pager(self, vector, error_code, &fault) || arch_thread_reflect(self, vector, error_code, address)))
-		return;
-	report(self, vector, error_code, address);
+	reflect_or_report(self, vector, error_code, address);
 	system_log_signal();
 }
 
 /* FINISH_FAULT: the pager has refused the page, so the touch is an exception after all. */
 void finish_fault(struct thread *self)
 {
-	if (!arch_thread_reflect(self, self->fault_vector, self->fault_error, self->fault_address))
-		report(self, self->fault_vector, self->fault_error, self->fault_address);
+	reflect_or_report(self, self->fault_vector, self->fault_error, self->fault_address);
 }
 
 void kernel_interrupt_timer(void)
@@ -109,19 +106,22 @@ void kernel_interrupt_kick(void)
 	kernel_enter();
 }
 
+const struct object_class *const object_classes[OBJECT_TYPE_COUNT] = {
+	[OBJECT_POOL] = &pool_class,
+	[OBJECT_SPACE] = &space_class,
+	[OBJECT_CAPTABLE] = &captable_class,
+	[OBJECT_THREAD] = &thread_class,
+	[OBJECT_MEMORY] = &memory_class,
+	[OBJECT_ENDPOINT] = &endpoint_class,
+	[OBJECT_GATE] = &gate_class,
+	[OBJECT_NOTIFICATION] = &notification_class,
+	[OBJECT_IRQ] = &irq_class,
+	[OBJECT_IOPORT] = &ioport_class,
+	[OBJECT_SYSTEM] = &system_class,
+};
+
 void entry_init(void)
 {
-	object_class_register(OBJECT_POOL, &pool_class);
-	object_class_register(OBJECT_MEMORY, &memory_class);
-	object_class_register(OBJECT_SPACE, &space_class);
-	object_class_register(OBJECT_CAPTABLE, &captable_class);
-	object_class_register(OBJECT_THREAD, &thread_class);
-	object_class_register(OBJECT_ENDPOINT, &endpoint_class);
-	object_class_register(OBJECT_GATE, &gate_class);
-	object_class_register(OBJECT_NOTIFICATION, &notification_class);
-	object_class_register(OBJECT_IRQ, &irq_class);
-	object_class_register(OBJECT_IOPORT, &ioport_class);
-	object_class_register(OBJECT_SYSTEM, &system_class);
 	futex_init();
 	for (uint32_t i = 0; i < SYSTEM_CPUS_MAX; i++)
 		scheduler_init_cpu(&cpus[i]);

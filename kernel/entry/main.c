@@ -4,14 +4,14 @@
 #include "entry/entry.h"
 #include "mm/pool.h"
 
-_Noreturn void kernel_main(const struct boot_info *boot, physical_t archive, uint64_t archive_size)
+_Noreturn void kernel_main(const struct boot_info *boot, physical_t archive)
 {
 	entry_init();
-	struct pool *pool = pool_create_root(page_free());
+	struct pool *pool = pool_create(NULL, page_free());
 	if (!pool)
 		panic("no memory for the root pool");
-	log_print("kernel: %lu MiB of memory, boot archive %lu KiB\n", page_total() >> 20, archive_size >> 10);
-	root_start(pool, boot, archive, archive_size);
+	log_print("kernel: %lu MiB of memory, boot archive %lu KiB\n", page_total() >> 20, boot->archive_size >> 10);
+	root_start(pool, boot, archive);
 	uint32_t count = arch_cpu_start_others();
 	log_print("kernel: %u CPU%s\n", count, count == 1 ? "" : "s");
 	arch_run_threads();

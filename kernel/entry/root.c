@@ -19,6 +19,7 @@
 
 static struct {
 	struct pool *pool;
+	const struct boot_info *boot; /* the kernel's own, for good: each incarnation gets a copy */
 	struct captable *captable;
 	struct space *space; /* of the living incarnation; only compared with */
 	struct archive_file program;
@@ -91,6 +92,8 @@ static bool install(uint32_t slot, struct object *object, uint32_t rights)
 	return object && captable_install(root.captable, slot, object, rights) == STATUS_OK;
 }
 
+_Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the boot information is one page");
+
 /* A fresh space and thread for the program. */
 static bool incarnate(void)
 {
@@ -99,8 +102,8 @@ static bool incarnate(void)
 	status_t status;
 	if (!header || !(root.space = space_create(root.pool)))
 		return false;
-	root.space->boot_pages = true;
-	if (!map_program(header) || !map_copy(STACK_TOP - STACK_SIZE, STACK_SIZE, 0, NULL, 0, MAP_READ | MAP_WRITE))
+	if (!map_program(header) || !map_copy(STACK_TOP - STACK_SIZE, STACK_SIZE, 0, NULL, 0, MAP_READ | MAP_WRITE) ||
+	    !map_copy(BOOT_INFO_ADDRESS, PAGE_SIZE, 0, root.boot, sizeof(*root.boot), MAP_READ))
 		return false;
 	parameters.registers.rip = header->e_entry;
 	parameters.registers.rsp = STACK_TOP - ROOT_STACK_EMPTY;
@@ -113,26 +116,15 @@ static bool incarnate(void)
 	return ready;
 }
 
-static void show_boot_information(const struct boot_info *boot, uint64_t archive_size)
-{
-	_Static_assert(sizeof(*boot) <= PAGE_SIZE, "the boot information is one page");
-	space_boot_page = page_allocate(true);
-	if (!space_boot_page)
-		panic("no memory for the boot information");
-	struct boot_info *shown = page_virtual(space_boot_page);
-	*shown = *boot;
-	shown->archive_size = archive_size;
-}
-
-void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive, uint64_t archive_size)
+void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive)
 {
 	root.pool = pool;
-	if (!archive_find(page_virtual(archive), archive_size, ROOT_PROGRAM, &root.program))
-		panic("the boot archive (%lu bytes) has no " ROOT_PROGRAM, archive_size);
-	show_boot_information(boot, archive_size);
+	root.boot = boot;
+	if (!archive_find(arch_direct_map(archive), boot->archive_size, ROOT_PROGRAM, &root.program))
+		panic("the boot archive (%lu bytes) has no " ROOT_PROGRAM, boot->archive_size);
 	root.captable = captable_create(pool, ROOT_SLOTS);
 	struct object *system = object_create(pool, OBJECT_SYSTEM);
-	struct memory *memory = memory_create_physical(pool, archive, page_up(archive_size), false);
+	struct memory *memory = memory_create_physical(pool, archive, page_up(boot->archive_size), false);
 	if (!root.captable || !system || !memory ||
 	    !install(ROOT_CAPTABLE, &root.captable->object, RIGHTS_ALL) ||
 	    !install(ROOT_POOL, &pool->object, RIGHTS_ALL) || !install(ROOT_SYSTEM, system, RIGHTS_ALL) ||

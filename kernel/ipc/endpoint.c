@@ -468,8 +468,8 @@ static status_t gate_destroy(struct object *object)
 }
 
 const struct object_class endpoint_class = {
-	.name = "endpoint", .size = sizeof(struct endpoint), .destroy = endpoint_destroy,
+	.size = sizeof(struct endpoint), .destroy = endpoint_destroy,
 };
 const struct object_class gate_class = {
-	.name = "gate", .size = sizeof(struct gate), .destroy = gate_destroy, .unnamed = gate_unnamed,
+	.size = sizeof(struct gate), .destroy = gate_destroy, .unnamed = gate_unnamed,
 };

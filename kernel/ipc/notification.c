@@ -128,5 +128,5 @@ void signal_target_set(struct signal_target *target, struct spin_lock *lock, str
 }
 
 const struct object_class notification_class = {
-	.name = "notification", .size = sizeof(struct notification), .destroy = notification_destroy,
+	.size = sizeof(struct notification), .destroy = notification_destroy,
 };

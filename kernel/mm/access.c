@@ -19,7 +19,7 @@ static void *bytes_at(struct space *space, uint64_t address, uint32_t access)
 		return NULL;
 	if ((access & MAP_WRITE) && !(protection & MAP_WRITE))
 		return NULL;
-	return (char *)page_virtual(page) + address % PAGE_SIZE;
+	return (char *)arch_direct_map(page) + address % PAGE_SIZE;
 }
 
 /* Resolve a fault; only memory will do, not device registers (which the direct map may lack). */
@@ -139,9 +139,9 @@ static uint64_t copy_memory_part(struct space *space, uint64_t address, struct m
 		*result = FAULT_BAD;
 		length = 0;
 	} else if (to_memory) {
-		memmove((char *)page_virtual(page) + offset % PAGE_SIZE, bytes, length);
+		memmove((char *)arch_direct_map(page) + offset % PAGE_SIZE, bytes, length);
 	} else if (page) {
-		memmove(bytes, (char *)page_virtual(page) + offset % PAGE_SIZE, length);
+		memmove(bytes, (char *)arch_direct_map(page) + offset % PAGE_SIZE, length);
 	} else {
 		memset(bytes, 0, length);
 	}
@@ -192,7 +192,7 @@ enum fault_result space_poke(struct space *space, uint64_t address, const void *
 	if (region && (region->flags & MAP_PRIVATE_COPY) && !space->cleared) {
 		result = region_fault(space, region, fault);
 		if (result == FAULT_RESOLVED) /* the page is the space's own now, writable or not */
-			memcpy((char *)page_virtual(*frame_table_find(&space->own, address / PAGE_SIZE)) +
+			memcpy((char *)arch_direct_map(*frame_table_find(&space->own, address / PAGE_SIZE)) +
 			       address % PAGE_SIZE, bytes, length);
 		spin_unlock(&space->lock);
 		return result;

@@ -45,7 +45,7 @@ static struct slab *slab_make(uint32_t class)
 
 	if (!page)
 		return NULL;
-	slab = page_virtual(page);
+	slab = arch_direct_map(page);
 	*slab = (struct slab){.size = sizes[class], .fresh = HEADER};
 	list_append(&partial[class], &slab->in_class);
 	return slab;
@@ -77,7 +77,7 @@ void *kernel_allocate(uint32_t size)
 	if (size > WHOLE_PAGE) {
 		physical_t page = page_allocate(true);
 
-		return page ? page_virtual(page) : NULL;
+		return page ? arch_direct_map(page) : NULL;
 	}
 	class = class_of(size);
 	spin_lock(&locks[class]);

@@ -12,8 +12,6 @@
 /* A fault on a page of a memory object also maps its neighbours that are there. */
 #define AROUND_PAGES 8u
 
-physical_t space_boot_page;
-
 /* Write an entry, or none where nothing may be accessed; `stale`: an older one may show another frame. */
 static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection,
                               bool uncached, bool stale)
@@ -151,12 +149,12 @@ enum fault_result region_fault(struct space *space, struct region *region, struc
 	return show(space, address, page_zero(), protection & ~MAP_WRITE, false, false);
 }
 
-/* The pages the kernel shows in every space (and the boot page in the root's). */
-static enum fault_result kernel_page(struct space *space, struct fault *fault, physical_t page)
+/* The time page is in every space, without a region. */
+static enum fault_result time_page_fault(struct space *space, const struct fault *fault)
 {
-	if (!page || !(fault->access & MAP_READ))
+	if (fault->access != MAP_READ)
 		return FAULT_BAD;
-	return show(space, fault->address & ~(PAGE_SIZE - 1), page, MAP_READ, false, false);
+	return show(space, TIME_PAGE_ADDRESS, arch_time_page(), MAP_READ, false, false);
 }
 
 enum fault_result space_fault(struct space *space, struct fault *fault)
@@ -167,9 +165,7 @@ enum fault_result space_fault(struct space *space, struct fault *fault)
 	if (fault->address >= USER_ADDRESS_END || fault->address < USER_ADDRESS_FIRST)
 		return FAULT_BAD;
 	if (fault->address >= TIME_PAGE_ADDRESS)
-		return kernel_page(space, fault, arch_time_page());
-	if (fault->address >= BOOT_INFO_ADDRESS)
-		return kernel_page(space, fault, space->boot_pages ? space_boot_page : 0);
+		return time_page_fault(space, fault);
 	spin_lock(&space->lock);
 	region = region_at(space, fault->address);
 	if (region && !space->cleared && (protection_shown(region->flags) & fault->access) == fault->access)

@@ -119,7 +119,7 @@ physical_t page_copy(physical_t page)
 	physical_t copy = page_allocate(false);
 
 	if (copy)
-		memcpy(page_virtual(copy), page_virtual(page), PAGE_SIZE);
+		memcpy(arch_direct_map(copy), arch_direct_map(page), PAGE_SIZE);
 	return copy;
 }
 
@@ -187,7 +187,7 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 		spin_lock(&memory->lock);
 		result = memory_page(memory, offset + done, true, true, &page);
 		if (bytes && result == FAULT_RESOLVED)
-			memcpy((char *)page_virtual(page) + within, (const char *)bytes + done, part);
+			memcpy((char *)arch_direct_map(page) + within, (const char *)bytes + done, part);
 		spin_unlock(&memory->lock);
 		if (result != FAULT_RESOLVED)
 			break;

@@ -1,5 +1,6 @@
 /* Changes to many pages of memory objects: the kernel calls that resize, discard and supply, cloning, the end. Each
  * works in steps of a few pages under the lock, with a preemption point between. */
+#include "arch/space.h"
 #include "base/log.h"
 #include "base/preempt.h"
 #include "base/string.h"
@@ -46,7 +47,7 @@ static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t leng
 		return STATUS_OK;
 	result = memory_page(memory, offset, true, true, &page);
 	if (result == FAULT_RESOLVED)
-		memset((char *)page_virtual(page) + offset % PAGE_SIZE, 0, length);
+		memset((char *)arch_direct_map(page) + offset % PAGE_SIZE, 0, length);
 	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
@@ -217,8 +218,5 @@ static void memory_unnamed(struct object *object)
 }
 
 const struct object_class memory_class = {
-	.name = "memory",
-	.size = sizeof(struct memory),
-	.destroy = memory_destroy,
-	.unnamed = memory_unnamed,
+	.size = sizeof(struct memory), .destroy = memory_destroy, .unnamed = memory_unnamed,
 };

@@ -47,11 +47,6 @@ static struct frame *frame_of(physical_t page)
 	return &sections[page / SECTION_BYTES][page / PAGE_SIZE % SECTION_FRAMES];
 }
 
-void *page_virtual(physical_t page)
-{
-	return arch_direct_map(page);
-}
-
 static void link_free(uint32_t number, struct frame *frame)
 {
 	frame->free = 1;
@@ -86,7 +81,7 @@ static void add_in_section(physical_t start, physical_t end)
 	if (!sections[section]) {
 		if (end - start < SECTION_RECORDS)
 			return;
-		sections[section] = page_virtual(start);
+		sections[section] = arch_direct_map(start);
 		memset(sections[section], 0, SECTION_RECORDS);
 		start += SECTION_RECORDS;
 	}
@@ -145,7 +140,7 @@ physical_t page_allocate(bool zeroed)
 		unlink_free(frame_record(number));
 	spin_unlock(&lock);
 	if (number && zeroed)
-		memset(page_virtual(number * PAGE_SIZE), 0, PAGE_SIZE);
+		memset(arch_direct_map(number * PAGE_SIZE), 0, PAGE_SIZE);
 	return number * PAGE_SIZE;
 }
 
@@ -182,7 +177,7 @@ physical_t page_allocate_contiguous(uint64_t count)
 		unlink_free(frame_record(first + i));
 	spin_unlock(&lock);
 	for (uint64_t i = 0; first && i < count; i++) {
-		memset(page_virtual((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
+		memset(arch_direct_map((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
 		if (i % 64 == 63)
 			preempt_wanted();
 	}

@@ -20,7 +20,6 @@ void page_reference(physical_t page);
 void page_release(physical_t page); /* frees it with the last reference */
 uint32_t page_references(physical_t page);
 physical_t page_zero(void);           /* a frame of zeros, shared by everyone, never written */
-void *page_virtual(physical_t page); /* its address in the kernel's direct map */
 uint64_t page_total(void);           /* bytes */
 uint64_t page_free(void);
 

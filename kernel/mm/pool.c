@@ -71,6 +71,8 @@ bool pool_add_object(struct pool *pool, struct object *object)
 {
 	bool good;
 
+	if (!pool)
+		return true; /* the root pool is made from none */
 	spin_lock(&pool->lock);
 	good = !object_is_dead(&pool->object);
 	if (good) {
@@ -95,14 +97,6 @@ void pool_remove_object(struct object *object)
 	spin_unlock(&pool->lock);
 }
 
-static void pool_init(struct pool *pool, struct pool *parent, uint64_t limit)
-{
-	spin_lock_init(&pool->lock, LOCK_POOL);
-	list_init(&pool->objects);
-	pool->parent = parent;
-	pool->limit = limit;
-}
-
 struct pool *pool_create(struct pool *parent, uint64_t limit)
 {
 	struct pool *pool;
@@ -113,21 +107,12 @@ struct pool *pool_create(struct pool *parent, uint64_t limit)
 	if (depth > DEPTH_MAX)
 		return NULL;
 	pool = (struct pool *)object_create(parent, OBJECT_POOL);
-	if (pool)
-		pool_init(pool, parent, limit);
-	return pool;
-}
-
-struct pool *pool_create_root(uint64_t limit)
-{
-	struct pool *pool = kernel_allocate(sizeof(struct pool));
-
-	ASSERT(pool);
-	pool->object.type = OBJECT_POOL;
-	pool->object.references = 1;
-	pool->object.charge = sizeof(struct pool);
-	list_init(&pool->object.in_pool);
-	pool_init(pool, NULL, limit);
+	if (!pool)
+		return NULL;
+	spin_lock_init(&pool->lock, LOCK_POOL);
+	list_init(&pool->objects);
+	pool->parent = parent;
+	pool->limit = limit;
 	return pool;
 }
 
@@ -161,8 +146,4 @@ static status_t pool_destroy(struct object *dying)
 	return STATUS_OK;
 }
 
-const struct object_class pool_class = {
-	.name = "pool",
-	.size = sizeof(struct pool),
-	.destroy = pool_destroy,
-};
+const struct object_class pool_class = { .size = sizeof(struct pool), .destroy = pool_destroy };

@@ -141,7 +141,6 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 
 	if (memory)
 		spin_lock(&memory->lock);
-	region->space->mapped_bytes += (end - start) - (region->end - region->start);
 	if (memory)
 		region->offset += start - region->start;
 	region->start = start;
@@ -179,8 +178,6 @@ static bool region_make(struct space *space, const struct region *like, uint64_t
 		list_append(&region->memory->mappers, &region->in_memory);
 		spin_unlock(&region->memory->lock);
 	}
-	space->region_count++;
-	space->mapped_bytes += end - start;
 	tree_insert(space, region);
 	return true;
 }
@@ -190,8 +187,6 @@ static void region_end(struct space *space, struct region *region)
 	struct memory *memory = region->memory;
 
 	tree_remove(space, region);
-	space->region_count--;
-	space->mapped_bytes -= region->end - region->start;
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);

@@ -5,8 +5,8 @@
 
 #include "mm/space.h"
 
-/* Programs map below the kernel's own pages. */
-#define RANGE_END BOOT_INFO_ADDRESS
+/* Programs map below the page that the kernel shows in every space. */
+#define RANGE_END TIME_PAGE_ADDRESS
 #define FRAMES_AT_ONCE 64u /* what one step of changing a range may cost: own frames freed, */
 #define BYTES_AT_ONCE (256ull << 20) /* address range walked */
 #define PROTECTION_BITS (MAP_READ | MAP_WRITE | MAP_EXECUTE)

@@ -55,71 +55,47 @@ void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 	spin_unlock(&space->table_lock);
 }
 
-/* What a step of unmapping has taken away, until it is flushed. */
-struct removal {
-	uint64_t low, high;
-	uint32_t count;
-	physical_t frames[FRAMES_AT_ONCE];
-};
-
-static void removal_add(struct space *space, struct removal *removal, uint64_t start, uint64_t end)
-{
-	if (space->cleared)
-		return;
-	spin_lock(&space->table_lock);
-	arch_space_unmap(&space->arch, start, end);
-	spin_unlock(&space->table_lock);
-	removal->low = start < removal->low ? start : removal->low;
-	removal->high = end > removal->high ? end : removal->high;
-}
-
-static void removal_end(struct space *space, struct removal *removal)
-{
-	if (removal->low < removal->high) {
-		spin_lock(&space->table_lock);
-		arch_space_flush(&space->arch, removal->low, removal->high);
-		spin_unlock(&space->table_lock);
-	}
-	while (removal->count)
-		page_release(removal->frames[--removal->count]);
-}
-
-/* Regions lose their part of the range from its lower end on, a bounded number of pages of it. */
+/* Regions lose their part of the range from its lower end on, a bounded number of pages of it.
+ *
+ * A region says where a page is shown for as long as any CPU may still use it: first the entries go, on every CPU, then
+ * the region gives up the range, then the frames are released. The other way round a memory object that loses a
+ * page at that moment would not know that it is still shown here. Faults cannot bring entries back meanwhile: they
+ * need the space's lock, which is held. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 {
-	struct removal removal;
-	status_t status = STATUS_OK;
+	physical_t frames[FRAMES_AT_ONCE];
+	uint64_t freed = 0, walked = 0;
 	struct region *region;
 
-	removal.low = end;
-	removal.high = removal.count = 0;
 	while ((region = region_find(space, start)) && region->start < end) {
-		uint64_t from = region->start, to = region->end < end ? region->end : end;
+		uint64_t from = region->start, to = region->end < end ? region->end : end, count = 0;
 
-		if (from < start && !region_split(space, region, start))
-			status = STATUS_NO_MEMORY;
-		else if (removal.count == FRAMES_AT_ONCE ||
-		         (removal.high > removal.low && removal.high - removal.low >= BYTES_AT_ONCE))
-			status = STATUS_RESTART;
-		if (status != STATUS_OK)
-			break;
-		if (from < start)
+		if (from < start) {
+			if (!region_split(space, region, start))
+				return STATUS_NO_MEMORY;
 			continue; /* with the part that was split off */
+		}
+		if (freed == FRAMES_AT_ONCE || walked >= BYTES_AT_ONCE)
+			return STATUS_RESTART;
 		if (to - from > BYTES_AT_ONCE && !space->cleared)
 			to = from + BYTES_AT_ONCE;
 		if (region->flags & MAP_PRIVATE_COPY) {
 			uint64_t index = from / PAGE_SIZE;
 
-			removal.count += frame_table_take_some(&space->own, &index, to / PAGE_SIZE,
-			                                       removal.frames + removal.count,
-			                                       FRAMES_AT_ONCE - removal.count);
+			count = frame_table_take_some(&space->own, &index, to / PAGE_SIZE, frames,
+			                              FRAMES_AT_ONCE - (uint32_t)freed);
 			to = index * PAGE_SIZE;
 		}
+		if (!space->cleared) {
+			range_drop_entries(space, from, to);
+			walked += to - from;
+		}
 		region_cut(space, region, to);
-		removal_add(space, &removal, from, to);
+		for (uint64_t i = 0; i < count; i++)
+			page_release(frames[i]);
+		freed += count;
 	}
-	removal_end(space, &removal);
-	return status;
+	return STATUS_OK;
 }
 
 status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t length)
@@ -239,8 +215,5 @@ static void space_free(struct object *object)
 }
 
 const struct object_class space_class = {
-	.name = "space",
-	.size = sizeof(struct space),
-	.destroy = space_destroy,
-	.release = space_free,
+	.size = sizeof(struct space), .destroy = space_destroy, .release = space_free,
 };

@@ -34,20 +34,15 @@ struct region {
 
 struct space {
 	struct object object;
-	struct spin_lock lock;       /* LOCK_SPACE: regions, own, counts, reflect */
+	struct spin_lock lock;       /* LOCK_SPACE: regions, own, reflect */
 	struct spin_lock table_lock; /* LOCK_TABLE: arch */
 	struct arch_space arch;
 	struct region *regions;      /* tree root */
 	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
-	uint64_t region_count;
-	uint64_t mapped_bytes;
 	struct reflect_config reflect; /* all zero: none */
 	bool has_tables;               /* arch is set up */
 	bool cleared;                  /* being destroyed: nothing is shown any more */
-	bool boot_pages;               /* shows the boot information page (root server) */
 };
-
-extern physical_t space_boot_page; /* shown at BOOT_INFO_ADDRESS; set at boot */
 
 struct fault {
 	uint64_t address;

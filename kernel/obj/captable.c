@@ -181,5 +181,5 @@ static void captable_release(struct object *object)
 }
 
 const struct object_class captable_class = {
-	.name = "captable", .size = sizeof(struct captable), .destroy = captable_destroy, .release = captable_release,
+	.size = sizeof(struct captable), .destroy = captable_destroy, .release = captable_release,
 };

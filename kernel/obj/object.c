@@ -13,31 +13,23 @@
 
 enum { DESTROY_IDLE, DESTROY_IN_STEP, DESTROY_DONE };
 
-static const struct object_class *classes[OBJECT_TYPE_COUNT];
 static uint64_t last_number;
 static uint64_t alive[OBJECT_TYPE_COUNT];
 static struct object *to_destroy; /* a stack: pushed to by anyone, taken whole */
 
-void object_class_register(enum object_type type, const struct object_class *class)
-{
-	ASSERT(class->size <= 4096 && !classes[type]);
-	classes[type] = class;
-}
-
 struct object *object_create(struct pool *pool, enum object_type type)
 {
-	const struct object_class *class = classes[type];
-	struct object *object = pool_allocate(pool, class->size);
+	uint32_t size = object_classes[type]->size;
+	struct object *object = pool_allocate(pool, size);
 
 	if (!object)
 		return NULL;
 	object->type = type;
-	object->charge = class->size;
 	object->references = 1;
 	object->number = __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
 	list_init(&object->in_pool);
 	if (!pool_add_object(pool, object)) {
-		pool_free(pool, object, class->size);
+		pool_free(pool, object, size);
 		return NULL;
 	}
 	__atomic_add_fetch(&alive[type], 1, __ATOMIC_RELAXED);
@@ -95,8 +87,8 @@ void object_capability_drop(struct object *object)
 	    __atomic_compare_exchange_n(&object->capabilities, &none, OBJECT_UNNAMED, false, __ATOMIC_ACQ_REL,
 	                                __ATOMIC_RELAXED) &&
 	    !object_is_dead(object)) {
-		if (classes[object->type]->unnamed)
-			classes[object->type]->unnamed(object);
+		if (object_classes[object->type]->unnamed)
+			object_classes[object->type]->unnamed(object);
 		else
 			object_destroy_later(object);
 	}
@@ -105,6 +97,7 @@ void object_capability_drop(struct object *object)
 
 status_t object_destroy(struct object *object)
 {
+	const struct object_class *class = object_classes[object->type];
 	uint8_t idle = DESTROY_IDLE;
 	status_t status = STATUS_OK;
 
@@ -112,8 +105,8 @@ status_t object_destroy(struct object *object)
 	if (!__atomic_compare_exchange_n(&object->destroy_state, &idle, DESTROY_IN_STEP, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_ACQUIRE))
 		return idle == DESTROY_DONE ? STATUS_OK : STATUS_RESTART;
-	if (classes[object->type]->destroy)
-		status = classes[object->type]->destroy(object);
+	if (class->destroy)
+		status = class->destroy(object);
 	if (status == STATUS_RESTART) {
 		__atomic_store_n(&object->destroy_state, DESTROY_IDLE, __ATOMIC_RELEASE);
 		return STATUS_RESTART;
@@ -169,11 +162,12 @@ void object_destroy_some(void)
 
 void object_free_memory(struct object *object)
 {
+	const struct object_class *class = object_classes[object->type];
 	struct pool *pool = object->pool;
 
-	if (classes[object->type]->release)
-		classes[object->type]->release(object);
-	pool_free(pool, object, object->charge);
+	if (class->release)
+		class->release(object);
+	pool_free(pool, object, class->size);
 	if (pool)
 		object_unreference((struct object *)pool);
 }

@@ -38,7 +38,6 @@ struct object {
 	bool dead;    /* atomic, once */
 	uint8_t destroy_state; /* 0 not begun or between two steps, 1 in a step, 2 done; atomic */
 	bool destroy_queued;   /* on the list of object_destroy_later, or has been; atomic */
-	uint32_t charge;       /* bytes charged to the pool for the object itself */
 	uint32_t capabilities; /* atomic; OBJECT_UNNAMED for good once the last has gone */
 	uint32_t references;   /* atomic; OBJECT_FREEING while quiesce.c has it */
 	uint64_t number;       /* unique, never reused */
@@ -51,8 +50,7 @@ struct object {
 #define OBJECT_FREEING 0x80000000u
 
 struct object_class {
-	const char *name;
-	uint32_t size;
+	uint32_t size; /* at most a page; it begins with a struct object */
 	/* Take it apart (NULL: it refers to nothing); STATUS_RESTART when there is more to do (called again). Runs once per
 	 * object at a time; must let go of references it holds. */
 	status_t (*destroy)(struct object *object);
@@ -61,8 +59,6 @@ struct object_class {
 	/* Last words, right before the memory is freed: nobody sees the object any more. May be NULL. */
 	void (*release)(struct object *object);
 };
-
-void object_class_register(enum object_type type, const struct object_class *class);
 
 /* A zeroed object charged to the pool, with one reference and no capability; NULL when the pool's limit
  * or memory is reached. The caller fills it and hands it to captable_install, then drops its
@@ -102,7 +98,8 @@ uint64_t object_count_of(enum object_type type);
 void object_free_memory(struct object *object);
 void object_push(struct object **stack, struct object *object); /* on a list to be worked off at kernel exit */
 
-/* What this floor asks of the one above (mm/pool.c). */
+/* What this floor asks of those above (entry/entry.c, mm/pool.c). */
+extern const struct object_class *const object_classes[OBJECT_TYPE_COUNT];
 void *pool_allocate(struct pool *pool, uint32_t size); /* zeroed and charged, at most a page; NULL: none */
 void pool_free(struct pool *pool, void *memory, uint32_t size);
 bool pool_add_object(struct pool *pool, struct object *object); /* references the pool; false: it is dead */

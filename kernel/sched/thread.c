@@ -287,5 +287,5 @@ static void thread_unnamed(struct object *object)
 }
 
 const struct object_class thread_class = {
-	.name = "thread", .size = sizeof(struct thread), .destroy = thread_destroy, .unnamed = thread_unnamed,
+	.size = sizeof(struct thread), .destroy = thread_destroy, .unnamed = thread_unnamed,
 };

@@ -297,17 +297,17 @@ static void refuse_nonsense(void)
 static void free_behind_long_list(struct pool *pool)
 {
 	struct object *last = &memory_create(pool, PAGE_SIZE, 0)->object;
-	uint64_t used = pool->used - last->charge;
+	uint64_t used = pool->used - object_classes[last->type]->size;
 
 	for (int i = 0; i < 33; i++) /* one more than are freed at once */
 		object_unreference(&memory_create(pool, PAGE_SIZE, 0)->object);
 	object_destroy_some();
 	quiesce_kernel_exit(0);
-	CHECK(pool->used == used + 2 * last->charge && object_destroy_pending());
+	CHECK(pool->used == used + 2 * object_classes[last->type]->size && object_destroy_pending());
 	object_unreference(last);
 	object_destroy_some();
 	quiesce_kernel_exit(0);
-	CHECK(pool->used == used + last->charge && object_destroy_pending());
+	CHECK(pool->used == used + object_classes[last->type]->size && object_destroy_pending());
 	machine_settle();
 	CHECK(pool->used == used);
 }

@@ -572,7 +572,7 @@ static void space_operation(void)
 static void refuse_nonsense(void)
 {
 	const uint64_t odd[] = {1, PAGE_SIZE - 1, USER_ADDRESS_END, USER_ADDRESS_END - PAGE_SIZE, 1ull << 63, ~0ull,
-	                        ~0ull - PAGE_SIZE + 1, TIME_PAGE_ADDRESS, BOOT_INFO_ADDRESS, 0};
+	                        ~0ull - PAGE_SIZE + 1, TIME_PAGE_ADDRESS, 0};
 
 	CHECK(call(KERNEL_CALL_SPACE_CREATE, SLOT_POOL, 7, 0, 0, 0, 0) == STATUS_OK);
 	CHECK(call(KERNEL_CALL_MEMORY_CREATE, SLOT_POOL, 1ull << 40, 0, 8, 0, 0) == STATUS_OK);

@@ -38,8 +38,7 @@ void arch_thread_switch(struct thread *from, struct thread *to);
  * current one; nothing happens to a thread without THREAD_REFLECT. */
 void arch_thread_show_alert(struct thread *thread);
 /* Hand an exception of the current thread to its own reflect entry or access fixup. False: it has none
- * for this place; the exception gate is next. Already tried when kernel_exception is called, except
- * for a page fault that a pager must resolve: if the pager refuses, call this. */
+ * for this place; the exception gate is next. */
 bool arch_thread_reflect(struct thread *thread, uint64_t vector, uint64_t error_code, uint64_t address);
 status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t base);
 uint64_t arch_thread_get_base(const struct thread *thread, uint32_t which);
@@ -96,13 +95,14 @@ void kernel_enter(void); /* first of all on an exception or interrupt from user 
  * the call to the pager, with the system call set to run again (arch_call_restart). STATUS_BLOCKED;
  * STATUS_BAD_ADDRESS if there is no pager any more, or it refused this page. */
 status_t kernel_user_fault(struct fault *fault);
-/* From user mode, what space_fault did not resolve and arch_thread_reflect could not take. access: MAP_ bits
- * for a page fault (it may be one for a pager: ask space_fault again), else 0. */
+/* An exception in user mode. page_access: the MAP_ bit of what a page fault wanted to do at `address`; 0: it is no page
+ * fault. The thread goes on if the fault could be resolved, waits for its pager, or is sent to a handler. */
 void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access);
 void kernel_interrupt_line(uint32_t line);  /* a device interrupt; masked and acknowledged at the controller */
 void kernel_interrupt_timer(void);
 void kernel_interrupt_kick(void);
-_Noreturn void kernel_main(const struct boot_info *boot, physical_t archive, uint64_t archive_size);
+/* `boot` stays; so does the archive at `archive`, of boot->archive_size bytes, which is in the direct map but not free. */
+_Noreturn void kernel_main(const struct boot_info *boot, physical_t archive);
 _Noreturn void kernel_cpu_main(void);       /* other CPUs, once they are set up */
 
 #endif

@@ -147,15 +147,6 @@ bool arch_memory_is_free_ram(physical_t start, physical_t end)
 	return false;
 }
 
-/* Whole pages, if there are any. */
-static void memory_add(physical_t start, physical_t end)
-{
-	start = (start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	end &= ~(PAGE_SIZE - 1);
-	if (start < end)
-		page_add_range(start, end);
-}
-
 /* All but low memory, the kernel right above it, and the archive. */
 static void memory_give(void)
 {
@@ -165,10 +156,10 @@ static void memory_give(void)
 		physical_t start = ranges[i].start < low ? low : ranges[i].start;
 		physical_t end = ranges[i].end > limit ? limit : ranges[i].end;
 		if (start < archive.end && end > archive.start) {
-			memory_add(start, archive.start);
+			page_add_range(start, archive.start);
 			start = archive.end;
 		}
-		memory_add(start, end);
+		page_add_range(start, end);
 	}
 }
 
@@ -196,5 +187,5 @@ void boot_main(uint32_t magic, uint32_t information)
 	clock_setup();
 	cpus[0].online = true;
 	cpu_count = 1;
-	kernel_main(&boot_info, archive.start, archive.end - archive.start);
+	kernel_main(&boot_info, archive.start);
 }

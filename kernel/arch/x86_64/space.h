@@ -7,7 +7,7 @@
 
 struct pool;
 
-/* All physical memory is seen here, writable and never executable (what page_virtual gives). */
+/* All physical memory is seen here, writable and never executable. */
 #define DIRECT_MAP_BASE 0xffff800000000000ull
 
 static inline void *arch_direct_map(physical_t physical)

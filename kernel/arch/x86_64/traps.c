@@ -61,20 +61,9 @@ static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t a
 	trace(TRACE_EXCEPTION, vector, rip);
 	if ((int64_t)(rip << 16) >> 16 != (int64_t)rip)
 		thread->arch.registers.rip = 0; /* some CPUs report such a jump at its target: IRET would fault */
-	if (vector == VECTOR_PAGE_FAULT) {
+	if (vector == VECTOR_PAGE_FAULT) /* SDM 3A 4.7: bit 4 an instruction fetch, bit 1 a write */
 		access = error_code & 1 << 4 ? MAP_EXECUTE : error_code & 1 << 1 ? MAP_WRITE : MAP_READ;
-		struct fault fault = { .address = address, .access = access };
-		enum fault_result result = address < USER_ADDRESS_END ? space_fault(thread->space, &fault) :
-		                                                         FAULT_BAD;
-		if (result == FAULT_RESOLVED)
-			return;
-		if (result == FAULT_PAGER) {
-			kernel_exception(vector, error_code, address, access);
-			return;
-		}
-	}
-	if (!arch_thread_reflect(thread, vector, error_code, address))
-		kernel_exception(vector, error_code, address, access);
+	kernel_exception(vector, error_code, address, access);
 }
 
 void trap_from_user(uint64_t vector, uint64_t error_code)

@@ -6,6 +6,7 @@
 #include "base/preempt.h"
 #include "entry/entry.h"
 #include "ipc/endpoint.h"
+#include "mm/region.h"
 #include "obj/quiesce.h"
 #include "sched/scheduler.h"
 #include <sanitizer/asan_interface.h>
@@ -100,7 +101,7 @@ void machine_start(uint64_t seed)
 	page_add_range(MEMORY_START + 100, MEMORY_START + MACHINE_MEMORY / 2);
 	page_add_range(MEMORY_START + MACHINE_MEMORY / 2 + PAGE_SIZE, MEMORY_START + MACHINE_MEMORY);
 	time_page = page_allocate(true);
-	machine_pool = pool_create_root(page_free());
+	machine_pool = pool_create(NULL, page_free());
 }
 
 void machine_settle(void)
@@ -244,9 +245,9 @@ physical_t __wrap_page_allocate(bool zeroed)
 	physical_t page = __real_page_allocate(zeroed);
 
 	if (page)
-		ASAN_UNPOISON_MEMORY_REGION(page_virtual(page), PAGE_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), PAGE_SIZE);
 	if (page && !zeroed)
-		memset(page_virtual(page), 0xa5, PAGE_SIZE);
+		memset(arch_direct_map(page), 0xa5, PAGE_SIZE);
 	return page;
 }
 
@@ -255,7 +256,7 @@ physical_t __wrap_page_allocate_contiguous(uint64_t count)
 	physical_t page = __real_page_allocate_contiguous(count);
 
 	if (page)
-		ASAN_UNPOISON_MEMORY_REGION(page_virtual(page), count * PAGE_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), count * PAGE_SIZE);
 	return page;
 }
 
@@ -267,7 +268,7 @@ void __wrap_page_release(physical_t page)
 		check_not_shown(page);
 	__real_page_release(page);
 	if (last)
-		ASAN_POISON_MEMORY_REGION(page_virtual(page), PAGE_SIZE);
+		ASAN_POISON_MEMORY_REGION(arch_direct_map(page), PAGE_SIZE);
 }
 
 void *__wrap_kernel_allocate(uint32_t size)
@@ -391,6 +392,9 @@ void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end,
 			if (entry->protection) {
 				link = &entry->next;
 			} else {
+				/* Until then whoever takes the frame away must find that it is shown here. */
+				CHECK(region_at(container_of(space, struct space, arch), entry->address) ||
+				      entry->address >= RANGE_END);
 				*link = entry->next;
 				free(entry);
 			}
