@@ -18,7 +18,7 @@ Atoll: a microkernel operating system that runs unmodified Linux programs.
     ./atoll image -o atoll.iso      a bootable ISO (BIOS and UEFI)
     ./atoll debug                   gdb attached to the kernel, with symbols
     ./atoll trace -- ls             run a command and decode the messages it caused
-    ./atoll bench                   benchmarks (not there yet)
+    ./atoll bench                   speed, side by side with Linux in the same QEMU
 
 Each command has its own --help. What is missing on this machine is installed with apt first;
 --no-install says what is missing instead."""
@@ -65,6 +65,29 @@ def command_parser(commands, name, summary, text, machine=True):
     return parser
 
 
+def add_bench_command(commands):
+    bench = command_parser(commands, "bench", "speed, side by side with Linux", """\
+Boot Atoll and Debian's Linux kernel in the same QEMU, run the same programs on both, and print one
+table: instructions executed (the same in every run) and time (interleaved, best of several), with
+ratios, geometric means and what must be reached. Rows about the kernel alone stand beside seL4.
+
+    ./atoll bench                                  everything, about five minutes
+    ./atoll bench stat pipe                        rows by name (`pipe` is all that begin with pipe-)
+    ./atoll bench --clock instructions             without the rounds that are timed: one minute
+    ./atoll bench --clock instructions --system atoll stat     seconds: for work on one row
+    ./atoll bench --json FILE --plot FILE.svg --markdown docs/performance.md
+
+A row that cannot run says why, and the rest go on.""", machine=False)
+    bench.add_argument("names", nargs="*", metavar="NAME", help="rows (default: all)")
+    bench.add_argument("--list", action="store_true", help="only name the rows")
+    bench.add_argument("--clock", choices=("both", "instructions", "time"), default="both")
+    bench.add_argument("--system", choices=("both", "atoll", "linux"), default="both")
+    bench.add_argument("--rounds", type=int, default=2, metavar="N", help="of timed boots of each kind (default 2)")
+    bench.add_argument("--json", metavar="FILE", help="write everything measured")
+    bench.add_argument("--plot", metavar="FILE.svg", help="write a picture of the ratios")
+    bench.add_argument("--markdown", metavar="FILE", help="write the page docs/performance.md")
+
+
 def make_parser():
     parser = argparse.ArgumentParser(prog="./atoll", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,6 +125,8 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("names", nargs="*", metavar="NAME")
     test.add_argument("--list", action="store_true", help="only name the tests")
     test.add_argument("--verbose", action="store_true", help="one line for each test that passes, too")
+    test.add_argument("--append", default="", metavar="TEXT",
+                      help="put TEXT on the kernel's command line: fast-path=off")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets too")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
 Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.
@@ -134,15 +159,14 @@ calls, messages, switches, exceptions, interrupts. The command's own output goes
     ./atoll trace --last 200 -- sh -c 'echo hi'""")
     trace.add_argument("--last", type=int, default=1000, metavar="N", help="how many records (default 1000)")
     trace.add_argument("arguments", nargs="+", metavar="COMMAND")
-    command_parser(commands, "bench", "benchmarks (not there yet)",
-                   "Benchmarks, side by side with Linux in the same QEMU. They are not there yet.", machine=False)
+    add_bench_command(commands)
     return parser
 
 
 def dispatch(options):
     if options.command == "bench":
-        print("atoll: there are no benchmarks yet", file=sys.stderr)
-        return 2
+        import bench
+        return bench.main(options)
     if options.command == "test":
         import test_main
         return test_main.main(options)
@@ -187,6 +211,7 @@ def main(arguments):
         parser.print_help()
         return 0
     import archive
+    import bench_rows
     import build
     import machine
     import rootfs
@@ -195,7 +220,7 @@ def main(arguments):
     except build.BuildError as error:
         print(f"{error}\natoll: the build failed", file=sys.stderr)
         return 125
-    except (archive.ArchiveError, machine.Refused, rootfs.RootError) as error:
+    except (archive.ArchiveError, machine.Refused, rootfs.RootError, bench_rows.UnknownRow) as error:
         return report(error)
     except KeyboardInterrupt:
         return 130

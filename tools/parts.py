@@ -19,7 +19,7 @@ def everything():
     """What the configuration depends on: every folder with a list, every protocol's name."""
     lists = sorted(str(path.relative_to(ROOT)) for pattern in
                    ("kernel/**/meson.build", "lib/*/meson.build", "servers/*/meson.build", "drivers/*/meson.build",
-                    "personality/*/meson.build", "tests/*/meson.build", "protocols/*.proto")
+                    "personality/*/meson.build", "tests/*/meson.build", "bench/*/meson.build", "protocols/*.proto")
                    for path in ROOT.glob(pattern))
     return "\n".join(lists)
 

@@ -74,8 +74,9 @@ def accelerator(cache, quiet=False):
 
 
 def command(options, accel):
-    """The part of the command line that all guests share. options: icount, smp, mem."""
-    line = [QEMU, "-machine", "pc", "-cpu", "max" if accel == "tcg" else "host", "-m", options.mem,
+    """The part of the command line that all guests share. options: icount, smp, mem, and maybe cpu."""
+    cpu = getattr(options, "cpu", "max")
+    line = [QEMU, "-machine", "pc", "-cpu", cpu if accel == "tcg" else cpu.replace("max", "host"), "-m", options.mem,
             "-smp", str(options.smp), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     if options.icount:
         return line + ["-accel", "tcg", "-icount", "shift=0,sleep=off"]

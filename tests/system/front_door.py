@@ -10,8 +10,8 @@ def test(system):
     system.equal((done.returncode, done.stdout), (127, b""))
     done = system.front_door("exec", "--disk", "x", "--", "true")
     system.equal(done.returncode, 2, "--disk")
-    done = system.front_door("bench")
-    system.equal(done.returncode, 2, "bench")
+    done = system.front_door("bench", "nosuchrow")
+    system.equal((done.returncode, done.stdout), (2, b""), "bench of a row that is not there")
     for command in ("run", "exec", "test", "debug", "image", "trace", "bench"):
         done = system.front_door(command, "--help")
         system.equal(done.returncode, 0, command + " --help")

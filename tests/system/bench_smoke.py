@@ -1,0 +1,65 @@
+"""./atoll bench: its arithmetic, what it reads from a guest, and two cheap rows counted on Atoll."""
+
+import json
+from pathlib import Path
+
+import bench_guest
+import bench_plot
+import bench_rows
+import bench_table
+from bench_guest import Measured
+
+TIME = 60
+
+
+def figures(system):
+    cost, rate = bench_rows.BY_NAME["stat"], bench_rows.BY_NAME["read-8m"]
+    system.equal(bench_table.figure(cost, Measured(3000, 100), 1e9), 30, "instructions for one operation")
+    system.equal(bench_table.figure(rate, Measured(8000, 1, 16000), 1e9), 2000, "MB/s")
+    system.equal(bench_table.figure(cost, Measured(error="died"), 1e9), None)
+    system.equal((bench_table.ratio(cost, 50, 100), bench_table.ratio(rate, 50, 100)), (0.5, 2.0), "cost over cost")
+    system.equal(bench_table.ratio(cost, None, 100), None)
+    assert abs(bench_table.geometric_mean([0.5, None, 8]) - 2) < 1e-9
+    system.equal(bench_table.geometric_mean([None]), None)
+    system.equal(Measured(error="died").better(Measured(5)).ticks, 5, "an error against a figure")
+    system.equal(Measured(7).better(Measured(5)).ticks, 5, "the faster")
+    system.equal([bench_table.reached(cost, value) for value in (1000, 3000, 4000, None)], ["goal", "yes", "NO", "—"])
+    system.equal(bench_table.reached(rate, 4000), "yes", "of a rate more is better")
+
+
+def shown(system):
+    lines = [bench_table.Line(bench_rows.BY_NAME["stat"], {"atoll": 2000, "linux": 4000}, {}),
+             bench_table.Line(bench_rows.BY_NAME["tcp-throughput"], {"atoll": None, "linux": 1000}, {}, "not there yet")]
+    for text in (bench_table.text(lines), bench_table.markdown(lines)):
+        for part in ("2,000", "0.50", "not there yet", "geometric mean of all rows"):
+            system.contains(text, part)
+    system.contains(bench_plot.svg(lines), "stat, instructions: 0.50")
+    json.dumps([line.as_json() for line in lines])
+
+
+def read(system):
+    lines = bench_guest.Lines(Path(system.folder) / "none")
+    for text in ("[1.5] kernel-bench: begin a", "row a ticks=10 operations=2 bytes=0 batches=8", "begin b",
+                 "row b failed socket EAFNOSUPPORT Address family not supported", "row c wrong x == y", "end"):
+        lines.line(text)
+    system.equal((lines.rows["a"].ticks, lines.rows["a"].operations, lines.running), (10, 2, "b"))
+    system.equal(lines.rows["b"].error, "not there yet (socket: EAFNOSUPPORT)")
+    system.equal((lines.rows["c"].error, lines.ended), ("wrong: x == y", True))
+
+
+def counted(system):
+    path = Path(system.folder) / "out.json"
+    done = system.front_door("bench", "null-call", "clock-gettime", "tcp-round-trip", "--system", "atoll", "--clock",
+                             "instructions", "--json", path)
+    system.equal(done.returncode, 0, done.stderr.decode())
+    rows = {row["row"]: row for row in json.loads(path.read_text())["rows"]}
+    assert 100 < rows["null-call"]["instructions"]["atoll"] < 20000, rows
+    assert 10 < rows["clock-gettime"]["instructions"]["atoll"] < 1000, rows
+    assert rows["tcp-round-trip"]["instructions"]["atoll"] or rows["tcp-round-trip"]["why"], rows
+
+
+def test(system):
+    figures(system)
+    shown(system)
+    read(system)
+    counted(system)

@@ -1,0 +1,74 @@
+"""The rows of the table: how each is called, what it tells, and what it is measured against.
+
+`must` and `goal` are in the row's unit. `published` is what others have told of seL4, for the kernel's rows.
+Linux itself is measured beside Atoll; no figure of it stands here.
+"""
+
+from dataclasses import dataclass
+
+INSTRUCTIONS, RATE, BYTES = "instructions", "MB/s", "MiB"
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    must: float
+    goal: float
+    unit: str = INSTRUCTIONS      # for one operation; of RATE more is better
+    published: str = ""
+    kind: str = "linux"           # linux: bench/linux; kernel: bench/kernel; boot: told by the booting itself
+
+
+ROWS = (
+    Row("null-call", "null system call (getppid)", 250, 130),
+    Row("clock-gettime", "clock_gettime", 74, 60),
+    Row("read-zero", "read 1 byte of /dev/zero", 663, 300),
+    Row("yield", "sched_yield", 600, 200),
+    Row("pipe-round-trip", "pipe round trip, two processes", 8000, 3000),
+    Row("pipe-throughput", "pipe, 64 KiB writes", 1320, 2500, RATE),
+    Row("unix-round-trip", "AF_UNIX round trip", 10000, 4000),
+    Row("futex-round-trip", "futex round trip, two threads", 5000, 2000),
+    Row("thread-create-join", "thread create + join", 39000, 18000),
+    Row("fork-exit-wait", "fork + exit + wait", 150000, 75000),
+    Row("fork-exec-wait", "fork + exec + wait (static program)", 550000, 250000),
+    Row("vfork-exec-wait", "vfork + exec + wait", 430000, 180000),
+    Row("first-touch", "first touch of an anonymous page", 2000, 1100),
+    Row("copy-on-write", "copy-on-write fault", 3500, 1800),
+    Row("mmap-munmap-64k", "mmap + munmap 64 KiB (touched)", 15000, 5000),
+    Row("create-unlink", "create + unlink (tmpfs)", 16000, 8000),
+    Row("open-close", "open + close", 6200, 3000),
+    Row("stat", "stat", 3600, 1800),
+    Row("pread-4k", "pread 4 KiB, cached", 1800, 900),
+    Row("pwrite-4k", "pwrite 4 KiB", 2200, 1300),
+    Row("write-8m", "write 8 MiB", 1045, 1568, RATE),
+    Row("read-8m", "read 8 MiB", 3879, 5819, RATE),
+    Row("readdir-100", "readdir, 100 entries", 48000, 20000),
+    Row("signal-self", "signal to self, handled", 3900, 1500),
+    Row("signal-round-trip", "signal round trip, two processes", 15000, 6000),
+    Row("select-10", "select on 10", 2851, 1425),
+    Row("poll-10", "poll on 10", 1894, 947),
+    Row("epoll-wait-10", "epoll_wait on 10", 732, 366),
+    Row("tcp-round-trip", "TCP round trip on loopback", 30000, 12000),
+    Row("tcp-throughput", "TCP on loopback", 600, 979, RATE),
+    Row("ext4-create-unlink", "create + unlink, ext4", 47000, 22000),
+    Row("boot", "power-on to the shell's first command", 200e6, 50e6, kind="boot"),
+    Row("memory", "memory in use then", 16, 8, BYTES, kind="boot"),
+)
+
+BY_NAME = {row.name: row for row in ROWS}
+
+
+class UnknownRow(Exception):
+    """No row is called so."""
+
+    status = 2
+
+
+def chosen(names):
+    """The rows asked for, in the table's order: all, or those named, or whose name begins so."""
+    for name in names:
+        if not any(row.name == name or row.name.startswith(name + "-") for row in ROWS):
+            raise UnknownRow(f"no row is called {name}; ./atoll bench --list names them")
+    return [row for row in ROWS if not names or any(row.name == name or row.name.startswith(name + "-")
+                                                    for name in names)]
