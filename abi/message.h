@@ -14,8 +14,7 @@
  * negative errno value: the meaning is the protocol's, the kernel only carries it) | flags.
  * Both hold the number of capabilities sent in MESSAGE_CAPS.
  */
-#ifndef ABI_MESSAGE_H
-#define ABI_MESSAGE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -28,6 +27,9 @@
 #define MESSAGE_CAPS(header) ((unsigned)((header) >> MESSAGE_CAPS_SHIFT) & 7)
 /* call: an alert (a signal for this thread) ends the wait; see thread_alert. */
 #define MESSAGE_INTERRUPTIBLE (1ull << 40)
+/* reply_receive: the message_extra is for what will be received alone. Nothing of it is sent, its deadline
+ * counts for nothing, and it stays as it is if what comes is words alone. */
+#define MESSAGE_EXTRA_RECEIVES (1ull << 41)
 
 /* Operations the kernel itself sends. Protocols use numbers from 0x100 up. */
 enum kernel_operation {
@@ -78,5 +80,3 @@ struct message_extra {
 };
 
 _Static_assert(sizeof(struct message_extra) == 144, "message_extra crosses the kernel boundary");
-
-#endif

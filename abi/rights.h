@@ -19,8 +19,7 @@
  *
  * Every right set includes COPY: without it the capability cannot be copied or sent.
  */
-#ifndef ABI_RIGHTS_H
-#define ABI_RIGHTS_H
+#pragma once
 
 enum object_type {
 	OBJECT_NONE = 0,
@@ -46,5 +45,3 @@ enum rights {
 	RIGHT_COPY = 1 << 4,
 	RIGHTS_ALL = 31,
 };
-
-#endif

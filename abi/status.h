@@ -4,8 +4,7 @@
  * success (some calls return a count or a handle there). They say nothing of Linux: the
  * personality and the servers turn them into errno values (lib/atoll/status.c has the table).
  */
-#ifndef ABI_STATUS_H
-#define ABI_STATUS_H
+#pragma once
 
 enum status {
 	STATUS_OK = 0,
@@ -25,5 +24,3 @@ enum status {
 	STATUS_BUSY = -14,           /* the object is in a state that does not allow this now */
 	STATUS_OVERFLOW = -15,       /* the answer does not fit the buffer */
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* Structures shared between the kernel and programs, other than messages. */
-#ifndef ABI_STRUCTURES_H
-#define ABI_STRUCTURES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -166,6 +165,12 @@ struct system_info {
 	} cpu[SYSTEM_CPUS_MAX];
 };
 
+/* What system_switch turns on and off. */
+enum system_switch {
+	SYSTEM_EARLY_CONSOLE, /* the kernel's own polled output: off once a driver owns the port; a panic turns it on again */
+	SYSTEM_FAST_PATH,     /* messages of words alone, straight from thread to thread; off: the same, slower */
+};
+
 /* What the root server finds: its first slots, and a read-only copy of struct boot_info at BOOT_INFO_ADDRESS. */
 enum root_slot {
 	ROOT_CAPTABLE = 1,
@@ -185,5 +190,3 @@ struct boot_info {
 	uint64_t acpi_root;           /* physical address of the RSDP; 0: not found */
 	char command_line[2048];      /* NUL-terminated */
 };
-
-#endif

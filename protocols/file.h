@@ -39,10 +39,13 @@ enum file_attribute_mask {
 #define FILE_FLAGS_PROCESS_SHIFT 16
 #define FILE_FLAGS_PROCESS(flags) ((uint32_t)(flags) >> FILE_FLAGS_PROCESS_SHIFT)
 #define FILE_RWF_NOWAIT 8u
+#define FILE_RWF_APPEND 16u
 /* The signal that job control would send (SIGTTIN for read, SIGTTOU for write and control) is blocked or
  * ignored in the calling thread: in the flags word, and beside the process id in control's. */
 #define FILE_FLAGS_SIGNAL_OFF (1u << 8)
 #define FILE_PROCESS_SIGNAL_OFF (1u << 31)
+/* In the events word of poll: leave the notification also where something is ready, for the next change. */
+#define FILE_POLL_EDGE (1u << 31)
 #define PATH_MAX_BYTES 4096
 
 /* Every path operation answers in this buffer; the server writes only as much as counts. */
@@ -60,6 +63,9 @@ enum path_redirect {
 	REDIRECT_DEVICE = 2, /* open of a device node: device_open on the gate in the first out capability */
 	REDIRECT_ROOT = 3,   /* the same operation again from the caller's root with the path in `rest` (.. out of
 	                        a mounted tree, a link such as /proc/self/cwd); no capability */
+	REDIRECT_DESCRIPTOR = 4, /* an open file, by its link in /proc/PID/fd: `attributes` are the link's, but for
+	                        special_device (process << 32 | number) and blocks (enum descriptor_kind). The gate
+	                        comes with it, unless the process is the caller's own. */
 };
 
 /* lock operation */

@@ -1,4 +1,20 @@
-"""Reads abi/kernel.def and protocols/*.proto into plain records; no output here."""
+"""Reads abi/kernel.def and protocols/*.proto into plain records; no output here.
+
+How kernel.def is written (protocols/README.md says it for the others):
+
+  call NAME NUMBER (ARGUMENT: TYPE, ...) errors STATUS...
+                          arguments in order: rdi rsi rdx r10 r8 r9; errors beyond BAD_HANDLE, WRONG_TYPE,
+                          NO_RIGHT, which every handle can give; may go on in the next line
+    returns MEANING       what a non-negative result is; absent: 0
+    "one line of meaning"
+
+TYPE: u64 u32 i64   numbers; a u32 with high bits set is BAD_ARGUMENT
+      slot          a slot number in the caller's captable (checked against its size)
+      address       a user address, checked by the call itself
+      OBJECT(RIGHTS)     a handle in the caller's captable: type and rights checked by the decoder;
+                         the handler gets the object, which cannot be freed before it returns
+      OBJECT(RIGHTS)?    the same, or 0 for none (the handler gets NULL)
+"""
 
 import re
 import sys

@@ -1,6 +1,5 @@
 /* Formatting for the log and the panic screen. */
-#ifndef KERNEL_BASE_FORMAT_H
-#define KERNEL_BASE_FORMAT_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,5 +7,3 @@
 /* %s %u %x %lu %lx %%, with a width and zero padding. Returns the length without
  * the NUL; what does not fit is dropped. */
 uint64_t format_text(char *buffer, uint64_t size, const char *format, va_list arguments);
-
-#endif

@@ -1,6 +1,5 @@
 /* Circular doubly linked lists, the node inside the element. */
-#ifndef KERNEL_BASE_LIST_H
-#define KERNEL_BASE_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,5 +53,3 @@ static inline void list_remove(struct list_node *node)
 #define list_for_each_safe(list, node) \
 	for (struct list_node *node = (list)->next, *node##_next = node->next; node != (list); \
 	     node = node##_next, node##_next = node->next)
-
-#endif

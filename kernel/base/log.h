@@ -1,6 +1,5 @@
 /* The kernel's log, assertions and panic. */
-#ifndef KERNEL_BASE_LOG_H
-#define KERNEL_BASE_LOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +23,4 @@ bool panic_in_progress(void);
 #define DEBUG_ASSERT(condition) ASSERT(condition)
 #else
 #define DEBUG_ASSERT(condition) ((void)sizeof(condition))
-#endif
-
 #endif

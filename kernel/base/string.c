@@ -63,11 +63,3 @@ uint64_t strlen(const char *text)
 		end++;
 	return (uint64_t)(end - text);
 }
-
-int strncmp(const char *a, const char *b, uint64_t length)
-{
-	for (uint64_t i = 0; i < length; i++)
-		if (a[i] != b[i] || !a[i])
-			return (uint8_t)a[i] - (uint8_t)b[i];
-	return 0;
-}

@@ -1,6 +1,5 @@
 /* The memory functions the compiler may call, and string length. No libc in the kernel. */
-#ifndef KERNEL_BASE_STRING_H
-#define KERNEL_BASE_STRING_H
+#pragma once
 
 #include <stdint.h>
 
@@ -9,6 +8,3 @@ void *memmove(void *to, const void *from, uint64_t length);
 void *memset(void *to, int value, uint64_t length);
 int memcmp(const void *a, const void *b, uint64_t length);
 uint64_t strlen(const char *text);
-int strncmp(const char *a, const char *b, uint64_t length);
-
-#endif

@@ -1,10 +1,7 @@
 /* Names for addresses of the kernel's functions, put into the image by tools/symbols.py. */
-#ifndef KERNEL_BASE_SYMBOLS_H
-#define KERNEL_BASE_SYMBOLS_H
+#pragma once
 
 #include <stdint.h>
 
 /* The function that holds an address, and how far in; NULL: not one of ours, or no table. */
 const char *symbol_find(uint64_t address, uint64_t *offset);
-
-#endif

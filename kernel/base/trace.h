@@ -1,7 +1,6 @@
 /* Typed trace records in a ring per CPU; a no-op unless built with -Dtrace=true or in debug builds.
  * tools/trace.py decodes them. */
-#ifndef KERNEL_BASE_TRACE_H
-#define KERNEL_BASE_TRACE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -29,6 +28,4 @@ static inline void trace_dump(unsigned last)
 {
 	(void)last;
 }
-#endif
-
 #endif

@@ -1,7 +1,6 @@
 /* The ways into the kernel, and the root server: the only program the kernel starts, and starts again. What the
  * architecture calls is in arch/arch.h. */
-#ifndef KERNEL_ENTRY_ENTRY_H
-#define KERNEL_ENTRY_ENTRY_H
+#pragma once
 
 #include "sched/thread.h"
 
@@ -18,5 +17,3 @@ bool archive_find(const uint8_t *archive, uint64_t size, const char *path, struc
 bool root_owns(const struct thread *thread); /* runs in the root server's space */
 /* The root server has faulted: end its threads' space, and start it from its image with the same captable. */
 void root_restart(void);
-
-#endif

@@ -27,16 +27,6 @@ static struct {
 	unsigned restarts;
 } root;
 
-static uint64_t page_down(uint64_t address)
-{
-	return address & ~(PAGE_SIZE - 1);
-}
-
-static uint64_t page_up(uint64_t address)
-{
-	return page_down(address + PAGE_SIZE - 1);
-}
-
 /* A copy of `size` bytes at an offset into fresh memory, mapped at a page address. */
 static bool map_copy(uint64_t address, uint64_t length, uint64_t offset, const void *bytes, uint64_t size,
                      uint32_t protection)

@@ -5,6 +5,8 @@
 
 #include "ipc/endpoint.h"
 
+struct cpu;
+
 /* What the end of a call leaves to be let go of once the endpoint's lock is released. */
 struct call_remains {
 	struct cap_list caps;
@@ -12,6 +14,9 @@ struct call_remains {
 	struct gate *gate;        /* its notice was answered; destroy and unreference */
 };
 void call_remains_drop(struct call_remains *remains);
+
+/* Of the header that is sent, what the other side sees. */
+#define MESSAGE_CARRIED(header) ((header) & (0xffffffffull | 7ull << MESSAGE_CAPS_SHIFT))
 
 /* What an answer carries beside the caller's id. */
 struct answer {
@@ -34,6 +39,12 @@ void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_sou
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
 
+/* --- fastpath.c --- */
+/* From the entry code, for these calls of the current thread while struct cpu.attention is 0. They return NULL, having
+ * done nothing, where the slow path must do it; else they go to user mode (arch/direct.h). */
+struct thread *fastpath_call(struct thread *self, struct cpu *cpu);
+struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu);
+
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.
  * Returns bytes, short at an end or at a page that the caller has to bring in. */
@@ -41,19 +52,6 @@ status_t call_copy(struct endpoint *endpoint, uint64_t id, uint64_t offset, stru
                    uint64_t length, bool to_caller);
 /* Bring in the pages of an own buffer, so that a server can reach them later. */
 status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access);
-/* A copy between a space and another place: a memory object, or (memory NULL) another space. */
-struct copy {
-	struct space *space;
-	uint64_t address, length;
-	struct memory *memory;
-	struct space *other;
-	uint64_t offset; /* in the memory object; the address in the other space */
-	bool to_other;
-	enum fault_result result; /* why it is short; FAULT_RESOLVED: the memory object's end */
-	struct fault fault;
-	bool fault_in_other;
-};
-uint64_t copy_run(struct copy *copy); /* with preemption points; bytes done */
 /* What a fault in the current thread's own memory is to its system call; STATUS_BLOCKED: it asks its pager. */
 status_t own_fault(enum fault_result result, struct fault *fault);
 

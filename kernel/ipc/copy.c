@@ -11,38 +11,6 @@
 
 #define COPY_STEP (64ull * 1024) /* bytes between two looks at pending interrupts */
 
-/* Some of it, without a preemption point. */
-static uint64_t copy_step(struct copy *copy, uint64_t done, uint64_t length)
-{
-	uint64_t address = copy->address + done, offset = copy->offset + done, part;
-	bool in_source = false;
-	if (copy->memory)
-		return space_copy_memory(copy->space, address, copy->memory, offset, length, copy->to_other, &copy->result,
-		                         &copy->fault, &copy->fault_in_other);
-	if (copy->to_other)
-		part = space_copy(copy->other, offset, copy->space, address, length, &copy->result, &copy->fault, &in_source);
-	else
-		part = space_copy(copy->space, address, copy->other, offset, length, &copy->result, &copy->fault, &in_source);
-	copy->fault_in_other = in_source != copy->to_other;
-	return part;
-}
-
-uint64_t copy_run(struct copy *copy)
-{
-	uint64_t done = 0;
-	copy->result = FAULT_RESOLVED;
-	while (done < copy->length) {
-		uint64_t left = copy->length - done, step = left < COPY_STEP ? left : COPY_STEP;
-		uint64_t part = copy_step(copy, done, step);
-		done += part;
-		if (part < step)
-			break;
-		if (done < copy->length)
-			preempt_wanted();
-	}
-	return done;
-}
-
 status_t own_fault(enum fault_result result, struct fault *fault)
 {
 	if (result == FAULT_PAGER)
@@ -83,7 +51,7 @@ static status_t find_buffer(struct endpoint *endpoint, uint64_t id, uint64_t off
 	if (!call) {
 		status = STATUS_BAD_CALL_ID;
 	} else {
-		bool reachable = call->source == CALL_FROM_THREAD && !call->abandoned;
+		bool reachable = call->progress.source == CALL_FROM_THREAD && !call->progress.abandoned;
 		uint64_t size = !reachable ? 0 : to_caller ? call->receive_length : call->send_length;
 		copy->address = (to_caller ? call->receive_address : call->send_address) + offset;
 		copy->length = offset >= size ? 0 : length < size - offset ? length : size - offset;

@@ -5,36 +5,39 @@
  * made again.
  */
 #include "arch/arch.h"
+#include "base/preempt.h"
 #include "base/string.h"
 #include "mm/region.h"
 
-/* Under the table lock: the bytes at an address if its page is there for this access. */
+#define COPY_STEP (64ull * 1024) /* bytes between two looks at pending interrupts */
+
+/* Under the table lock: the bytes at an address if its page is there for this access. Only memory will do, not device
+ * registers: reading one may change it, and the direct map may lack it. */
 static void *bytes_at(struct space *space, uint64_t address, uint32_t access)
 {
 	uint32_t protection;
 	physical_t page;
 
 	if (address < USER_ADDRESS_FIRST || address >= USER_ADDRESS_END ||
-	    !arch_space_lookup(&space->arch, address & ~(PAGE_SIZE - 1), &page, &protection))
+	    !arch_space_lookup(&space->arch, page_down(address), &page, &protection))
 		return NULL;
 	if ((access & MAP_WRITE) && !(protection & MAP_WRITE))
+		return NULL;
+	if (!page_is_memory(page) && page != arch_time_page())
 		return NULL;
 	return (char *)arch_direct_map(page) + address % PAGE_SIZE;
 }
 
-/* Resolve a fault; only memory will do, not device registers (which the direct map may lack). */
+/* Resolve a fault that bytes_at met, with no lock held. After FAULT_RESOLVED it is worth another look. */
 static enum fault_result bring_in(struct space *space, uint64_t address, uint32_t access, struct fault *fault)
 {
-	*fault = (struct fault){.address = address, .access = access};
-	return space_fault(space, fault);
-}
+	enum fault_result result;
 
-/* Whether the page shown is one that the kernel may touch. */
-static bool touchable(const void *bytes)
-{
-	physical_t page = arch_direct_physical(bytes) & ~(PAGE_SIZE - 1);
-
-	return page_is_memory(page) || page == arch_time_page();
+	*fault = (struct fault){ .address = address, .access = access };
+	result = space_fault(space, fault);
+	if (result == FAULT_RESOLVED && fault->memory && fault->memory->uncached)
+		return FAULT_BAD; /* there for the program, but not for us: see bytes_at */
+	return result;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -50,21 +53,18 @@ static uint64_t left_on_page(uint64_t address)
 enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
                                uint64_t *available, struct fault *fault)
 {
-	for (;;) {
-		enum fault_result result;
+	enum fault_result result;
 
+	*available = left_on_page(address);
+	for (;;) {
 		spin_lock(&space->table_lock);
 		*bytes = bytes_at(space, address, access);
-		if (*bytes && touchable(*bytes)) {
-			*available = left_on_page(address);
+		if (*bytes)
 			return FAULT_RESOLVED;
-		}
 		spin_unlock(&space->table_lock);
-		result = *bytes ? FAULT_BAD : bring_in(space, address, access, fault);
-		if (result != FAULT_RESOLVED) {
-			fault->address = address;
+		result = bring_in(space, address, access, fault);
+		if (result != FAULT_RESOLVED)
 			return result;
-		}
 	}
 }
 
@@ -73,108 +73,88 @@ void space_release(struct space *space)
 	spin_unlock(&space->table_lock);
 }
 
-/* Part of a copy within one page on each side. 0: *result says why. */
-static uint64_t copy_part(struct space *to, uint64_t to_address, struct space *from, uint64_t from_address,
-                          uint64_t length, enum fault_result *result, struct fault *fault, bool *in_source)
+/* Part of a copy within one page on each side. 0: nothing was copied; FAULT_RESOLVED in copy->result then means that a
+ * page was brought in and the same part is to be tried again. Both table locks are held over the copy: they keep
+ * both frames in place. */
+static uint64_t copy_between_spaces(struct copy *copy, uint64_t address, uint64_t other_address, uint64_t length)
 {
-	length = least(length, least(left_on_page(to_address), left_on_page(from_address)));
-	for (;;) {
-		void *source, *target;
+	struct space *from = copy->to_other ? copy->space : copy->other;
+	struct space *to = copy->to_other ? copy->other : copy->space;
+	uint64_t from_address = copy->to_other ? address : other_address;
+	uint64_t to_address = copy->to_other ? other_address : address;
+	void *source, *target;
 
-		spin_lock_pair(&to->table_lock, &from->table_lock);
-		source = bytes_at(from, from_address, MAP_READ);
-		target = bytes_at(to, to_address, MAP_WRITE);
-		*in_source = !source || !touchable(source);
-		if (source && target && !*in_source && touchable(target)) {
-			memmove(target, source, length);
-			spin_unlock_pair(&to->table_lock, &from->table_lock);
-			return length;
-		}
-		spin_unlock_pair(&to->table_lock, &from->table_lock);
-		*result = FAULT_BAD;
-		*fault = (struct fault){.address = *in_source ? from_address : to_address};
-		if (!source)
-			*result = bring_in(from, from_address, MAP_READ, fault);
-		else if (!*in_source && !target)
-			*result = bring_in(to, to_address, MAP_WRITE, fault);
-		if (*result != FAULT_RESOLVED)
-			return 0;
-	}
+	spin_lock_pair(&to->table_lock, &from->table_lock);
+	source = bytes_at(from, from_address, MAP_READ);
+	target = bytes_at(to, to_address, MAP_WRITE);
+	if (source && target)
+		memmove(target, source, length);
+	spin_unlock_pair(&to->table_lock, &from->table_lock);
+	if (source && target)
+		return length;
+	copy->fault_in_other = (source != NULL) == copy->to_other;
+	copy->result = source ? bring_in(to, to_address, MAP_WRITE, &copy->fault)
+	                      : bring_in(from, from_address, MAP_READ, &copy->fault);
+	return 0;
 }
 
-uint64_t space_copy(struct space *to, uint64_t to_address, struct space *from, uint64_t from_address,
-                    uint64_t length, enum fault_result *result, struct fault *fault, bool *in_source)
+/* Both locks held, the memory object's and the space's table lock. `page` 0: zeros. */
+static void copy_bytes(struct copy *copy, char *bytes, physical_t page, uint64_t within, uint64_t length)
 {
-	uint64_t done = 0;
+	char *other = (char *)arch_direct_map(page) + within;
 
-	*result = FAULT_RESOLVED;
-	while (done < length) {
-		uint64_t part = copy_part(to, to_address + done, from, from_address + done, length - done,
-		                          result, fault, in_source);
-
-		if (!part)
-			break;
-		done += part;
-	}
-	return done;
-}
-
-/* Under the memory object's lock. Part of a copy within one page; 0: *result says why, RESOLVED where the space's
- * page must be brought in first. */
-static uint64_t copy_memory_part(struct space *space, uint64_t address, struct memory *memory, uint64_t offset,
-                                 uint64_t length, bool to_memory, enum fault_result *result, bool *in_memory)
-{
-	physical_t page;
-	char *bytes;
-
-	*result = memory->uncached ? FAULT_BAD : memory_page(memory, offset, to_memory, false, &page);
-	*in_memory = *result != FAULT_RESOLVED;
-	if (*in_memory)
-		return 0;
-	spin_lock(&space->table_lock);
-	bytes = bytes_at(space, address, to_memory ? MAP_READ : MAP_WRITE);
-	if (!bytes) {
-		length = 0;
-	} else if (!touchable(bytes)) {
-		*result = FAULT_BAD;
-		length = 0;
-	} else if (to_memory) {
-		memmove((char *)arch_direct_map(page) + offset % PAGE_SIZE, bytes, length);
-	} else if (page) {
-		memmove(bytes, (char *)arch_direct_map(page) + offset % PAGE_SIZE, length);
-	} else {
+	if (copy->to_other)
+		memmove(other, bytes, length);
+	else if (page)
+		memmove(bytes, other, length);
+	else
 		memset(bytes, 0, length);
-	}
-	spin_unlock(&space->table_lock);
-	return length;
 }
 
-uint64_t space_copy_memory(struct space *space, uint64_t address, struct memory *memory, uint64_t offset,
-                           uint64_t length, bool to_memory, enum fault_result *result, struct fault *fault,
-                           bool *in_memory)
+/* The same with a memory object. Its lock is taken first (mm/space.h), and let go of before the space's page is brought
+ * in: that page may be this very object's. */
+static uint64_t copy_with_memory(struct copy *copy, uint64_t address, uint64_t offset, uint64_t length)
+{
+	uint32_t access = copy->to_other ? MAP_READ : MAP_WRITE;
+	struct memory *memory = copy->memory;
+	char *bytes = NULL;
+	physical_t page;
+
+	spin_lock(&memory->lock);
+	copy->result = memory->uncached ? FAULT_BAD : memory_page(memory, offset, copy->to_other, false, &page);
+	copy->fault_in_other = copy->result != FAULT_RESOLVED;
+	if (!copy->fault_in_other) {
+		spin_lock(&copy->space->table_lock);
+		bytes = bytes_at(copy->space, address, access);
+		if (bytes)
+			copy_bytes(copy, bytes, page, offset % PAGE_SIZE, length);
+		spin_unlock(&copy->space->table_lock);
+	}
+	spin_unlock(&memory->lock);
+	if (copy->fault_in_other)
+		copy->fault = (struct fault){ .address = address, .access = copy->to_other ? MAP_WRITE : MAP_READ,
+			                      .memory = memory, .offset = page_down(offset) };
+	else if (!bytes)
+		copy->result = bring_in(copy->space, address, access, &copy->fault);
+	return bytes ? length : 0;
+}
+
+uint64_t copy_run(struct copy *copy)
 {
 	uint64_t done = 0;
 
-	*result = FAULT_RESOLVED;
-	*in_memory = false;
-	while (done < length && *result == FAULT_RESOLVED) {
-		uint64_t part = least(length - done, least(left_on_page(address + done),
-		                                           left_on_page(offset + done)));
+	copy->result = FAULT_RESOLVED;
+	while (done < copy->length && copy->result == FAULT_RESOLVED) {
+		uint64_t address = copy->address + done, offset = copy->offset + done, before = done;
+		uint64_t part = least(copy->length - done, least(left_on_page(address), left_on_page(offset)));
 
-		spin_lock(&memory->lock);
-		part = copy_memory_part(space, address + done, memory, offset + done, part, to_memory, result,
-		                        in_memory);
-		spin_unlock(&memory->lock);
-		if (*result != FAULT_RESOLVED)
-			*fault = (struct fault){.address = address + done, .memory = memory,
-			                        .access = to_memory ? MAP_WRITE : MAP_READ,
-			                        .offset = (offset + done) & ~(PAGE_SIZE - 1)};
-		else if (part == 0)
-			*result = bring_in(space, address + done, to_memory ? MAP_READ : MAP_WRITE, fault);
-		done += part;
+		done += copy->memory ? copy_with_memory(copy, address, offset, part)
+		                     : copy_between_spaces(copy, address, offset, part);
+		if (done / COPY_STEP != before / COPY_STEP)
+			preempt_wanted();
 	}
-	if (*in_memory && *result == FAULT_BAD)
-		*result = FAULT_RESOLVED;
+	if (copy->memory && copy->fault_in_other && copy->result == FAULT_BAD)
+		copy->result = FAULT_RESOLVED; /* the object's end is no fault */
 	return done;
 }
 

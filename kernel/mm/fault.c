@@ -56,7 +56,7 @@ static enum fault_result own_page(struct space *space, uint64_t address, physica
 static enum fault_result new_own_page(struct space *space, struct region *region, struct fault *fault,
                                       uint32_t protection)
 {
-	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	uint64_t address = page_down(fault->address);
 	enum fault_result result = FAULT_RESOLVED;
 	physical_t page = 0, copy = 0;
 
@@ -104,7 +104,7 @@ static enum fault_result shown_page(struct space *space, struct region *region, 
                                     uint32_t protection)
 {
 	struct memory *memory = region->memory;
-	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	uint64_t address = page_down(fault->address);
 	bool private = region->flags & MAP_PRIVATE_COPY, write = fault->access & MAP_WRITE;
 	enum fault_result result;
 	physical_t page;
@@ -132,7 +132,7 @@ static enum fault_result shown_page(struct space *space, struct region *region, 
 
 enum fault_result region_fault(struct space *space, struct region *region, struct fault *fault)
 {
-	uint64_t address = fault->address & ~(PAGE_SIZE - 1);
+	uint64_t address = page_down(fault->address);
 	uint32_t protection = protection_shown(region->flags);
 	bool write = fault->access & MAP_WRITE;
 	physical_t *entry;

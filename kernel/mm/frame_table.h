@@ -5,8 +5,7 @@
  * each frame and charges its pool for every frame, shared or not, and for the nodes. Its owner's
  * lock protects it. All zero but for the pool is an empty table.
  */
-#ifndef KERNEL_MM_FRAME_TABLE_H
-#define KERNEL_MM_FRAME_TABLE_H
+#pragma once
 
 #include "mm/page.h"
 
@@ -35,5 +34,3 @@ uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint6
                                uint32_t most);
 /* How many frames [index, end) holds; counts no further than `most`. */
 uint64_t frame_table_count(struct frame_table *table, uint64_t index, uint64_t end, uint64_t most);
-
-#endif

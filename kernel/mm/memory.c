@@ -13,11 +13,6 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-static uint64_t round_up(uint64_t bytes)
-{
-	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
-
 static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint64_t size)
 {
 	struct memory *memory;
@@ -30,7 +25,7 @@ static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint
 	spin_lock_init(&memory->lock, LOCK_MEMORY);
 	list_init(&memory->mappers);
 	memory->kind = kind;
-	memory->size = round_up(size);
+	memory->size = page_up(size);
 	memory->frames.pool = pool;
 	return memory;
 }

@@ -8,8 +8,7 @@
  * Each object is charged for every page it holds, shared or not, so copying on write never fails for
  * lack of quota. `mappers` lists the regions that map it, so that a page can be unmapped everywhere.
  */
-#ifndef KERNEL_MM_MEMORY_H
-#define KERNEL_MM_MEMORY_H
+#pragma once
 
 #include "mm/frame_table.h"
 #include "obj/object.h"
@@ -50,12 +49,10 @@ struct memory *memory_create_paged(struct pool *pool, uint64_t size, struct obje
 struct memory *memory_create_physical(struct pool *pool, physical_t start, uint64_t size, bool device);
 struct memory *memory_clone(struct pool *pool, struct memory *source);
 /* Copy kernel bytes into an anonymous object (NULL: only make the pages); returns bytes done, short at the end or
- * without memory. For user memory see space_copy_memory: nothing of a space may be locked here. */
+ * without memory. For user memory see copy_run (mm/space.h): nothing of a space may be locked here. */
 uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *bytes, uint64_t length);
 /* Under memory->lock. No region shows these pages any more: before their frames go. */
 void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page);
 /* Under memory->lock. A region came or went; the last one to leave an unnamed object ends it. */
 void memory_region_gone(struct memory *memory);
 extern const struct object_class memory_class;
-
-#endif

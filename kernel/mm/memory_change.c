@@ -53,7 +53,7 @@ static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t leng
 
 status_t handle_memory_resize(struct memory *memory, uint64_t size)
 {
-	uint64_t rounded = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	uint64_t rounded = page_up(size);
 	status_t status = STATUS_OK;
 
 	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->contiguous)
@@ -85,7 +85,7 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 	if (offset > memory->size)
 		offset = memory->size;
 	end = length > memory->size - offset ? memory->size : offset + length;
-	first = (offset + PAGE_SIZE - 1) / PAGE_SIZE;
+	first = page_up(offset) / PAGE_SIZE;
 	last = end / PAGE_SIZE;
 	if (first > last) { /* within one page */
 		status = clear_part(memory, offset, end - offset);

@@ -100,8 +100,8 @@ void page_add_range(physical_t start, physical_t end)
 {
 	if (start < PAGE_SIZE)
 		start = PAGE_SIZE; /* frame 0 means none */
-	start = (start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	end &= ~(PAGE_SIZE - 1);
+	start = page_up(start);
+	end = page_down(end);
 	spin_lock(&lock);
 	while (start < end) {
 		physical_t boundary = (start / SECTION_BYTES + 1) * SECTION_BYTES;

@@ -1,7 +1,6 @@
 /* Page frames and the small allocator for kernel objects. Frames are counted references: a
  * frame shared copy-on-write has one for each memory object that holds it. */
-#ifndef KERNEL_MM_PAGE_H
-#define KERNEL_MM_PAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +8,17 @@
 #define PAGE_SIZE 4096ull
 #define PAGE_SHIFT 12
 typedef uint64_t physical_t;
+
+static inline uint64_t page_down(uint64_t bytes)
+{
+	return bytes & ~(PAGE_SIZE - 1);
+}
+
+/* Of at most 2^64 - PAGE_SIZE: callers bound what they round first. */
+static inline uint64_t page_up(uint64_t bytes)
+{
+	return page_down(bytes + PAGE_SIZE - 1);
+}
 
 void page_add_range(physical_t start, physical_t end); /* at boot, free memory */
 /* Once, at boot: memory that is not free but may be read and written through the direct map (the boot archive). */
@@ -26,5 +36,3 @@ uint64_t page_free(void);
 /* Zeroed memory of up to a page, aligned to 32 bytes or better; NULL: none. */
 void *kernel_allocate(uint32_t size);
 void kernel_free(void *memory, uint32_t size);
-
-#endif

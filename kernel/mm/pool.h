@@ -1,6 +1,5 @@
 /* Pools: quotas of physical memory, nested. A charge counts in the pool and in every pool above. */
-#ifndef KERNEL_MM_POOL_H
-#define KERNEL_MM_POOL_H
+#pragma once
 
 #include "obj/object.h"
 
@@ -19,5 +18,3 @@ void pool_credit(struct pool *pool, uint64_t bytes);
 /* NULL: no memory, or too deep below the root. The root pool alone has no parent; it is charged to nobody. */
 struct pool *pool_create(struct pool *parent, uint64_t limit);
 extern const struct object_class pool_class;
-
-#endif

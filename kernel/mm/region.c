@@ -5,26 +5,21 @@
 #include "base/log.h"
 #include "mm/pool.h"
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What a node knows of its subtree, from its children's. */
 static void update(struct region *node)
 {
-	uint64_t gap = 0;
+	const struct region *left = node->left, *right = node->right;
 
-	node->low = node->start;
-	node->high = node->end;
-	if (node->left) {
-		gap = node->start - node->left->high;
-		if (node->left->gap > gap)
-			gap = node->left->gap;
-		node->low = node->left->low;
-	}
-	if (node->right) {
-		if (node->right->low - node->end > gap)
-			gap = node->right->low - node->end;
-		if (node->right->gap > gap)
-			gap = node->right->gap;
-		node->high = node->right->high;
-	}
-	node->gap = gap;
+	node->low = left ? left->low : node->start;
+	node->high = right ? right->high : node->end;
+	node->gap = left ? larger(left->gap, node->start - left->high) : 0;
+	if (right)
+		node->gap = larger(node->gap, larger(right->gap, right->low - node->end));
 }
 
 /* Regions below `at` go to *low, the others to *high. */
@@ -112,6 +107,8 @@ bool region_none(struct space *space, uint64_t start, uint64_t end)
 	return !region || region->start >= end;
 }
 
+/* The highest `length` free bytes of [low, high), as far as this subtree knows: its regions are all there is between the
+ * two. Subtrees whose gaps, and what lies beside them, are too small are not entered. */
 static uint64_t gap_below(struct region *tree, uint64_t length, uint64_t low, uint64_t high)
 {
 	uint64_t found;
@@ -129,9 +126,12 @@ static uint64_t gap_below(struct region *tree, uint64_t length, uint64_t low, ui
 	return gap_below(tree->left, length, low, tree->start < high ? tree->start : high);
 }
 
-uint64_t region_gap(struct space *space, uint64_t length, uint64_t low, uint64_t high)
+uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
 {
-	return gap_below(space->regions, length, low, high);
+	hint = page_down(hint);
+	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint && region_none(space, hint, hint + length))
+		return hint;
+	return gap_below(space->regions, length, USER_ADDRESS_FIRST, end);
 }
 
 /* Bounds change under the memory object's lock too (mm/space.h). */

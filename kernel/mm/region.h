@@ -1,7 +1,6 @@
 /* What the parts of the space's implementation share: the regions of a space, a tree by address, and what
  * is done with ranges. Everything here is under the space's lock unless said. */
-#ifndef KERNEL_MM_REGION_H
-#define KERNEL_MM_REGION_H
+#pragma once
 
 #include "mm/space.h"
 
@@ -23,8 +22,9 @@ struct region *region_find(struct space *space, uint64_t address);
 struct region *region_at(struct space *space, uint64_t address);
 /* Nothing is mapped in a range. */
 bool region_none(struct space *space, uint64_t start, uint64_t end);
-/* The highest free `length` bytes in [low, high); 0: none. */
-uint64_t region_gap(struct space *space, uint64_t length, uint64_t low, uint64_t high);
+/* `length` free bytes below `end`: at the hint (rounded down to a page) if they are free there, else as high as
+ * possible; 0: none. */
+uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end);
 /* Map [like->start, like->end) as `like` says, grown into a neighbour where that is the same. The range
  * must be free. False: quota or memory is at its end. */
 bool region_add(struct space *space, const struct region *like);
@@ -35,18 +35,13 @@ void region_merge_at(struct space *space, uint64_t address);
 /* The region loses what is below `start`: all of it, if that is its end. */
 void region_cut(struct space *space, struct region *region, uint64_t start);
 
-
 /* --- ranges --- */
 /* Validate and round a range up to whole pages. No lock needed. */
 bool range_check(uint64_t address, uint64_t *length);
 bool range_covered(struct space *space, uint64_t start, uint64_t end); /* no gaps */
 /* STATUS_OK, NO_MEMORY (nothing done in this step), or RESTART: let the lock go and call again. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end);
-/* The hint if it is free, or the highest gap below `end`; 0: none. */
-uint64_t range_free_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end);
 void range_drop_entries(struct space *space, uint64_t start, uint64_t end); /* flushed; no lock needed */
 
 /* Resolve a fault in a region without asking whether it permits the access. */
 enum fault_result region_fault(struct space *space, struct region *region, struct fault *fault);
-
-#endif

@@ -31,7 +31,7 @@ bool range_check(uint64_t address, uint64_t *length)
 		return false;
 	if (*length == 0 || *length > RANGE_END - address)
 		return false;
-	*length = (*length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	*length = page_up(*length);
 	return true;
 }
 
@@ -112,22 +112,13 @@ status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t leng
 	return status;
 }
 
-uint64_t range_free_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
-{
-	hint &= ~(PAGE_SIZE - 1);
-	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint &&
-	    region_none(space, hint, hint + length))
-		return hint;
-	return region_gap(space, length, USER_ADDRESS_FIRST, end);
-}
-
 /* Where the mapping goes: its address with that range free, or a status. */
 static status_t choose_place(struct space *space, uint64_t address, uint64_t length, uint32_t flags)
 {
 	if (object_is_dead(&space->object))
 		return STATUS_DESTROYED;
 	if (flags & MAP_ANYWHERE) {
-		address = range_free_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
+		address = region_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
 		return address ? (status_t)address : STATUS_NO_SPACE;
 	}
 	if (flags & MAP_REPLACE) {
@@ -138,10 +129,10 @@ static status_t choose_place(struct space *space, uint64_t address, uint64_t len
 	return region_none(space, address, address + length) ? (status_t)address : STATUS_BUSY;
 }
 
-static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t *address, uint64_t *length,
-                          uint64_t offset, uint32_t flags)
+static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t address, uint64_t *length, uint64_t offset,
+                          uint32_t flags)
 {
-	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : *address;
+	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : address;
 
 	if (flags & ~(PROTECTION_BITS | MAP_PRIVATE_COPY | MAP_REPLACE | MAP_ANYWHERE | MAP_LOW | MAP_NOT_CLONED))
 		return STATUS_BAD_ARGUMENT;
@@ -164,7 +155,7 @@ status_t space_map(struct space *space, struct memory *memory, uint32_t memory_r
 		flags |= MAP_PRIVATE_COPY;
 	if (flags & MAP_PRIVATE_COPY)
 		allowed |= MAP_WRITE;
-	place = map_check(memory, allowed, &address, &length, offset, flags);
+	place = map_check(memory, allowed, address, &length, offset, flags);
 	if (place != STATUS_OK)
 		return place;
 	do {

@@ -10,8 +10,7 @@
  * tables may use it. A region's bounds and offset change only under both the space's lock and its memory
  * object's, so that either is enough to read them.
  */
-#ifndef KERNEL_MM_SPACE_H
-#define KERNEL_MM_SPACE_H
+#pragma once
 
 #include "abi/structures.h"
 #include "arch/space.h" /* struct arch_space */
@@ -65,20 +64,25 @@ enum fault_result space_fault(struct space *space, struct fault *fault);
 enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
                                uint64_t *available, struct fault *fault);
 void space_release(struct space *space);
-/* Copy between two spaces (which may be one) page by page. Returns bytes done; when short,
- * *result says why and *fault where (source first). */
-uint64_t space_copy(struct space *to, uint64_t to_address, struct space *from, uint64_t from_address,
-                    uint64_t length, enum fault_result *result, struct fault *fault, bool *in_source);
-/* The same between a space and a memory object. FAULT_RESOLVED: the end of the memory object. *in_memory: the fault is the memory object's (a pager
- * must supply fault->offset of fault->memory), not the space's. */
-uint64_t space_copy_memory(struct space *space, uint64_t address, struct memory *memory, uint64_t offset,
-                           uint64_t length, bool to_memory, enum fault_result *result, struct fault *fault,
-                           bool *in_memory);
+/* A copy between a space and another place: a memory object, or (memory NULL) another space, which may be the same. */
+struct copy {
+	struct space *space;
+	uint64_t address, length;
+	struct memory *memory;
+	struct space *other;
+	uint64_t offset;          /* in the memory object; the address in the other space */
+	bool to_other;
+	/* Out, where it is short: why, where, and on which side. FAULT_RESOLVED: the memory object ends there. Of two
+	 * faults the source's counts. */
+	enum fault_result result;
+	struct fault fault;
+	bool fault_in_other;
+};
+/* Page by page, with preemption points; returns bytes done. What is copied stays copied. No lock may be held. */
+uint64_t copy_run(struct copy *copy);
 /* A debugger's write within one page: private pages whatever their protection, shared ones as the program may. */
 enum fault_result space_poke(struct space *space, uint64_t address, const void *bytes, uint64_t length,
                              struct fault *fault);
 /* What a futex word is keyed by: the memory object (or the space) and an offset. STATUS_BAD_ADDRESS. */
 status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset);
 extern const struct object_class space_class;
-
-#endif

@@ -189,7 +189,7 @@ static status_t grow_or_move(struct space *space, uint64_t address, uint64_t len
 	}
 	if (!(flags & 1))
 		return STATUS_NO_SPACE;
-	new_address = range_free_gap(space, 0, new_length, MAP_ANYWHERE_END);
+	new_address = region_gap(space, 0, new_length, MAP_ANYWHERE_END);
 	return new_address ? move_region(space, address, length, new_address, new_length) : STATUS_NO_SPACE;
 }
 

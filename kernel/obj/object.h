@@ -13,8 +13,7 @@
  * every lookup says STATUS_DESTROYED and class->destroy takes the object apart in bounded steps. It
  * lets go of everything the object refers to; what refers to it lets go when it next looks.
  */
-#ifndef KERNEL_OBJ_OBJECT_H
-#define KERNEL_OBJ_OBJECT_H
+#pragma once
 
 #include "abi/rights.h"
 #include "abi/status.h"
@@ -104,5 +103,3 @@ void *pool_allocate(struct pool *pool, uint32_t size); /* zeroed and charged, at
 void pool_free(struct pool *pool, void *memory, uint32_t size);
 bool pool_add_object(struct pool *pool, struct object *object); /* references the pool; false: it is dead */
 void pool_remove_object(struct object *object);                 /* destroyed: off the pool's list */
-
-#endif

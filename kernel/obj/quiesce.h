@@ -1,7 +1,6 @@
 /* Deferred freeing: memory that lookups without locks may still see is freed only when every CPU
  * has left the kernel once since. */
-#ifndef KERNEL_OBJ_QUIESCE_H
-#define KERNEL_OBJ_QUIESCE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ static inline bool quiesce_owes(uint32_t cpu)
 {
 	return __atomic_load_n(&quiesce_owing, __ATOMIC_RELAXED) >> cpu & 1;
 }
-
-#endif

@@ -29,8 +29,7 @@ void attributes_to_stat(const struct file_attributes *attributes, struct linux_s
 
 /* --- reading ------------------------------------------------------------------------------------------- */
 
-/* An own kind has no server to ask. */
-static void attributes_of_own(struct task *task, struct file_attributes *attributes)
+void attributes_of_own(struct task *task, struct file_attributes *attributes)
 {
 	*attributes = (struct file_attributes){
 		.mode = 0600,
@@ -82,9 +81,6 @@ static int attributes_of_path(struct thread *thread, int32_t directory, uint64_t
 		return -ENOENT;
 	if (length == 0 && directory != AT_FDCWD)
 		return attributes_of_descriptor(thread->task, directory, attributes);
-	int own = flags & AT_SYMLINK_NOFOLLOW ? -1 : path_own_descriptor(thread->task, name);
-	if (own >= 0 && attributes_of_descriptor(thread->task, own, attributes) == 0)
-		return 0;
 	struct path_call call = {
 		.operation = OPERATION_PATH_STATUS,
 		.identified = true,
@@ -204,7 +200,7 @@ int64_t linux_statfs(struct thread *thread, uint64_t path, uint64_t result)
 	int64_t status = path_read(name, path);
 	if (status < 0)
 		return status;
-	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .reply = &reply };
+	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .identified = true, .reply = &reply };
 	status = path_simple(thread, AT_FDCWD, name, 0, &call);
 	if (status < 0)
 		return status;
@@ -227,7 +223,7 @@ int64_t linux_fstatfs(struct thread *thread, int32_t descriptor, uint64_t result
 	return status < 0 ? status : statfs_write(&info, result);
 }
 
-int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+static int64_t access_check(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
 {
 	char name[PATH_MAX_BYTES];
 	struct path_reply reply;
@@ -241,9 +237,6 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		return attributes_of_descriptor(thread->task, directory, &attributes);
 	if (length == 0)
 		return -ENOENT;
-	int own = path_own_descriptor(thread->task, name);
-	if (own >= 0)
-		return attributes_of_descriptor(thread->task, own, &attributes) < 0 ? -ENOENT : 0;
 	struct path_call call = {
 		.operation = OPERATION_PATH_ACCESS,
 		.identified = true,
@@ -251,6 +244,20 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		.reply = &reply,
 	};
 	return path_simple(thread, directory, name, 0, &call);
+}
+
+/* The question is about the real ids (access(2) is for set-user-ID programs), and the directories' gates carry the
+ * file-system ids: where these differ they are changed for the moment. */
+int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
+{
+	const struct process_credentials own = thread->task->credentials;
+	bool same = own.user == own.file_user && own.group == own.file_group;
+	if (same || flags & AT_EACCESS)
+		return access_check(thread, directory, path, mode, flags);
+	file_ids_change(own.user, own.group);
+	int64_t status = access_check(thread, directory, path, mode, flags);
+	file_ids_change(own.file_user, own.file_group);
+	return status;
 }
 
 int64_t linux_faccessat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
@@ -288,6 +295,15 @@ static int64_t change_descriptor(struct thread *thread, int32_t descriptor, cons
 	return status;
 }
 
+/* The file protocol refuses what was opened with O_PATH; the path protocol, with an empty path, does not. */
+static bool opened_for_path(struct task *task, int32_t descriptor)
+{
+	struct open_file *file = file_find(task, descriptor);
+	bool only = file && file->flags & FILE_PATH_ONLY;
+	file_release(task, file);
+	return only;
+}
+
 static int64_t change_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
                            const struct change *change)
 {
@@ -298,12 +314,13 @@ static int64_t change_path(struct thread *thread, int32_t directory, uint64_t pa
 	int64_t length = user_string(buffer + sizeof(numbers), path, PATH_MAX_BYTES);
 	if (length < 0)
 		return length;
-	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
+	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD && !opened_for_path(thread->task, directory))
 		return change_descriptor(thread, directory, change);
 	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
 	struct path_call call = {
 		.operation = OPERATION_PATH_SET_ATTRIBUTES,
+		.identified = true,
 		.words = { change->mask, flags & AT_SYMLINK_NOFOLLOW, change->mode, change->user, change->group },
 		.reply = &reply,
 	};
@@ -378,7 +395,8 @@ int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
 int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
 {
 	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	return length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	int64_t status = length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	return status == -EOPNOTSUPP || status == -ENOSYS ? -EINVAL : status; /* not a file that has a size */
 }
 
 /* --- times ----------------------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ slot_t slot_last_used(struct task *task)
 
 /* --- open files ---------------------------------------------------------------------------------- */
 
-struct open_file *file_make(struct task *task, slot_t slot, enum file_kind kind, unsigned flags, void *object)
+struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object)
 {
 	struct open_file *file = heap_allocate(sizeof(*file));
 	if (!file) {
@@ -142,6 +142,17 @@ static bool table_grow(struct files *files, uint32_t needed)
 	files->table = table;
 	files->size = size;
 	return true;
+}
+
+bool descriptor_has_room(struct task *task)
+{
+	struct files *files = &task->files;
+	lock_take(&files->lock);
+	uint32_t number = files->lowest_free;
+	while (number < files->size && files->table[number].file)
+		number++;
+	lock_release(&files->lock);
+	return number < task->descriptor_limit && number < DESCRIPTORS_MAX;
 }
 
 int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags)

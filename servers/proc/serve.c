@@ -283,6 +283,12 @@ static int serve_set_mask(struct request *request, const struct process_set_mask
 	return 0;
 }
 
+static int serve_hold_locks(struct request *request)
+{
+	caller_of(request)->holds_locks = true;
+	return 0;
+}
+
 static int serve_set_directory(struct request *request)
 {
 	struct process *process = caller_of(request);
@@ -325,7 +331,7 @@ const struct process_operations serve_operations = {
 	.get_limit = serve_get_limit, .set_limit = serve_set_limit, .get_priority = serve_get_priority,
 	.set_priority = serve_set_priority, .info = serve_info, .list = serve_list, .command = serve_command,
 	.set_name = serve_set_name, .usage = serve_usage, .system = serve_system, .shut_down = serve_shut_down,
-	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .shared_memory = serve_shared_memory,
+	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .hold_locks = serve_hold_locks, .shared_memory = serve_shared_memory,
 	.change_root = serve_change_root,
 };
 
@@ -346,7 +352,25 @@ static int serve_command_for_server(struct request *request, const struct proces
 	return in->process ? serve_command(request, in, out) : -ESRCH;
 }
 
+static int serve_descriptors(struct request *request, const struct process_descriptors_in *in,
+                             struct process_descriptors_out *out)
+{
+	const struct process *process = process_alive(in->process);
+	if (!process)
+		return -ESRCH;
+	out->count = descriptors_list(request, process, in->first);
+	return 0;
+}
+
+static int serve_descriptor(struct request *request, const struct process_descriptor_in *in,
+                            struct process_descriptor_out *out)
+{
+	const struct process *process = process_alive(in->process);
+	return process ? descriptor_give(request, process, in->number, &out->kind) : -ESRCH;
+}
+
 const struct process_operations server_operations = {
+	.descriptors = serve_descriptors, .descriptor = serve_descriptor,
 	.info = serve_info_for_server, .list = serve_list, .command = serve_command_for_server,
 	.get_ids = serve_get_ids_for_server, .get_limit = serve_get_limit, .system = serve_system,
 	.identify = authority_identify, .group_state = authority_group_state,

@@ -2,8 +2,7 @@
  * nothing else; tests/host implements the same list on Linux. Types embedded in portable
  * structures come from the small headers arch/thread.h, arch/space.h and arch/cpu.h beside this one
  * (include path: kernel/arch/<architecture> is seen as arch/). */
-#ifndef ARCH_ARCH_H
-#define ARCH_ARCH_H
+#pragma once
 
 #include "abi/structures.h"
 #include "arch/cpu.h"
@@ -40,6 +39,7 @@ void arch_thread_show_alert(struct thread *thread);
 /* Hand an exception of the current thread to its own reflect entry or access fixup. False: it has none
  * for this place; the exception gate is next. */
 bool arch_thread_reflect(struct thread *thread, uint64_t vector, uint64_t error_code, uint64_t address);
+/* which: 0 FS, 1 GS. BAD_ARGUMENT: no user address. */
 status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t base);
 uint64_t arch_thread_get_base(const struct thread *thread, uint32_t which);
 
@@ -87,8 +87,9 @@ uint32_t arch_cpu_start_others(void);
 _Noreturn void arch_run_threads(void);
 
 /* --- what the portable kernel gives the architecture --- */
-/* Called by the entry code with the user registers saved in current->arch. True: the current thread goes straight
- * back. False, and after everything else: kernel_exit() says whose registers are loaded. */
+/* Called by the entry code with the user registers saved in current->arch, when the fast path (ipc/call.h) has not
+ * done it. True: the current thread goes straight back. False, and after everything else: kernel_exit() says whose
+ * registers are loaded. */
 bool kernel_system_call(void);
 void kernel_enter(void); /* first of all on an exception or interrupt from user mode: accounts its time */
 /* A buffer of the current system call needs a page that only a pager can supply (FAULT_PAGER): make
@@ -104,5 +105,3 @@ void kernel_interrupt_kick(void);
 /* `boot` stays; so does the archive at `archive`, of boot->archive_size bytes, which is in the direct map but not free. */
 _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive);
 _Noreturn void kernel_cpu_main(void);       /* other CPUs, once they are set up */
-
-#endif

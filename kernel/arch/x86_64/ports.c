@@ -18,8 +18,6 @@ void arch_port_write(uint16_t port, uint32_t width, uint32_t value)
 
 status_t arch_stop(uint32_t how)
 {
-	if (how > 1)
-		return STATUS_BAD_ARGUMENT;
 	if (how == 1) {
 		port_write8(0xcf9, 2);
 		port_write8(0xcf9, 6);

@@ -43,7 +43,6 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
 	space->root = page;
 	space->pool = pool;
 	space->serial = __atomic_add_fetch(&next_serial, 1, __ATOMIC_RELAXED);
-	space->active_cpus = space->stale_cpus = 0;
 	return STATUS_OK;
 }
 

@@ -1,6 +1,5 @@
 /* What an address space looks like to the x86-64 MMU. */
-#ifndef ARCH_SPACE_H
-#define ARCH_SPACE_H
+#pragma once
 
 #include "mm/page.h"
 #include <stdint.h>
@@ -27,8 +26,6 @@ struct arch_space {
 	uint64_t walked;       /* the last level's table that was walked last, and the address it begins at; */
 	uint64_t *walked_table; /* under the table lock; NULL: none */
 	struct pool *pool;     /* charged for table pages; set at creation, not referenced (the space does) */
-	uint64_t active_cpus;  /* atomic: CPUs that have it loaded (running or idle since) */
+	uint64_t active_cpus;  /* atomic: CPUs that have it loaded, or had and were not asked since */
 	uint64_t stale_cpus;   /* atomic: CPUs that must drop what they cached of it before they use it */
 };
-
-#endif

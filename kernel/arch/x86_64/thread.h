@@ -1,7 +1,6 @@
 /* What a thread looks like on x86-64: its registers, and where calls and messages are in them
  * (abi/message.h). Portable code reads and writes them only through these accessors. */
-#ifndef ARCH_THREAD_H
-#define ARCH_THREAD_H
+#pragma once
 
 #include "abi/message.h"
 #include "abi/structures.h"
@@ -101,5 +100,3 @@ static inline uint64_t arch_instruction_pointer(const struct arch_thread *thread
 {
 	return thread->registers.rip;
 }
-
-#endif

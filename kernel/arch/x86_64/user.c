@@ -2,7 +2,7 @@
  * page is missing the page fault handler ends it (traps.c), the fault is resolved here, with the
  * kernel in a known state, and the copy goes on from there. */
 #include "arch/local.h"
-#include "mm/space.h"
+#include "ipc/call.h"
 #include "sched/cpu.h"
 
 struct user_copy_result {
@@ -30,28 +30,20 @@ static enum fault_result copy_resolving(uint64_t user, void *to, const void *fro
 	}
 }
 
-static status_t copy_status(enum fault_result result, struct fault *fault)
-{
-	switch (result) {
-	case FAULT_RESOLVED: return STATUS_OK;
-	case FAULT_PAGER: return kernel_user_fault(fault);
-	case FAULT_NO_MEMORY: return STATUS_NO_MEMORY;
-	default: return STATUS_BAD_ADDRESS;
-	}
-}
-
 status_t arch_user_read(void *to, uint64_t from, uint64_t length)
 {
 	struct fault fault = { .access = MAP_READ };
+	enum fault_result result = copy_resolving(from, to, (const void *)from, length, &fault);
 
-	return copy_status(copy_resolving(from, to, (const void *)from, length, &fault), &fault);
+	return result == FAULT_RESOLVED ? STATUS_OK : own_fault(result, &fault);
 }
 
 status_t arch_user_write(uint64_t to, const void *from, uint64_t length)
 {
 	struct fault fault = { .access = MAP_WRITE };
+	enum fault_result result = copy_resolving(to, (void *)to, from, length, &fault);
 
-	return copy_status(copy_resolving(to, (void *)to, from, length, &fault), &fault);
+	return result == FAULT_RESOLVED ? STATUS_OK : own_fault(result, &fault);
 }
 
 bool user_write_now(uint64_t to, const void *from, uint64_t length)

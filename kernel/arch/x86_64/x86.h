@@ -1,6 +1,5 @@
 /* The instructions C has no words for, and the numbers that go with them. */
-#ifndef ARCH_X86_H
-#define ARCH_X86_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,5 +112,3 @@ CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
-
-#endif
