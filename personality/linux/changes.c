@@ -68,6 +68,15 @@ static int64_t change_descriptor(struct thread *thread, int32_t descriptor, cons
 	return status;
 }
 
+/* The file protocol refuses what was opened with O_PATH; the path protocol, with an empty path, does not. */
+static bool opened_for_path(struct task *task, int32_t descriptor)
+{
+	struct open_file *file = file_find(task, descriptor);
+	bool only = file && file->flags & FILE_PATH_ONLY;
+	file_release(task, file);
+	return only;
+}
+
 static int64_t change_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
                            const struct change *change)
 {
@@ -75,7 +84,7 @@ static int64_t change_path(struct thread *thread, int32_t directory, uint64_t pa
 	int64_t length = user_string(buffer + NUMBERS_SIZE, path, PATH_MAX_BYTES);
 	if (length < 0)
 		return length;
-	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
+	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD && !opened_for_path(thread->task, directory))
 		return change_descriptor(thread, directory, change);
 	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
@@ -150,7 +159,8 @@ int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
 int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
 {
 	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	return length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	int64_t status = length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	return status == -EOPNOTSUPP || status == -ENOSYS ? -EINVAL : status; /* not a file that has a size */
 }
 
 /* --- times ----------------------------------------------------------------------------------------- */

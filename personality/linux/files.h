@@ -21,6 +21,7 @@ void file_release(struct task *task, struct open_file *file);
 /* A new open file; takes the slot over, or gives it back on failure (NULL). */
 struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object);
 /* The lowest free descriptor from `from` up; takes over the caller's hold, also on failure (-EMFILE). */
+bool descriptor_has_room(struct task *task); /* below the limit */
 int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags);
 /* Descriptor `number` becomes this file; what was there is closed. */
 int descriptor_replace(struct task *task, struct open_file *file, uint32_t number, uint32_t flags);
@@ -87,7 +88,7 @@ int terminal_path(uint64_t device, char *to, uint64_t *length);
 int path_own_descriptor(struct task *task, const char *path);
 
 /* --- files.c, transfer.c ------------------------------------------------------------------------------------------ */
-int64_t directory_enter(struct thread *thread, const char *path); /* chdir */
+int64_t directory_enter(struct thread *thread, int32_t directory, const char *path); /* chdir, fchdir */
 /* What rides along for job control at terminals: our process id, and whether this signal is off here. */
 uint32_t transfer_flags(struct thread *thread, int signal);
 bool signal_is_off(struct thread *thread, int signal);

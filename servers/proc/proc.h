@@ -112,6 +112,7 @@ struct process {
 	struct process *next_in_group;
 	struct process *next_reaped; /* state.reaped */
 	bool reaped;
+	bool holds_locks; /* record locks, which the file server releases at the end */
 	bool executed; /* since the fork: its parent may not set its group any more */
 
 	struct account *account;

@@ -283,6 +283,12 @@ static int serve_set_mask(struct request *request, const struct process_set_mask
 	return 0;
 }
 
+static int serve_hold_locks(struct request *request)
+{
+	caller_of(request)->holds_locks = true;
+	return 0;
+}
+
 static int serve_set_directory(struct request *request)
 {
 	struct process *process = caller_of(request);
@@ -332,7 +338,7 @@ const struct process_operations serve_operations = {
 	.get_limit = serve_get_limit, .set_limit = serve_set_limit, .get_priority = serve_get_priority,
 	.set_priority = serve_set_priority, .info = serve_info, .list = serve_list, .command = serve_command,
 	.set_name = serve_set_name, .usage = serve_usage, .system = serve_system, .shut_down = serve_shut_down,
-	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .shared_memory = serve_shared_memory,
+	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .hold_locks = serve_hold_locks, .shared_memory = serve_shared_memory,
 	.change_root = serve_change_root, .real_directories = serve_real_directories,
 };
 

@@ -81,7 +81,7 @@ static int check_open(const struct spot *spot, struct caller *caller, uint32_t f
 	if (flags & O_DIRECTORY && !spot_is_directory(spot))
 		return -ENOTDIR;
 	if (flags & O_PATH)
-		return 0;
+		return flags & OPEN_EXECUTE ? spot_permit(spot, caller, 1) : 0;
 	unsigned access = wanted[flags & O_ACCMODE];
 	if (spot_is_directory(spot) && (access & 2 || flags & O_CREAT))
 		return -EISDIR;
