@@ -7,7 +7,8 @@
 #define VECTORS_MAX 1024u
 #define GATHER_MAX 0x10000u
 #define GATHER_STACK 2048u
-#define RWF_MASK 0xffu
+#define RWF_HINTS 7u /* HIPRI, DSYNC, SYNC: nothing is left to do for them */
+#define RWF_KNOWN (RWF_HINTS | FILE_RWF_NOWAIT | FILE_RWF_APPEND)
 
 /* The caller's process id rides along for job control at terminals, and whether `signal`, which it would send, does
  * anything. */
@@ -176,7 +177,7 @@ static int64_t vectors_read(struct linux_iovec *vectors, uint64_t from, uint64_t
 	if (user_read(vectors, from, count * sizeof(*vectors)) < 0)
 		return -EFAULT;
 	for (uint64_t i = 0; i < count; i++) {
-		if (vectors[i].length > TRANSFER_MAX)
+		if (vectors[i].length > INT64_MAX)
 			return -EINVAL;
 		vectors[i].length = MINIMUM(vectors[i].length, TRANSFER_MAX - total);
 		if (!user_range(vectors[i].address, vectors[i].length))
@@ -245,8 +246,8 @@ int64_t linux_preadv2(struct thread *thread, int32_t descriptor, uint64_t vector
 	int64_t offset = (int64_t)offset_low;
 	if (offset < FILE_OFFSET_CURRENT)
 		return -EINVAL;
-	return flags & ~FILE_RWF_NOWAIT ? -EOPNOTSUPP
-	                                : transfer_vectors(thread, descriptor, vectors, count, offset, flags, false);
+	return flags & ~RWF_KNOWN ? -EOPNOTSUPP
+	                          : transfer_vectors(thread, descriptor, vectors, count, offset, flags & ~RWF_HINTS, false);
 }
 
 int64_t linux_pwritev2(struct thread *thread, int32_t descriptor, uint64_t vectors, uint64_t count,
@@ -255,8 +256,8 @@ int64_t linux_pwritev2(struct thread *thread, int32_t descriptor, uint64_t vecto
 	int64_t offset = (int64_t)offset_low;
 	if (offset < FILE_OFFSET_CURRENT)
 		return -EINVAL;
-	return flags & ~FILE_RWF_NOWAIT ? -EOPNOTSUPP
-	                                : transfer_vectors(thread, descriptor, vectors, count, offset, flags, true);
+	return flags & ~RWF_KNOWN ? -EOPNOTSUPP
+	                          : transfer_vectors(thread, descriptor, vectors, count, offset, flags & ~RWF_HINTS, true);
 }
 
 /* --- from file to file ------------------------------------------------------------------------------ */
