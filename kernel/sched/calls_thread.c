@@ -195,7 +195,11 @@ status_t handle_thread_info(struct thread *thread, uint64_t address)
 
 status_t handle_thread_sleep(uint64_t deadline, uint32_t flags)
 {
-	return thread_block(WAIT_SLEEP, NULL, deadline, flags & 1);
+	struct thread *self = cpu_current();
+	spin_lock(&self->sleep_lock);
+	status_t status = thread_block(WAIT_SLEEP, &self->sleep_lock, deadline, flags & 1);
+	spin_unlock(&self->sleep_lock);
+	return status;
 }
 
 status_t handle_thread_set_base(uint32_t which, uint64_t base)

@@ -118,13 +118,11 @@ void thread_cancel_wait(struct thread *thread, enum cancel_reason reason)
 		}
 		/* The wait may end, and another begin, until its lock is held: so ask again under it. A requeued
 		 * futex waiter has changed its lock: once more around. */
-		if (lock)
-			spin_lock(lock);
+		spin_lock(lock);
 		bool same = thread->wait == wait && thread->wait_lock == lock && thread_cancel_applies(thread, reason);
 		if (same)
 			thread_wake_with(thread, cancel_results[reason]);
-		if (lock)
-			spin_unlock(lock);
+		spin_unlock(lock);
 		if (same)
 			return;
 	}
@@ -142,6 +140,7 @@ static void init_fields(struct thread *thread, const struct thread_parameters *p
 	struct thread *creator = cpu_current();
 	uint64_t priority = parameters->priority, weight = parameters->weight;
 	spin_lock_init(&thread->lock, LOCK_THREAD);
+	spin_lock_init(&thread->sleep_lock, LOCK_FUTEX);
 	list_init(&thread->waiting);
 	list_init(&thread->runnable);
 	thread->timer.expire = deadline_passed;
