@@ -83,7 +83,7 @@ int path_walk(struct thread *thread, struct path_place place, struct path_call *
 			break;
 		case REDIRECT_ROOT:
 			path_take_rest(call);
-			gate = PROCESS_ROOT;
+			gate = call->root ? call->root : PROCESS_ROOT;
 			call->mounted = false;
 			break;
 		case REDIRECT_DESCRIPTOR:

@@ -337,6 +337,7 @@ void timers_drop(struct process *process, uint32_t first);
 /* Give a directory of this captable these credentials, in place. 0, or a negative errno and it is as it was. */
 int root_renew(slot_t captable, const struct process_credentials *new);
 int root_change(struct process *process, slot_t directory);
+int directories_as_real(struct request *request, const struct process *process);
 bool directory_renew(slot_t captable); /* false: it is not the file server's; unchanged */
 int credentials_set(struct process *process, uint32_t mask, const struct process_credentials *wanted);
 bool credentials_may_signal(const struct process *sender, const struct process *target, uint32_t signal);
