@@ -17,7 +17,7 @@
 
 #define ID_INIT 1u
 #define ID_FIRST 2u
-#define ID_END 32768u /* wraps here, as pid_max says */
+#define ID_END PROCESS_ID_END /* wraps here, as pid_max says */
 #define SIGNAL_COUNT 64u
 #define SIGNAL_REALTIME 32u /* the first that queues */
 #define TIMER_COUNT 32u
@@ -235,6 +235,12 @@ void account_release(struct account *account);
 struct address_space *address_space_create(struct account *account);
 struct address_space *address_space_clone(struct account *account, const struct address_space *source);
 void address_space_release(struct address_space *space);
+
+/* relation.c: the table by which processes know their parent, group and session without asking */
+int relation_start(void);
+slot_t relation_memory(void);
+void relation_tell(const struct process *process); /* after any of the three has changed */
+void relation_forget(uint32_t id);
 
 /* family.c: processes, groups and sessions as such */
 struct process *process_create(uint32_t id, struct process *parent, struct group *group);
