@@ -29,7 +29,7 @@ static bool same_file(const struct file_attributes *one, const struct file_attri
 	return one->device == other->device && one->inode == other->inode;
 }
 
-/* The terminal server does not know who asks, and a terminal's mode and owner are its node's: they are changed there. */
+/* The terminal server does not know who asks, and a terminal's mode and owner are its node's: there they change. */
 static int64_t change_terminal(struct thread *thread, slot_t gate, const struct change *change)
 {
 	char buffer[NUMBERS_SIZE + PATH_MAX_BYTES];
