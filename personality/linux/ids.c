@@ -79,12 +79,6 @@ static int64_t credentials_change(struct thread *thread, uint32_t mask, const st
 	return 0;
 }
 
-void file_ids_change(uint32_t user, uint32_t group)
-{
-	struct process_credentials wanted = { 0, 0, 0, user, 0, 0, 0, group, 0, { 0 } };
-	process_set_credentials(PROCESS_GATE, NULL, ID_FILE_USER | ID_FILE_GROUP, &wanted);
-}
-
 int64_t linux_setuid(struct thread *thread, uint32_t user)
 {
 	struct process_credentials wanted = { user, user, user, user, 0, 0, 0, 0, 0, { 0 } };

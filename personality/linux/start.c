@@ -219,6 +219,7 @@ void personality_start(struct process_handoff *handoff, uint64_t process)
 	task->executable_path = string_copy((const char *)handoff + handoff->executable_path_offset);
 	name_take(task, (const char *)handoff + handoff->program_path_offset);
 	program_load(thread, handoff, interpreter, credentials_take(task, handoff));
+	thread->alert = 1; /* the kernel had no place to set it before there was a block */
 	space_unmap(PROCESS_SPACE, PERSONALITY_HANDOFF, PAGE_UP(handoff->size));
 	cap_drop(PROCESS_CAPTABLE, PROCESS_HANDOFF);
 }

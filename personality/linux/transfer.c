@@ -7,6 +7,7 @@
 #define VECTORS_MAX 1024u
 #define GATHER_MAX 0x10000u
 #define GATHER_STACK 2048u
+#define ZEROS_PIECE 0x10000u
 #define RWF_HINTS 7u /* HIPRI, DSYNC, SYNC: nothing is left to do for them */
 #define RWF_KNOWN (RWF_HINTS | FILE_RWF_NOWAIT | FILE_RWF_APPEND)
 
@@ -18,10 +19,29 @@ uint32_t transfer_flags(struct thread *thread, int signal)
 	       (signal_is_off(thread, signal) ? FILE_FLAGS_SIGNAL_OFF : 0);
 }
 
+/* --- null, zero and full ------------------------------------------------------------------------------ */
+
+/* Zeros, piece by piece, so that a signal ends a long read early. The buffer may be our own. */
+static int64_t zeros_read(const struct thread *thread, uint64_t buffer, uint64_t length)
+{
+	uint64_t done = 0;
+	do {
+		uint64_t part = MINIMUM(length - done, ZEROS_PIECE);
+		if (access_clear((void *)(buffer + done), part) < 0)
+			return done > 0 ? (int64_t)done : -EFAULT;
+		done += part;
+	} while (done < length && !__atomic_load_n(&thread->alert, __ATOMIC_RELAXED));
+	return (int64_t)done;
+}
+
+/* --- one piece ------------------------------------------------------------------------------------------ */
+
 int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
                      uint32_t flags)
 {
 	uint64_t count = 0;
+	if (file->flags & FILE_DEVICES && (file->flags & (FILE_READS | FILE_EDGES)) == FILE_READS)
+		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
 	int status = file_read(file->slot, INTERRUPTIBLE, offset, length, flags | transfer_flags(thread, SIGTTIN),
@@ -55,6 +75,8 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
                       int64_t offset, uint32_t flags)
 {
 	uint64_t count = 0;
+	if (file->flags & FILE_DEVICES && (file->flags & (FILE_WRITES | FILE_EDGES)) == FILE_WRITES)
+		return file->flags & FILE_FULL && length > 0 ? -ENOSPC : (int64_t)length;
 	if (file->kind != FILE_GATE)
 		return own_write(thread, file, buffer, length);
 	if (thread->task->file_size_limit != RLIM_INFINITY && length > 0) {

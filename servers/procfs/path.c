@@ -145,7 +145,12 @@ static int serve_access(struct request *request, const struct path_access_in *in
 		return status;
 	if (walk.redirect)
 		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
-	return in->mode ? spot_permit(&walk.spot, &caller, in->mode) : 0;
+	if (in->mode == 0)
+		return 0;
+	caller_identify(&caller);
+	if (!(in->flags & AT_EACCESS))
+		caller.credentials.file_user = caller.credentials.user;
+	return spot_permit(&walk.spot, &caller, in->mode);
 }
 
 static int serve_read_link(struct request *request, struct path_read_link_out *out)
