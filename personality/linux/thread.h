@@ -156,6 +156,7 @@ struct thread {
 	uint8_t restore_mask; /* sigsuspend, ppoll: saved_mask comes back after the handler */
 	uint8_t resuming;     /* in restart_syscall: deadline_for gives restart_deadline */
 	uint8_t interrupted;  /* enum restart_kind + 1 of a call that gave EINTR; 0: none */
+	uint8_t policy;       /* of scheduling, as set; all are treated alike */
 	uint8_t stopped;      /* the process was stopped and continued during the call in hand */
 	uint64_t restart_number, restart_deadline;
 	struct linux_stack alternate;
