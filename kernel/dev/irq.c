@@ -7,8 +7,6 @@
 #include "kernel_calls.h"
 #include "sched/scheduler.h"
 
-#define IRQ_LINES 256u
-
 struct irq {
 	struct object object;
 	uint32_t line;               /* set at creation */
@@ -17,7 +15,7 @@ struct irq {
 
 /* Protects the table, and each owner's binding; taken by interrupts, with nothing else held. */
 static struct spin_lock lines_lock = SPIN_LOCK(LOCK_DEVICE);
-static struct irq *lines[IRQ_LINES];
+static struct irq *lines[ARCH_IRQ_LINES];
 
 static bool line_claim(struct irq *irq, uint32_t line)
 {
@@ -34,12 +32,12 @@ static bool line_claim(struct irq *irq, uint32_t line)
 status_t handle_irq_create(struct system *system, struct pool *pool, uint32_t line, uint32_t slot)
 {
 	(void)system; /* holding it is the authority */
-	if (line >= IRQ_LINES)
+	if (line >= ARCH_IRQ_LINES)
 		return STATUS_BAD_ARGUMENT;
 	struct irq *irq = (struct irq *)object_create(pool, OBJECT_IRQ);
 	if (!irq)
 		return STATUS_NO_MEMORY;
-	irq->line = IRQ_LINES; /* none yet, for irq_destroy */
+	irq->line = ARCH_IRQ_LINES; /* none yet, for irq_destroy */
 	status_t status = line_claim(irq, line) ? arch_irq_enable(line) : STATUS_BUSY;
 	if (status == STATUS_OK)
 		return thread_install_new(&irq->object, slot);
@@ -65,7 +63,7 @@ void kernel_interrupt_line(uint32_t line)
 	kernel_enter();
 	trace(TRACE_INTERRUPT, line, 0);
 	spin_lock(&lines_lock);
-	struct irq *irq = line < IRQ_LINES ? lines[line] : NULL;
+	struct irq *irq = line < ARCH_IRQ_LINES ? lines[line] : NULL;
 	struct signal_target target = irq ? irq->target : (struct signal_target){ 0 };
 	spin_unlock(&lines_lock);
 	if (target.notification) /* else it stays masked */
@@ -75,7 +73,7 @@ void kernel_interrupt_line(uint32_t line)
 static status_t irq_destroy(struct object *object)
 {
 	struct irq *irq = (struct irq *)object;
-	if (irq->line == IRQ_LINES)
+	if (irq->line == ARCH_IRQ_LINES)
 		return STATUS_OK;
 	arch_irq_mask(irq->line);
 	spin_lock(&lines_lock);

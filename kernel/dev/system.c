@@ -2,6 +2,7 @@
 #include "dev/device.h"
 #include "arch/arch.h"
 #include "base/log.h"
+#include "base/preempt.h"
 #include "ipc/notification.h"
 #include "kernel_calls.h"
 #include "mm/pool.h"
@@ -69,6 +70,7 @@ status_t handle_system_log_write(struct system *system, uint64_t buffer, uint32_
 		log_append(bytes, part);
 		buffer += part;
 		length -= part;
+		preempt_wanted();
 	}
 	return STATUS_OK;
 }

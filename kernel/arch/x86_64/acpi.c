@@ -86,7 +86,7 @@ static void dsdt_read(const uint8_t *dsdt)
 
 void acpi_read(physical_t rsdp)
 {
-	for (unsigned line = 0; line < LINE_COUNT; line++) {
+	for (unsigned line = 0; line < ARCH_IRQ_LINES; line++) {
 		machine.lines[line].gsi = line;
 		machine.lines[line].low = machine.lines[line].level = line >= 16; /* PCI; the others are ISA */
 	}

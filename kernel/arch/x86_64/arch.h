@@ -69,7 +69,8 @@ status_t arch_user_read(void *to, uint64_t from, uint64_t length);
 status_t arch_user_write(uint64_t to, const void *from, uint64_t length);
 
 /* --- devices --- */
-status_t arch_irq_enable(uint32_t line); /* route to this machine's boot CPU, masked; BAD_ARGUMENT */
+#define ARCH_IRQ_LINES 128u /* all of these take line numbers below it, whether the machine has the line or not */
+status_t arch_irq_enable(uint32_t line); /* route to this machine's boot CPU, masked; BAD_ARGUMENT: it has none */
 void arch_irq_mask(uint32_t line);
 void arch_irq_unmask(uint32_t line);
 uint32_t arch_port_read(uint16_t port, uint32_t width);

@@ -63,8 +63,6 @@ void ioapic_setup(void)
 
 status_t arch_irq_enable(uint32_t number)
 {
-	if (number >= LINE_COUNT)
-		return STATUS_BAD_ARGUMENT;
 	struct line *line = &machine.lines[number];
 	spin_lock(&lines_lock);
 	line->enabled = line->masked = true;
@@ -103,7 +101,7 @@ void ioapic_interrupt(uint8_t vector)
 	uint32_t number = (uint32_t)vector - VECTOR_DEVICE;
 	bool deliver = false;
 
-	if (number < LINE_COUNT && machine.lines[number].enabled) {
+	if (number < ARCH_IRQ_LINES && machine.lines[number].enabled) {
 		spin_lock(&lines_lock);
 		deliver = !machine.lines[number].masked;
 		machine.lines[number].pending = !deliver && !machine.lines[number].level;

@@ -74,7 +74,6 @@ void thread_update_bases(const struct thread *thread);
 bool user_write_now(uint64_t to, const void *from, uint64_t length);
 
 /* --- acpi.c: what the firmware says --- */
-#define LINE_COUNT 128u
 struct machine {
 	uint32_t cpu_apic_ids[SYSTEM_CPUS_MAX], cpu_count;
 	struct io_apic {
@@ -86,7 +85,7 @@ struct machine {
 		uint32_t gsi;    /* how it is wired */
 		bool low, level;
 		bool enabled, masked, pending; /* under the lock of ioapic.c */
-	} lines[LINE_COUNT];
+	} lines[ARCH_IRQ_LINES];
 	uint16_t pm_timer, pm_control; /* ports; 0: none */
 	uint16_t power_off_value;      /* for pm_control; 0: unknown */
 };
