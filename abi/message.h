@@ -27,6 +27,9 @@
 #define MESSAGE_CAPS(header) ((unsigned)((header) >> MESSAGE_CAPS_SHIFT) & 7)
 /* call: an alert (a signal for this thread) ends the wait; see thread_alert. */
 #define MESSAGE_INTERRUPTIBLE (1ull << 40)
+/* reply_receive: the message_extra is for what will be received alone. Nothing of it is sent, its deadline
+ * counts for nothing, and it stays as it is if what comes is words alone. */
+#define MESSAGE_EXTRA_RECEIVES (1ull << 41)
 
 /* Operations the kernel itself sends. Protocols use numbers from 0x100 up. */
 enum kernel_operation {

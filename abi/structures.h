@@ -165,6 +165,12 @@ struct system_info {
 	} cpu[SYSTEM_CPUS_MAX];
 };
 
+/* What system_switch turns on and off. */
+enum system_switch {
+	SYSTEM_EARLY_CONSOLE, /* the kernel's own polled output: off once a driver owns the port; a panic turns it on again */
+	SYSTEM_FAST_PATH,     /* messages of words alone, straight from thread to thread; off: the same, slower */
+};
+
 /* What the root server finds: its first slots, and a read-only copy of struct boot_info at BOOT_INFO_ADDRESS. */
 enum root_slot {
 	ROOT_CAPTABLE = 1,

@@ -60,6 +60,9 @@ enum path_redirect {
 	REDIRECT_DEVICE = 2, /* open of a device node: device_open on the gate in the first out capability */
 	REDIRECT_ROOT = 3,   /* the same operation again from the caller's root with the path in `rest` (.. out of
 	                        a mounted tree, a link such as /proc/self/cwd); no capability */
+	REDIRECT_DESCRIPTOR = 4, /* an open file, by its link in /proc/PID/fd: `attributes` are the link's, but for
+	                        special_device (process << 32 | number) and blocks (enum descriptor_kind). The gate
+	                        comes with it, unless the process is the caller's own. */
 };
 
 /* lock operation */

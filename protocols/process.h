@@ -35,7 +35,24 @@ struct personality_header {
 	uint64_t magic;
 	uint64_t entry;                /* address of the first instruction */
 	struct reflect_config reflect; /* given to every space that shows the image */
+	uint64_t descriptors;          /* address of a new program's struct process_descriptors */
 };
+
+/* How the personality keeps a process's descriptors: proc reads it there for /proc/PID/fd. The process may have
+ * written anything. */
+struct process_descriptors {
+	uint64_t table; /* address of so many struct process_descriptor_entry */
+	uint32_t size;
+};
+struct process_descriptor_entry {
+	uint64_t file; /* address of a struct process_open_file; 0: not open */
+	uint32_t flags;
+};
+struct process_open_file {
+	uint32_t references, slot; /* slot 0: no gate; an epoll instance, or the like */
+	uint16_t kind;             /* enum descriptor_kind */
+};
+enum descriptor_kind { FILE_GATE, FILE_EPOLL, FILE_EVENT, FILE_TIMER, FILE_SIGNAL };
 
 /* process_fork flags: Linux's CLONE_ bits that proc acts on. The new thread starts with rdi =
  * argument, rsi = its process's id, rdx = its thread id, every other general register 0. */
@@ -49,6 +66,7 @@ struct process_fork {
 	uint64_t clear_child_tid; /* address: zeroed and woken when the thread is gone; 0: none */
 	uint32_t slot;        /* caller's slot for the new thread's capability (CLONE_THREAD) or 0 */
 	uint32_t reserved;
+	uint64_t descriptors; /* address of the new process's struct process_descriptors */
 };
 
 struct process_siginfo {

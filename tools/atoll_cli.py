@@ -125,6 +125,8 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("names", nargs="*", metavar="NAME")
     test.add_argument("--list", action="store_true", help="only name the tests")
     test.add_argument("--verbose", action="store_true", help="one line for each test that passes, too")
+    test.add_argument("--append", default="", metavar="TEXT",
+                      help="put TEXT on the kernel's command line: fast-path=off")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets too")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
 Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.

@@ -89,8 +89,11 @@ def add_files(add, chosen):
             add(f"tests/bin/{source.stem}-{library}", stat.S_IFREG | 0o755, program(source, library).read_bytes())
 
 
+APPEND = ""   # on every kernel's command line
+
+
 def machine_options(**more):
-    values = dict(root=None, disk=None, smp=1, mem="512M", time=None, append="", icount=False, debug_kernel=False,
+    values = dict(root=None, disk=None, smp=1, mem="512M", time=None, append=APPEND, icount=False, debug_kernel=False,
                   keep_log=None, env=[], directory="/", quiet=True)
     return argparse.Namespace(**dict(values, **more))
 
@@ -231,7 +234,7 @@ def difference(expected, found):
 def run(report, chosen):
     """`chosen`: (name of the test, snippet, CPUs)."""
     wanted = {snippet.name: snippet for _, snippet, _ in chosen}
-    expected = oracle(list(wanted.values()), machine_options(), report.say)
+    expected = oracle(list(wanted.values()), machine_options(append=""), report.say)
     for cpus in CPUS:
         batch = [(name, snippet) for name, snippet, count in chosen if count == cpus]
         if not batch:

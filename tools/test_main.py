@@ -22,6 +22,7 @@ def main(options):
     build.build(*(["host"] if host else []), *(["system"] if system or linux else []),
                 *(["system-tests"] if system else []))
     report = Report(options.verbose)
+    test_linux.APPEND = options.append
     if host:
         test_host.run(report, host, options.long)
     if system:

@@ -22,11 +22,16 @@ static struct {
 
 void spin_lock(struct spin_lock *lock)
 {
+	spin_lock_in_order(lock, true);
+}
+
+void spin_lock_in_order(struct spin_lock *lock, bool by_address)
+{
 	uint32_t cpu = cpu_number(), count = held[cpu].count;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct spin_lock *other = held[cpu].locks[i];
-		if (other->level > lock->level || (other->level == lock->level && other >= lock))
+		if (other->level > lock->level || (by_address && other->level == lock->level && other >= lock))
 			panic("lock of level %u taken while one of level %u is held", lock->level, other->level);
 	}
 	ASSERT(count < sizeof(held[cpu].locks) / sizeof(held[cpu].locks[0]));

@@ -42,9 +42,13 @@ static inline void spin_lock_init(struct spin_lock *lock, enum lock_level level)
 }
 
 void spin_lock_wait(struct spin_lock *lock); /* the contended case */
+/* Take another lock of the level that was taken last, whatever its address: where nobody takes the two in the other
+ * order. */
+static inline void spin_lock_second(struct spin_lock *lock);
 
 #ifdef ATOLL_DEBUG
 void spin_lock(struct spin_lock *lock);
+void spin_lock_in_order(struct spin_lock *lock, bool by_address);
 void spin_unlock(struct spin_lock *lock);
 void lock_assert_none_held(void);
 #else
@@ -63,6 +67,14 @@ static inline void lock_assert_none_held(void)
 {
 }
 #endif
+static inline void spin_lock_second(struct spin_lock *lock)
+{
+#ifdef ATOLL_DEBUG
+	spin_lock_in_order(lock, false);
+#else
+	spin_lock(lock);
+#endif
+}
 bool spin_lock_held(const struct spin_lock *lock); /* by this CPU; debug builds alone have it, for DEBUG_ASSERT */
 
 /* Two locks of one level, in address order; they may be the same one. */

@@ -36,7 +36,7 @@ void log_append(const char *bytes, uint64_t length)
 		return;
 	spin_unlock(&log_lock);
 	__atomic_store_n(&log_grew, true, __ATOMIC_RELAXED);
-	exit_work_set();
+	exit_work_set(1ull << cpu_number());
 }
 
 void log_print(const char *format, ...)

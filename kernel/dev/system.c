@@ -94,10 +94,15 @@ status_t handle_system_log_notify(struct system *system, struct notification *no
 	return STATUS_OK;
 }
 
-status_t handle_system_early_console(struct system *system, uint32_t enabled)
+status_t handle_system_switch(struct system *system, uint32_t what, uint32_t on)
 {
 	(void)system;
-	arch_console_enable(enabled != 0);
+	if (what > SYSTEM_FAST_PATH)
+		return STATUS_BAD_ARGUMENT;
+	if (what == SYSTEM_EARLY_CONSOLE)
+		arch_console_enable(on != 0);
+	for (uint32_t i = 0; what == SYSTEM_FAST_PATH && i < SYSTEM_CPUS_MAX; i++)
+		cpus[i].no_fast_path = !on;
 	return STATUS_OK;
 }
 

@@ -16,7 +16,6 @@
 #include "sched/scheduler.h"
 
 #define CALL_FLAGS (MESSAGE_INTERRUPTIBLE | 7ull << MESSAGE_CAPS_SHIFT)
-#define CARRIED(header) ((header) & (0xffffffffull | 7ull << MESSAGE_CAPS_SHIFT))
 
 /* The part of struct message_extra that the kernel writes. */
 struct extra_results {
@@ -107,14 +106,11 @@ static void fill_call(struct thread *self, struct gate *gate, const struct messa
 {
 	struct call *call = &self->call;
 	call->label = gate->label;
-	call->header = CARRIED(arch_message_header(&self->arch));
-	arch_message_get_words(&self->arch, call->words);
 	call->extra = arch_message_extra(&self->arch);
-	call->send_length = extra->send_length;
-	call->receive_length = extra->receive_length;
-	call->caps.count = 0;
 	if (!call->extra)
 		return;
+	call->send_length = extra->send_length;
+	call->receive_length = extra->receive_length;
 	call->send_address = extra->send_address;
 	call->receive_address = extra->receive_address;
 	cap_list_move(&call->caps, caps);
@@ -173,6 +169,7 @@ void finish_call(struct thread *self)
 			results.cap_kinds[i] = MESSAGE_CAP_SLOT;
 	cap_list_drop(caps);
 	extra_close(self, call->extra, &results);
+	call->extra = 0;
 }
 
 /* --- receive --- */
@@ -271,10 +268,12 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
                                struct message_extra *extra, struct answer *answer)
 {
 	uint64_t header = arch_message_header(&self->arch);
-	answer->header = CARRIED(header);
+	answer->header = MESSAGE_CARRIED(header);
 	answer->caps.count = 0;
 	answer->received_length = 0;
 	arch_message_get_words(&self->arch, answer->words);
+	if (header & MESSAGE_EXTRA_RECEIVES)
+		address = 0;
 	status_t status = extra_open(address, extra);
 	if (status == STATUS_OK && extra->send_length) {
 		status_t copied = call_copy(endpoint, arch_message_id(&self->arch), 0, NULL, extra->send_address,

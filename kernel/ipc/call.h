@@ -5,6 +5,8 @@
 
 #include "ipc/endpoint.h"
 
+struct cpu;
+
 /* What the end of a call leaves to be let go of once the endpoint's lock is released. */
 struct call_remains {
 	struct cap_list caps;
@@ -12,6 +14,9 @@ struct call_remains {
 	struct gate *gate;        /* its notice was answered; destroy and unreference */
 };
 void call_remains_drop(struct call_remains *remains);
+
+/* Of the header that is sent, what the other side sees. */
+#define MESSAGE_CARRIED(header) ((header) & (0xffffffffull | 7ull << MESSAGE_CAPS_SHIFT))
 
 /* What an answer carries beside the caller's id. */
 struct answer {
@@ -33,6 +38,12 @@ void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_sou
 /* Put what has waited longest into the receiver's registers. False: there is nothing. */
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
+
+/* --- fastpath.c --- */
+/* From the entry code, for these calls of the current thread while struct cpu.attention is 0. They return NULL, having
+ * done nothing, where the slow path must do it; else they go to user mode (arch/direct.h). */
+struct thread *fastpath_call(struct thread *self, struct cpu *cpu);
+struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu);
 
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.

@@ -51,7 +51,7 @@ static status_t find_buffer(struct endpoint *endpoint, uint64_t id, uint64_t off
 	if (!call) {
 		status = STATUS_BAD_CALL_ID;
 	} else {
-		bool reachable = call->source == CALL_FROM_THREAD && !call->abandoned;
+		bool reachable = call->progress.source == CALL_FROM_THREAD && !call->progress.abandoned;
 		uint64_t size = !reachable ? 0 : to_caller ? call->receive_length : call->send_length;
 		copy->address = (to_caller ? call->receive_address : call->send_address) + offset;
 		copy->length = offset >= size ? 0 : length < size - offset ? length : size - offset;

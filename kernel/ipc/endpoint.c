@@ -29,18 +29,14 @@ static void put_message(struct thread *receiver, uint64_t id, uint64_t label, ui
 	arch_message_set_words(registers, words);
 	arch_message_set_id(registers, id);
 	arch_set_result(registers, STATUS_OK);
-	if (arch_message_extra(registers)) {
-		receiver->finish = FINISH_RECEIVE;
-		receiver->finish_id = id;
-	}
 }
 
 static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
 {
 	struct call *call = list_first(&endpoint->cancels, struct call, in_cancel);
-	uint64_t words[MESSAGE_WORDS] = { call->id, call->cancel_reason };
+	uint64_t words[MESSAGE_WORDS] = { call->id, call->progress.cancel_reason };
 	list_remove(&call->in_cancel);
-	call->cancel = CANCEL_DELIVERED;
+	call->progress.cancel = CANCEL_DELIVERED;
 	put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
 }
 
@@ -49,13 +45,24 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 	struct call *call = list_first(&endpoint->queued, struct call, in_endpoint);
 	list_remove(&call->in_endpoint);
 	list_append(&endpoint->delivered, &call->in_endpoint);
-	call->state = CALL_DELIVERED;
-	if (call->cancel == CANCEL_ASKED)
+	call->progress.state = CALL_DELIVERED;
+	if (call->progress.cancel == CANCEL_ASKED)
 		list_append(&endpoint->cancels, &call->in_cancel);
-	if (call->source != CALL_FROM_GATE)
+	if (call->progress.source != CALL_FROM_GATE)
 		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
-	trace(TRACE_MESSAGE_RECEIVE, call->id, call->header);
-	put_message(receiver, call->id, call->label, call->header, call->words);
+	if (call->progress.source != CALL_FROM_THREAD) {
+		put_message(receiver, call->id, call->label, call->header, call->words);
+	} else {
+		const struct arch_thread *sent = &call_thread(call)->arch;
+		uint64_t words[MESSAGE_WORDS];
+		arch_message_get_words(sent, words);
+		put_message(receiver, call->id, call->label, MESSAGE_CARRIED(arch_message_header(sent)), words);
+	}
+	if (call->extra && arch_message_extra(&receiver->arch)) {
+		receiver->finish = FINISH_RECEIVE;
+		receiver->finish_id = call->id;
+	}
+	trace(TRACE_MESSAGE_RECEIVE, call->id, arch_message_header(&receiver->arch));
 }
 
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
@@ -101,15 +108,15 @@ void endpoint_notify(struct endpoint *endpoint)
 
 void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source)
 {
-	DEBUG_ASSERT(call->state == CALL_NONE);
+	DEBUG_ASSERT(call->progress.state == CALL_NONE);
 	call->endpoint = endpoint;
 	call_record_new_id(call);
-	call->source = (uint8_t)source;
-	call->state = CALL_QUEUED;
-	call->cancel = CANCEL_NONE;
-	call->delivered_before = false;
+	call->progress.source = (uint8_t)source;
+	call->progress.state = CALL_QUEUED;
+	call->progress.cancel = CANCEL_NONE;
+	call->progress.delivered_before = false;
 	list_append(&endpoint->queued, &call->in_endpoint);
-	trace(TRACE_MESSAGE_SEND, call->id, call->header);
+	trace(TRACE_MESSAGE_SEND, call->id, call->label);
 	serve(endpoint);
 }
 
@@ -118,7 +125,7 @@ struct call *endpoint_find(struct endpoint *endpoint, uint64_t id)
 	struct call *call = call_record_find(id);
 	if (!call || call->endpoint != endpoint)
 		return NULL;
-	return call->state == CALL_DELIVERED || call->state == CALL_PARKED ? call : NULL;
+	return call->progress.state == CALL_DELIVERED || call->progress.state == CALL_PARKED ? call : NULL;
 }
 
 /* Out of the endpoint's lists; its capabilities go to the remains. */
@@ -126,19 +133,20 @@ static void end_call(struct call *call, struct call_remains *remains)
 {
 	list_remove(&call->in_endpoint);
 	list_remove(&call->in_cancel);
-	call->state = CALL_NONE;
+	call->progress.state = CALL_NONE;
 	call->endpoint = NULL;
+	call->send_length = call->receive_length = 0;
 	cap_list_move(&remains->caps, &call->caps);
-	if (call->abandoned)
+	if (call->progress.abandoned)
 		call_record_release(call);
-	remains->abandoned = call->abandoned ? call_thread(call) : NULL;
-	remains->gate = call->source == CALL_FROM_GATE ? container_of(call, struct gate, notice) : NULL;
+	remains->abandoned = call->progress.abandoned ? call_thread(call) : NULL;
+	remains->gate = call->progress.source == CALL_FROM_GATE ? container_of(call, struct gate, notice) : NULL;
 }
 
 /* The answer to a message of the kernel for a fault: retry, or not. */
 static void answer_fault(struct thread *thread, int32_t status)
 {
-	if (thread->call.source == CALL_FROM_CALL_FAULT) {
+	if (thread->call.progress.source == CALL_FROM_CALL_FAULT) {
 		if (status == 0)
 			arch_call_restart(&thread->arch);
 		else
@@ -173,7 +181,7 @@ void endpoint_answer(struct call *call, struct answer *answer, struct call_remai
 	end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
-	if (call->source == CALL_FROM_THREAD)
+	if (call->progress.source == CALL_FROM_THREAD)
 		answer_thread(call_thread(call), answer);
 	else
 		answer_fault(call_thread(call), MESSAGE_STATUS(answer->header));
@@ -185,7 +193,8 @@ static void fail_call(struct call *call, status_t status, struct call_remains *r
 	end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
-	if (call->source == CALL_FROM_THREAD)
+	call->extra = 0;
+	if (call->progress.source == CALL_FROM_THREAD)
 		thread_wake_with(call_thread(call), status);
 	else
 		answer_fault(call_thread(call), -1);
@@ -195,15 +204,15 @@ static void fail_call(struct call *call, status_t status, struct call_remains *r
 
 static void ask_to_cancel(struct endpoint *endpoint, struct call *call, enum cancel_reason reason)
 {
-	if (call->cancel == CANCEL_NONE) {
-		call->cancel = CANCEL_ASKED;
-		call->cancel_reason = (uint8_t)reason;
-		if (call->state != CALL_QUEUED) /* else when it is delivered again, after it */
+	if (call->progress.cancel == CANCEL_NONE) {
+		call->progress.cancel = CANCEL_ASKED;
+		call->progress.cancel_reason = (uint8_t)reason;
+		if (call->progress.state != CALL_QUEUED) /* else when it is delivered again, after it */
 			list_append(&endpoint->cancels, &call->in_cancel);
 	}
 	if (reason == CANCEL_GONE) {
 		struct thread *thread = call_thread(call);
-		call->abandoned = true;
+		call->progress.abandoned = true;
 		object_reference(&thread->object);
 		thread_wake(thread, false);
 	}
@@ -231,7 +240,7 @@ void call_cancel(struct thread *thread, enum cancel_reason reason, status_t resu
 	if (!endpoint)
 		return;
 	if (thread_cancel_applies(thread, reason)) {
-		if (call->state == CALL_QUEUED && !call->delivered_before)
+		if (call->progress.state == CALL_QUEUED && !call->progress.delivered_before)
 			fail_call(call, result, &remains);
 		else
 			ask_to_cancel(endpoint, call, reason);
@@ -256,8 +265,6 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 		call->header = operation;
 		for (unsigned i = 0; i < MESSAGE_WORDS; i++)
 			call->words[i] = words[i];
-		call->extra = call->send_length = call->receive_length = 0;
-		call->caps.count = 0;
 		endpoint_submit(endpoint, call, source);
 	}
 	spin_unlock(&endpoint->lock);
@@ -285,10 +292,10 @@ status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
 	status_t status = STATUS_BAD_CALL_ID;
 	spin_lock(&endpoint->lock);
 	struct call *call = endpoint_find(endpoint, id);
-	if (call && call->state == CALL_DELIVERED) {
+	if (call && call->progress.state == CALL_DELIVERED) {
 		list_remove(&call->in_endpoint);
 		list_append(&endpoint->parked, &call->in_endpoint);
-		call->state = CALL_PARKED;
+		call->progress.state = CALL_PARKED;
 	}
 	if (call) /* parking again changes nothing: a replayed step may repeat it */
 		status = STATUS_OK;
@@ -304,18 +311,18 @@ status_t handle_endpoint_reset(struct endpoint *endpoint)
 		struct call *call = container_of(endpoint->delivered.previous, struct call, in_endpoint);
 		list_remove(&call->in_endpoint);
 		list_prepend(&endpoint->queued, &call->in_endpoint);
-		call->state = CALL_QUEUED;
-		call->delivered_before = true;
+		call->progress.state = CALL_QUEUED;
+		call->progress.delivered_before = true;
 		list_remove(&call->in_cancel);
-		if (call->cancel != CANCEL_NONE)
-			call->cancel = CANCEL_ASKED;
+		if (call->progress.cancel != CANCEL_NONE)
+			call->progress.cancel = CANCEL_ASKED;
 		count++;
 	}
 	list_for_each(&endpoint->parked, node) {
 		struct call *call = container_of(node, struct call, in_endpoint);
-		if (call->cancel != CANCEL_DELIVERED)
+		if (call->progress.cancel != CANCEL_DELIVERED)
 			continue;
-		call->cancel = CANCEL_ASKED;
+		call->progress.cancel = CANCEL_ASKED;
 		list_append(&endpoint->cancels, &call->in_cancel);
 	}
 	serve(endpoint);
@@ -457,7 +464,7 @@ static status_t gate_destroy(struct object *object)
 	struct gate *gate = (struct gate *)object;
 	struct call_remains remains = { 0 };
 	spin_lock(&gate->endpoint->lock);
-	if (gate->notice.state != CALL_NONE)
+	if (gate->notice.progress.state != CALL_NONE)
 		end_call(&gate->notice, &remains);
 	spin_unlock(&gate->endpoint->lock);
 	call_record_release(&gate->notice);

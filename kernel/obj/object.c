@@ -124,7 +124,7 @@ void object_push(struct object **stack, struct object *object)
 	while (!__atomic_compare_exchange_n(stack, &object->next_free, object, true, __ATOMIC_SEQ_CST,
 	                                    __ATOMIC_RELAXED))
 		;
-	exit_work_set();
+	exit_work_set(1ull << cpu_number());
 }
 
 void object_destroy_later(struct object *object)

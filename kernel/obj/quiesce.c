@@ -77,6 +77,7 @@ static void begin_period(uint32_t cpu)
 	waiting = __atomic_exchange_n(&collected, NULL, __ATOMIC_SEQ_CST);
 	uint64_t others = __atomic_load_n(&busy, __ATOMIC_SEQ_CST) & ~(1ull << cpu); /* this one is on its way out */
 	__atomic_store_n(&quiesce_owing, others, __ATOMIC_SEQ_CST);
+	exit_work_set(others);
 	period_over(count);
 }
 

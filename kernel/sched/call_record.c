@@ -4,17 +4,16 @@
 #include "sched/call_record.h"
 #include "mm/page.h"
 
-#define INDEX_BITS 20
 #define BLOCK_ENTRIES ((uint32_t)(PAGE_SIZE / sizeof(struct entry)))
-#define BLOCKS ((1u << INDEX_BITS) / BLOCK_ENTRIES)
+#define BLOCKS ((1u << CALL_INDEX_BITS) / BLOCK_ENTRIES)
 
 struct entry {
 	struct call *call; /* NULL: free; atomic */
-	uint64_t generation : 64 - INDEX_BITS; /* of the last id */
-	uint64_t next_free : INDEX_BITS;
+	uint64_t last_id;   /* of those who had the place before */
+	uint32_t next_free;
 };
 
-static struct entry *blocks[(1u << INDEX_BITS) / (PAGE_SIZE / sizeof(struct entry))];
+static struct entry *blocks[(1u << CALL_INDEX_BITS) / (PAGE_SIZE / sizeof(struct entry))];
 static struct spin_lock lock = SPIN_LOCK(LOCK_CALL_RECORDS); /* the two below, and the free list */
 static uint32_t used = 1; /* places ever handed out; place 0 stays empty and ends the list */
 static uint32_t first_free;
@@ -49,8 +48,10 @@ bool call_record_init(struct call *call)
 		first_free = entry_at(index)->next_free;
 	else
 		index = take_new_index();
-	if (index)
+	if (index) {
+		call->id = entry_at(index)->last_id ? entry_at(index)->last_id : index;
 		__atomic_store_n(&entry_at(index)->call, call, __ATOMIC_RELEASE);
+	}
 	spin_unlock(&lock);
 	call->index = index;
 	return index != 0;
@@ -63,22 +64,16 @@ void call_record_release(struct call *call)
 	spin_lock(&lock);
 	struct entry *entry = entry_at(call->index);
 	__atomic_store_n(&entry->call, NULL, __ATOMIC_RELEASE);
+	entry->last_id = call->id;
 	entry->next_free = first_free;
 	first_free = call->index;
 	spin_unlock(&lock);
 	call->index = 0;
 }
 
-void call_record_new_id(struct call *call)
-{
-	struct entry *entry = entry_at(call->index);
-	entry->generation++;
-	__atomic_store_n(&call->id, (uint64_t)entry->generation << INDEX_BITS | call->index, __ATOMIC_RELEASE);
-}
-
 struct call *call_record_find(uint64_t id)
 {
-	struct entry *entry = entry_at(id & ((1u << INDEX_BITS) - 1));
+	struct entry *entry = entry_at(id & ((1u << CALL_INDEX_BITS) - 1));
 	struct call *call = entry ? __atomic_load_n(&entry->call, __ATOMIC_ACQUIRE) : NULL;
 	return call && __atomic_load_n(&call->id, __ATOMIC_ACQUIRE) == id && id != 0 ? call : NULL;
 }

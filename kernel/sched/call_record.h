@@ -9,9 +9,15 @@
 
 #include "sched/thread.h"
 
+#define CALL_INDEX_BITS 20 /* of an id: the record's place in the table */
+
 bool call_record_init(struct call *call); /* false: no memory */
 void call_record_release(struct call *call);
-void call_record_new_id(struct call *call);
+/* The record has its next id. */
+static inline void call_record_new_id(struct call *call)
+{
+	__atomic_store_n(&call->id, call->id + (1ull << CALL_INDEX_BITS), __ATOMIC_RELEASE);
+}
 /* The record with this id, or NULL. It says nothing about the call's state: take the lock of the endpoint it
  * should be at, and ask again. The record stays valid until this CPU leaves the kernel. */
 struct call *call_record_find(uint64_t id);

@@ -176,8 +176,9 @@ status_t handle_thread_set_space(struct thread *thread, struct space *space)
 
 status_t handle_thread_info(struct thread *thread, uint64_t address)
 {
-	uint64_t running = thread->on_cpu ? arch_cycles_time(arch_cycles() - thread->started) : 0;
-	uint64_t total = thread->run_time + running, system = arch_cycles_time(thread->system_cycles);
+	const struct cpu *cpu = &cpus[thread->cpu];
+	uint64_t running = cpu->payer == thread ? arch_cycles() - cpu->charged : 0;
+	uint64_t total = arch_cycles_time(thread->run_cycles + running), system = arch_cycles_time(thread->system_cycles);
 	struct thread_info info = {
 		.number = thread->object.number,
 		.state = thread->state,
@@ -187,7 +188,7 @@ status_t handle_thread_info(struct thread *thread, uint64_t address)
 		.weight = thread->weight,
 		.last_cpu = thread->cpu,
 		.switches = thread->switches,
-		.waiting_call = thread->call.state != CALL_NONE ? thread->call.id : 0,
+		.waiting_call = thread->call.progress.state != CALL_NONE ? thread->call.id : 0,
 	};
 	return arch_user_write(address, &info, sizeof(info));
 }

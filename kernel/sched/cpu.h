@@ -2,6 +2,7 @@
 #ifndef KERNEL_SCHED_CPU_H
 #define KERNEL_SCHED_CPU_H
 
+#include "arch/cpu.h"
 #include "base/lock.h"
 #include "sched/thread.h"
 
@@ -21,10 +22,19 @@ struct cpu {
 	struct cpu *self;
 	uint32_t index;
 	bool online, in_idle;
-	bool need_reschedule;   /* look at the queue before going on; set by any CPU */
-	bool exit_work;         /* something else is to be done on the way out; set by any CPU */
 	bool in_system_call;    /* a handler runs: a missing page restarts its call */
+	union {
+		struct {
+			bool need_reschedule; /* look at the queue before going on; set by any CPU */
+			bool exit_work;       /* something else is to be done on the way out; set by any CPU */
+			bool no_fast_path;    /* ipc/fastpath.c is switched off */
+		};
+		uint32_t attention; /* all of them in one look: 0, nothing stands against the fast path */
+	};
+	struct thread *payer;   /* whose time runs: the current thread, or the caller it works for; NULL: current */
+	uint64_t charged;       /* cycles up to which it is paid */
 	struct thread *next;    /* runnable, on no queue: where this CPU goes when the current thread waits */
+	struct arch_cpu arch;
 	struct run_queue queue;
 	struct spin_lock timer_lock;
 	struct timer *timers;     /* under timer_lock */

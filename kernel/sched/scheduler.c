@@ -27,11 +27,6 @@ void scheduler_init_cpu(struct cpu *cpu)
 	cpu->online_since = arch_time_now();
 }
 
-unsigned scheduler_level(const struct thread *thread)
-{
-	return thread->lent_priority < thread->priority ? thread->lent_priority : thread->priority;
-}
-
 /* --- queues --- */
 
 static void insert(struct run_queue *queue, struct thread *thread)
@@ -161,7 +156,7 @@ static bool runs_on(const struct thread *thread, const struct cpu *cpu)
 }
 
 /* Make a thread found on a queue this CPU's own. False: in the meantime it was stopped, or taken. */
-static bool claim(struct cpu *cpu, struct thread *thread, uint64_t now)
+static bool claim(struct cpu *cpu, struct thread *thread)
 {
 	spin_lock(&thread->lock);
 	bool good = thread->state == THREAD_RUNNABLE && !thread->on_cpu && list_empty(&thread->runnable);
@@ -170,7 +165,6 @@ static bool claim(struct cpu *cpu, struct thread *thread, uint64_t now)
 		if (thread->cpu != cpu->index)
 			thread->virtual_time = cpu->queue.virtual_now[scheduler_level(thread)];
 		thread->cpu = cpu->index;
-		thread->started = now;
 		thread->switches++;
 	}
 	spin_unlock(&thread->lock);
@@ -203,7 +197,7 @@ static struct thread *pop_better(struct cpu *cpu, struct thread *keep, bool turn
 	return pop(queue, limit, 1ull << cpu->index);
 }
 
-static struct thread *choose(struct cpu *cpu, struct thread *keep, uint64_t now)
+static struct thread *choose(struct cpu *cpu, struct thread *keep)
 {
 	bool turn = cpu->slice_end && arch_time_now() >= cpu->slice_end;
 	if (turn)
@@ -225,7 +219,7 @@ static struct thread *choose(struct cpu *cpu, struct thread *keep, uint64_t now)
 			thread = steal(cpu);
 		if (!thread)
 			return keep;
-		if (claim(cpu, thread, now))
+		if (claim(cpu, thread))
 			return thread;
 	}
 }
@@ -247,12 +241,32 @@ void kernel_enter(void)
 		cpu->entered = arch_cycles();
 }
 
-static void charge(struct thread *thread, uint64_t now)
+/* What has run on this CPU since the last time goes to whoever pays for it; from now on `next` does. */
+static void charge(struct cpu *cpu, uint64_t now, struct thread *next)
 {
-	uint64_t ran = arch_cycles_time(now - thread->started);
-	thread->run_time += ran;
-	thread->virtual_time += thread->weight == WEIGHT_NORMAL ? ran : ran * WEIGHT_NORMAL / thread->weight;
-	thread->started = now;
+	struct thread *payer = cpu->payer ? cpu->payer : cpu->current;
+	uint64_t cycles = now - cpu->charged, ran = arch_cycles_time(cycles);
+	if (payer) {
+		payer->run_cycles += cycles;
+		payer->virtual_time += payer->weight == WEIGHT_NORMAL ? ran : ran * WEIGHT_NORMAL / payer->weight;
+	}
+	cpu->charged = now;
+	cpu->payer = next;
+}
+
+void scheduler_payer_wakes(struct thread *payer)
+{
+	struct cpu *cpu = cpu_self();
+	if (cpu->payer == payer && cpu->current != payer)
+		charge(cpu, arch_cycles(), cpu->current);
+}
+
+void scheduler_payer_gone(struct thread *payer)
+{
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		struct thread *expected = payer;
+		__atomic_compare_exchange_n(&cpus[i].payer, &expected, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
 }
 
 /* The one-shot timer: the first timer of this CPU, or the end of the slice if someone waits for it. */
@@ -291,9 +305,10 @@ status_t handle_thread_yield(void)
 	return STATUS_OK;
 }
 
-void exit_work_set(void)
+void exit_work_set(uint64_t mask)
 {
-	__atomic_store_n(&cpu_self()->exit_work, true, __ATOMIC_RELAXED);
+	for (; mask; mask &= mask - 1)
+		__atomic_store_n(&cpus[__builtin_ctzll(mask)].exit_work, true, __ATOMIC_RELAXED);
 }
 
 uint32_t cpu_number(void)
@@ -330,10 +345,9 @@ static struct thread *idle(struct cpu *cpu)
 	cpu->idle_since = arch_time_now();
 	set_idle(cpu, false);
 	for (;;) {
-		uint64_t now = arch_cycles();
 		cpu->need_reschedule = false;
 		__atomic_or_fetch(&idle_cpus, 1ull << cpu->index, __ATOMIC_SEQ_CST);
-		thread = choose(cpu, NULL, now);
+		thread = choose(cpu, NULL);
 		if (thread)
 			break;
 		if (object_destroy_pending())
@@ -356,21 +370,25 @@ static struct thread *idle(struct cpu *cpu)
 /* The thread that this CPU runs now. */
 static struct thread *schedule(struct cpu *cpu, uint64_t now)
 {
-	struct thread *from = cpu->current, *to;
+	struct thread *from = cpu->current, *next = cpu->next, *to;
 	if (from) {
 		bool keep = runs_on(from, cpu);
 		if (keep && !cpu->need_reschedule && !cpu->next)
 			return from;
-		charge(from, now);
+		charge(cpu, now, cpu->payer);
 		cpu->need_reschedule = false;
-		to = choose(cpu, keep ? from : NULL, now);
+		to = choose(cpu, keep ? from : NULL);
 		if (to == from)
 			return from;
+		/* A caller pays for the server it goes straight to. */
+		if (to != next || from->state != THREAD_BLOCKED || from->wait != WAIT_CALL)
+			cpu->payer = to;
 		switch_to(cpu, from, to);
 		if (to)
 			return to;
 	}
 	to = idle(cpu);
+	charge(cpu, arch_cycles(), to);
 	switch_to(cpu, NULL, to);
 	return to;
 }

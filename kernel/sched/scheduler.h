@@ -13,7 +13,13 @@ void scheduler_init_cpu(struct cpu *cpu);
 void scheduler_enqueue(struct thread *thread); /* runnable and not on a CPU; kicks an idle or lower CPU */
 void scheduler_remove(struct thread *thread);
 void scheduler_kick(struct thread *thread);    /* if it is on a CPU, that CPU looks at it again soon */
-unsigned scheduler_level(const struct thread *thread);
+static inline unsigned scheduler_level(const struct thread *thread)
+{
+	return thread->lent_priority < thread->priority ? thread->lent_priority : thread->priority;
+}
+/* A thread in a call may pay for what its server does. It wakes, and the server goes on for itself; or it ends. */
+void scheduler_payer_wakes(struct thread *payer);
+void scheduler_payer_gone(struct thread *payer);
 /* The way into the kernel by an exception or interrupt: account. */
 void kernel_enter(void);
 /* The way out of the kernel: account, work off deferred destruction, pick a thread (idling while there
@@ -24,8 +30,7 @@ struct thread *kernel_exit(void);
 static inline bool scheduler_may_return(const struct cpu *cpu)
 {
 	return !__atomic_load_n(&cpu->need_reschedule, __ATOMIC_RELAXED) &&
-	       !__atomic_load_n(&cpu->exit_work, __ATOMIC_RELAXED) &&
-	       !quiesce_owes(cpu->index);
+	       !__atomic_load_n(&cpu->exit_work, __ATOMIC_RELAXED);
 }
 void thread_off_cpu(struct thread *thread); /* thread.c: this CPU has left it for another */
 

@@ -67,6 +67,7 @@ void thread_wake(struct thread *thread, bool here)
 	struct cpu *cpu = cpu_self();
 	spin_lock(&thread->lock);
 	ASSERT(thread->state == THREAD_BLOCKED);
+	scheduler_payer_wakes(thread);
 	thread->wait = WAIT_NONE;
 	if (thread->timer.deadline)
 		timer_cancel(&thread->timer);
@@ -208,11 +209,12 @@ status_t thread_start(struct thread *thread)
 static void take_apart(struct thread *thread)
 {
 	DEBUG_ASSERT(thread->state == THREAD_DEAD && !thread->on_cpu);
+	scheduler_payer_gone(thread);
 	if (thread->finish == FINISH_CALL)
 		cap_list_drop(&thread->call.caps);
 	thread->finish = FINISH_NONE;
 	arch_thread_release(thread);
-	if (!thread->call.abandoned)
+	if (!thread->call.progress.abandoned)
 		call_record_release(&thread->call);
 	object_unreference(&thread->space->object);
 	thread->space = NULL;
@@ -246,7 +248,7 @@ status_t thread_exit(void)
 	spin_lock(&self->lock);
 	self->dying = self->stop_requested = true;
 	spin_unlock(&self->lock);
-	exit_work_set();
+	exit_work_set(1ull << cpu_number());
 	return STATUS_OK;
 }
 

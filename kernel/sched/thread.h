@@ -58,17 +58,22 @@ struct call {
 	struct list_node in_cancel;   /* endpoint's cancel requests; endpoint's lock */
 	uint64_t id;                  /* never reused (sched/call_record.h); 0: none */
 	uint32_t index;               /* its call record; set at creation */
-	uint8_t state;                /* enum call_state; endpoint's lock, and so are all below */
-	uint8_t source;               /* enum call_source */
-	uint8_t cancel;               /* enum call_cancel */
-	uint8_t cancel_reason;        /* word 1 of OPERATION_CANCEL */
-	bool delivered_before;        /* a reset queued it again: the server may have acted on it */
-	bool abandoned;               /* the caller is gone; its thread is kept until the answer */
+	struct call_progress {        /* endpoint's lock, and so are all below */
+		uint8_t state;         /* enum call_state */
+		uint8_t source;        /* enum call_source */
+		uint8_t cancel;        /* enum call_cancel */
+		uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
+		bool delivered_before; /* a reset queued it again: the server may have acted on it */
+		bool abandoned;        /* the caller is gone; its thread is kept until the answer */
+		uint16_t none;         /* the whole is one store */
+	} progress;
 	struct endpoint *endpoint;    /* while state != CALL_NONE; its end ends the call, so no reference */
 	uint64_t label;
+	/* Of a message of the kernel; those of a caller stay in its registers. */
 	uint64_t header;
 	uint64_t words[MESSAGE_WORDS];
-	uint64_t send_address, send_length, receive_address, receive_length; /* in the caller's space */
+	/* In the caller's space. Between two calls the lengths and `extra` are 0. */
+	uint64_t send_address, send_length, receive_address, receive_length;
 	uint64_t extra;               /* caller's struct message_extra, 0: none */
 	uint64_t received_length;     /* bytes of the answer's buffer, for FINISH_CALL */
 	/* First the call's, kept for a redelivery until the answer; then the answer's, for FINISH_CALL. */
@@ -116,10 +121,9 @@ struct thread {
 	uint64_t cpu_mask;
 	uint64_t virtual_time;  /* fair share within the level */
 
-	/* Written by its own CPU only */
-	uint64_t run_time;      /* nanoseconds on a CPU, but for what ran since `started` */
+	/* Written by the CPU where it runs or pays, and read by any */
+	uint64_t run_cycles;    /* of its own, and of servers that worked for it; up to cpu->charged */
 	uint64_t system_cycles; /* of them in the kernel */
-	uint64_t started;       /* cycles when it was last charged */
 	uint64_t switches;
 	uint64_t destroying; /* number of the object whose destruction it makes again from the top */
 };

@@ -151,10 +151,15 @@ slot_t server_make_gate(uint64_t label)
 	return slot;
 }
 
-/* The part of the extra that says where the next message goes. */
+/* The part of the extra that says where the next message goes. The kernel leaves its own part as it is when that is
+ * words alone: cleared, as if nothing came with it. */
 static void receive_prepare(void)
 {
 	struct message_extra *extra = &loop.extra;
+	if (!extra->send_length && !MESSAGE_CAPS(loop.message.header))
+		loop.message.header |= MESSAGE_EXTRA_RECEIVES;
+	extra->received_length = extra->peer_send_length = extra->peer_receive_length = 0;
+	memset(extra->cap_kinds, 0, sizeof(extra->cap_kinds));
 	extra->receive_address = (uint64_t)loop.inline_data;
 	extra->receive_length = sizeof(loop.inline_data);
 	extra->deadline = 0;

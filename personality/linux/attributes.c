@@ -29,8 +29,7 @@ void attributes_to_stat(const struct file_attributes *attributes, struct linux_s
 
 /* --- reading ------------------------------------------------------------------------------------------- */
 
-/* An own kind has no server to ask. */
-static void attributes_of_own(struct task *task, struct file_attributes *attributes)
+void attributes_of_own(struct task *task, struct file_attributes *attributes)
 {
 	*attributes = (struct file_attributes){
 		.mode = 0600,
@@ -82,9 +81,6 @@ static int attributes_of_path(struct thread *thread, int32_t directory, uint64_t
 		return -ENOENT;
 	if (length == 0 && directory != AT_FDCWD)
 		return attributes_of_descriptor(thread->task, directory, attributes);
-	int own = flags & AT_SYMLINK_NOFOLLOW ? -1 : path_own_descriptor(thread->task, name);
-	if (own >= 0 && attributes_of_descriptor(thread->task, own, attributes) == 0)
-		return 0;
 	struct path_call call = {
 		.operation = OPERATION_PATH_STATUS,
 		.identified = true,
@@ -204,7 +200,7 @@ int64_t linux_statfs(struct thread *thread, uint64_t path, uint64_t result)
 	int64_t status = path_read(name, path);
 	if (status < 0)
 		return status;
-	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .reply = &reply };
+	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .identified = true, .reply = &reply };
 	status = path_simple(thread, AT_FDCWD, name, 0, &call);
 	if (status < 0)
 		return status;
@@ -241,9 +237,6 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		return attributes_of_descriptor(thread->task, directory, &attributes);
 	if (length == 0)
 		return -ENOENT;
-	int own = path_own_descriptor(thread->task, name);
-	if (own >= 0)
-		return attributes_of_descriptor(thread->task, own, &attributes) < 0 ? -ENOENT : 0;
 	struct path_call call = {
 		.operation = OPERATION_PATH_ACCESS,
 		.identified = true,
@@ -304,6 +297,7 @@ static int64_t change_path(struct thread *thread, int32_t directory, uint64_t pa
 		return -ENOENT;
 	struct path_call call = {
 		.operation = OPERATION_PATH_SET_ATTRIBUTES,
+		.identified = true,
 		.words = { change->mask, flags & AT_SYMLINK_NOFOLLOW, change->mode, change->user, change->group },
 		.reply = &reply,
 	};

@@ -54,7 +54,7 @@ slot_t slot_last_used(struct task *task)
 
 /* --- open files ---------------------------------------------------------------------------------- */
 
-struct open_file *file_make(struct task *task, slot_t slot, enum file_kind kind, unsigned flags, void *object)
+struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object)
 {
 	struct open_file *file = heap_allocate(sizeof(*file));
 	if (!file) {

@@ -19,6 +19,7 @@ personality_header:
 	.quad exit_begin, exit_end, exit_restart
 	.quad access_begin, access_end, access_fault
 	.quad 0, ALERT
+	.quad first_task
 
 	.text
 	.type system_call_entry, @function

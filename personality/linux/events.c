@@ -182,7 +182,7 @@ void own_free(struct task *task, struct open_file *file)
 
 /* --- the calls ------------------------------------------------------------------------------------------- */
 
-static int64_t event_make(struct thread *thread, enum file_kind kind, struct event **event, uint32_t flags)
+static int64_t event_make(struct thread *thread, enum descriptor_kind kind, struct event **event, uint32_t flags)
 {
 	struct task *task = thread->task;
 	*event = heap_allocate(sizeof(**event));

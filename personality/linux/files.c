@@ -5,41 +5,6 @@
 
 /* --- open and close ---------------------------------------------------------------------------------- */
 
-/* A file or directory of an own descriptor, opened again with other flags; -EAGAIN: it is no such thing. */
-static int64_t open_again(struct task *task, const struct open_file *file, uint32_t flags)
-{
-	struct file_attributes attributes;
-	struct path_reply reply;
-	uint32_t redirect = 0;
-	if (file->kind != FILE_GATE || file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) < 0)
-		return -EAGAIN;
-	uint32_t type = attributes.mode & S_IFMT;
-	if (type != S_IFREG && type != S_IFDIR)
-		return -EAGAIN;
-	slot_t slot = slot_take(task);
-	int status = slot ? path_open(file->slot, NULL, flags & ~(uint32_t)O_CLOEXEC, 0, NULL, 0, 0, &reply, sizeof(reply),
-	                              NULL, &redirect, NULL, slot) : -ENFILE;
-	if (status == 0 && redirect == 0)
-		return descriptor_open(task, slot, file->flags & FILE_MOUNTED, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-	if (slot)
-		slot_give_back(task, slot);
-	return status < 0 ? status : -EAGAIN;
-}
-
-/* A name of an own descriptor (/dev/stdin, /proc/self/fd/3): files are opened again, what else there is becomes the
- * same open file once more. */
-static int64_t open_own(struct task *task, int32_t number, uint32_t flags)
-{
-	struct open_file *file = file_find(task, number);
-	if (!file)
-		return -ENOENT;
-	int64_t status = open_again(task, file, flags);
-	if (status == -EAGAIN)
-		return descriptor_install(task, file, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-	file_release(task, file);
-	return status;
-}
-
 int64_t linux_openat(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags, uint32_t mode)
 {
 	struct task *task = thread->task;
@@ -48,9 +13,6 @@ int64_t linux_openat(struct thread *thread, int32_t directory, uint64_t path, ui
 	int64_t length = path_read(name, path);
 	if (length < 0)
 		return length;
-	int own = path_own_descriptor(task, name);
-	if (own >= 0 && !(flags & O_PATH))
-		return open_own(task, own, flags);
 	flags &= ~PATH_OPEN_EXECUTE;
 	mode &= 07777 & ~task->umask;
 	int status = path_open_file(thread, directory, name, flags, mode, &opened);

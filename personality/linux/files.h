@@ -19,7 +19,7 @@ struct open_file *file_find_io(struct task *task, int32_t descriptor);
 void file_hold(struct open_file *file);
 void file_release(struct task *task, struct open_file *file);
 /* A new open file; takes the slot over, or gives it back on failure (NULL). */
-struct open_file *file_make(struct task *task, slot_t slot, enum file_kind kind, unsigned flags, void *object);
+struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object);
 /* The lowest free descriptor from `from` up; takes over the caller's hold, also on failure (-EMFILE). */
 int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags);
 /* Descriptor `number` becomes this file; what was there is closed. */
@@ -75,6 +75,11 @@ int64_t path_link_read(struct thread *thread, int32_t directory, const char *pat
 /* Follows links in the last name of a path, in place (room for PATH_MAX_BYTES). */
 void path_follow_last(struct thread *thread, char *path);
 int directory_path(struct thread *thread, char *to, uint64_t limit); /* getcwd: length or error */
+
+/* --- links.c ------------------------------------------------------------------------------------------ */
+/* The operation of a path that has ended at a link of /proc/PID/fd; reply->attributes as REDIRECT_DESCRIPTOR says.
+ * Where the file has a gate, it is in this slot. */
+int path_at_descriptor(struct thread *thread, struct path_call *call, slot_t gate);
 /* The number N where the path names an own descriptor (/proc/self/fd/N, /dev/stdin ...), or -1. */
 int path_own_descriptor(struct task *task, const char *path);
 
@@ -110,6 +115,7 @@ uint32_t epoll_ready(struct thread *thread, struct open_file *file, slot_t notif
 void epoll_free(struct task *task, void *object);
 
 /* --- attributes.c ---------------------------------------------------------------------------------- */
+void attributes_of_own(struct task *task, struct file_attributes *attributes); /* of a kind without a server */
 void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat);
 
 #endif

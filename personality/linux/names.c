@@ -29,6 +29,7 @@ static int64_t node_make(struct thread *thread, int32_t directory, uint64_t path
 		return status;
 	struct path_call call = {
 		.operation = OPERATION_PATH_MAKE_NODE,
+		.identified = true,
 		.words = { mode & ~thread->task->umask, device },
 		.reply = &reply,
 	};
@@ -67,7 +68,7 @@ int64_t linux_unlinkat(struct thread *thread, int32_t directory, uint64_t path, 
 	int64_t status = path_read(name, path);
 	if (status < 0)
 		return status;
-	struct path_call call = { .operation = OPERATION_PATH_UNLINK, .words = { flags }, .reply = &reply };
+	struct path_call call = { .operation = OPERATION_PATH_UNLINK, .identified = true, .words = { flags }, .reply = &reply };
 	return name_call(thread, directory, name, 0, &call);
 }
 
@@ -93,6 +94,7 @@ int64_t linux_symlinkat(struct thread *thread, uint64_t target, int32_t director
 		return length;
 	struct path_call call = {
 		.operation = OPERATION_PATH_MAKE_LINK,
+		.identified = true,
 		.words = { (uint64_t)prefix },
 		.reply = &reply,
 	};
@@ -105,61 +107,6 @@ int64_t linux_symlink(struct thread *thread, uint64_t target, uint64_t path)
 }
 
 /* --- readlink ---------------------------------------------------------------------------------------- */
-
-static void put_decimal(char *to, uint64_t *length, uint64_t value)
-{
-	if (value >= 10)
-		put_decimal(to, length, value / 10);
-	to[(*length)++] = (char)('0' + value % 10);
-}
-
-/* Devices of the terminal server, by number: it has no names for them. */
-static int terminal_name(uint64_t device, char *to, uint64_t *length)
-{
-	const char *head = device >> 8 == 4 && (device & 0xff) >= 64 ? "/dev/ttyS" : device >> 8 == 136 ? "/dev/pts/" : NULL;
-	if (!head)
-		return -EAGAIN;
-	*length = string_length(head);
-	memcpy(to, head, *length);
-	put_decimal(to, length, (device & 0xff) - (device >> 8 == 4 ? 64 : 0));
-	return 0;
-}
-
-/* What an own descriptor's link says: a pipe's or socket's number, else the path is not known here. */
-static int64_t own_link(struct task *task, int32_t number, char *to)
-{
-	static const char *const kinds[] = { [FILE_EPOLL] = "anon_inode:[eventpoll]", [FILE_EVENT] = "anon_inode:[eventfd]",
-	                                     [FILE_TIMER] = "anon_inode:[timerfd]",
-	                                     [FILE_SIGNAL] = "anon_inode:[signalfd]" };
-	struct file_attributes attributes = { 0 };
-	struct open_file *file = file_find(task, number);
-	uint64_t length = 0;
-	if (!file)
-		return -ENOENT;
-	unsigned kind = file->kind;
-	int status = kind == FILE_GATE ? file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) : 0;
-	uint32_t type = attributes.mode & S_IFMT;
-	bool named = kind == FILE_GATE && (type == S_IFDIR || type == S_IFREG || type == S_IFCHR);
-	if (status == 0 && named) {
-		uint64_t received = 0;
-		status = path_path_of(file->slot, NULL, to, PATH_MAX_BYTES, &received, &length);
-		if (type == S_IFCHR && status < 0)
-			status = terminal_name(attributes.special_device, to, &length);
-	}
-	file_release(task, file);
-	if (status < 0 || named)
-		return status < 0 ? status : (int64_t)length;
-	const char *head = kind != FILE_GATE ? kinds[kind] : type == S_IFIFO ? "pipe:[" : type == S_IFSOCK ? "socket:[" : NULL;
-	if (!head)
-		return -EAGAIN;
-	length = string_length(head);
-	memcpy(to, head, length);
-	if (kind == FILE_GATE) {
-		put_decimal(to, &length, attributes.inode);
-		to[length++] = ']';
-	}
-	return (int64_t)length;
-}
 
 int64_t path_link_read(struct thread *thread, int32_t directory, const char *path, struct path_reply *reply)
 {
@@ -197,12 +144,8 @@ int64_t linux_readlinkat(struct thread *thread, int32_t directory, uint64_t path
 		return status;
 	if (length == 0 || length > INT64_MAX)
 		return -EINVAL;
-	int own = path_own_descriptor(thread->task, name);
 	uint64_t count = 0;
-	status = own >= 0 && string_starts(name, "/proc/") ? own_link(thread->task, own, reply.rest) : -EAGAIN;
-	if (status >= 0) {
-		count = (uint64_t)status;
-	} else if (string_equal(name, "/proc/self/exe") && thread->task->executable_path) {
+	if (string_equal(name, "/proc/self/exe") && thread->task->executable_path) {
 		count = string_length(thread->task->executable_path);
 		memcpy(reply.rest, thread->task->executable_path, count);
 	} else {

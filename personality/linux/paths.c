@@ -48,6 +48,22 @@ static void path_take_rest(struct path_call *call)
 	memcpy(call->buffer + call->prefix, call->reply->rest, call->length);
 }
 
+/* An own descriptor's gate goes where another process's has come already. */
+static int descriptor_arrive(struct thread *thread, struct path_call *call, slot_t arrival)
+{
+	struct file_attributes *link = &call->reply->attributes;
+	if (link->special_device >> 32 != thread->task->process)
+		return 0;
+	struct open_file *file = file_find(thread->task, (int32_t)link->special_device);
+	if (!file)
+		return -ENOENT;
+	link->blocks = file->kind;
+	if (file->kind == FILE_GATE)
+		cap_copy(PROCESS_CAPTABLE, arrival, PROCESS_CAPTABLE, file->slot, RIGHTS_ALL);
+	file_release(thread->task, file);
+	return 0;
+}
+
 int path_walk(struct thread *thread, struct path_place place, struct path_call *call)
 {
 	slot_t arrival = call->result ? call->result : redirect_slot(thread);
@@ -69,6 +85,14 @@ int path_walk(struct thread *thread, struct path_place place, struct path_call *
 			path_take_rest(call);
 			gate = PROCESS_ROOT;
 			call->mounted = false;
+			break;
+		case REDIRECT_DESCRIPTOR:
+			status = descriptor_arrive(thread, call, arrival);
+			if (status < 0 || call->out[1] == 0)
+				return status < 0 ? status : path_at_descriptor(thread, call, arrival);
+			path_take_rest(call);
+			gate = arrival;
+			call->mounted = true;
 			break;
 		case REDIRECT_DEVICE:
 			return call->result ? path_open_device(thread, call) : -ENXIO;
@@ -112,51 +136,6 @@ int64_t path_read(char *to, uint64_t from)
 {
 	int64_t length = user_string(to, from, PATH_MAX_BYTES);
 	return length == 0 ? -ENOENT : length;
-}
-
-/* --- own descriptors by name ---------------------------------------------------------------------- */
-
-/* Reads a decimal number at the path's end; -1: there is none. */
-static int number_at_end(const char *text)
-{
-	int number = 0;
-	if (!*text)
-		return -1;
-	for (; *text >= '0' && *text <= '9' && number < 1000000; text++)
-		number = number * 10 + (*text - '0');
-	return *text ? -1 : number;
-}
-
-static const char *skip_prefix(const char *path, const char *prefix)
-{
-	return string_starts(path, prefix) ? path + string_length(prefix) : NULL;
-}
-
-/* /proc/PID/ of our own process; the rest of the path. */
-static const char *skip_own_process(struct task *task, const char *path)
-{
-	const char *rest = skip_prefix(path, "/proc/");
-	uint32_t number = 0;
-	if (!rest)
-		return NULL;
-	for (; *rest >= '0' && *rest <= '9'; rest++)
-		number = number * 10 + (uint32_t)(*rest - '0');
-	return number == task->process && *rest == '/' ? rest + 1 : NULL;
-}
-
-int path_own_descriptor(struct task *task, const char *path)
-{
-	const char *rest;
-	if (path[0] != '/' || (path[1] != 'd' && path[1] != 'p'))
-		return -1;
-	if ((rest = skip_prefix(path, "/dev/std")))
-		return string_equal(rest, "in") ? 0 : string_equal(rest, "out") ? 1 : string_equal(rest, "err") ? 2 : -1;
-	if ((rest = skip_prefix(path, "/dev/fd/")) || (rest = skip_prefix(path, "/proc/self/fd/")) ||
-	    (rest = skip_prefix(path, "/proc/thread-self/fd/")))
-		return number_at_end(rest);
-	if ((rest = skip_own_process(task, path)) && (rest = skip_prefix(rest, "fd/")))
-		return number_at_end(rest);
-	return -1;
 }
 
 /* --- open -------------------------------------------------------------------------------------------- */

@@ -44,7 +44,6 @@ struct signal_queue {
 };
 
 /* --- descriptors --------------------------------------------------------------------------------- */
-enum file_kind { FILE_GATE, FILE_EPOLL, FILE_EVENT, FILE_TIMER, FILE_SIGNAL };
 enum file_flags {
 	FILE_PATH_ONLY = 1, /* O_PATH: no reading or writing through it */
 	FILE_MOUNTED = 2,   /* from a mounted tree: its path calls take the identity */
@@ -53,11 +52,12 @@ enum file_flags {
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
 };
-/* An open file of this process; dup shares it. What fork shares with other processes is the gate. */
+/* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
 	uint32_t references;
 	slot_t slot; /* of the gate; 0 for the personality's own kinds */
-	uint16_t kind, flags;
+	uint16_t kind; /* enum descriptor_kind */
+	uint16_t flags;
 	uint32_t copy_index;
 	void *object; /* struct epoll, struct event, struct timer */
 };
@@ -70,15 +70,23 @@ struct descriptor {
 #define DESCRIPTORS_FIRST 32u
 #define DESCRIPTORS_MAX 65536u
 struct files {
-	struct lock lock; /* table, slots */
+	struct descriptor *table;
 	uint32_t size;    /* of the table */
+	struct lock lock; /* table, slots */
 	uint32_t lowest_free; /* no free descriptor below */
 	uint32_t first_slot_word; /* no free slot in any word below */
 	uint32_t slot_end;    /* all slots from here up were never used */
-	struct descriptor *table;
 	uint64_t slots[SLOTS_MAX / 64]; /* bit set: taken */
 	struct descriptor first[DESCRIPTORS_FIRST];
 };
+#define SAME_PLACE(type, field, other, other_field) \
+	_Static_assert(__builtin_offsetof(type, field) == __builtin_offsetof(other, other_field), "process.h")
+SAME_PLACE(struct files, table, struct process_descriptors, table);
+SAME_PLACE(struct files, size, struct process_descriptors, size);
+SAME_PLACE(struct descriptor, file, struct process_descriptor_entry, file);
+SAME_PLACE(struct open_file, slot, struct process_open_file, slot);
+SAME_PLACE(struct open_file, kind, struct process_open_file, kind);
+_Static_assert(sizeof(struct descriptor) == sizeof(struct process_descriptor_entry), "process.h");
 
 /* --- tasks and threads -------------------------------------------------------------------------------- */
 #define TASK_TIMERS 32
@@ -90,6 +98,7 @@ struct task_timer {
 	uint64_t value; /* sigev_value: put into the siginfo on delivery */
 };
 struct task {
+	struct files files; /* under files.lock; first: its address is in the image's header */
 	/* set at creation */
 	uint32_t process;
 	/* any thread, single words */
@@ -112,9 +121,8 @@ struct task {
 	struct linux_sigaction actions[SIGNAL_COUNT];
 	struct task_timer timers[TASK_TIMERS];
 	struct process_credentials credentials;
-	/* under files.lock */
-	struct files files;
 };
+_Static_assert(__builtin_offsetof(struct task, files) == 0, "entry.S");
 
 enum thread_start { START_FORK, START_SHARED, START_THREAD };
 

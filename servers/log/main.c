@@ -125,7 +125,7 @@ static void line_take_over(void)
 {
 	kernel_log_merge();
 	uint64_t begin = atomic_load(&state.ring.end);
-	system_early_console(state.system, 0);
+	system_switch(state.system, SYSTEM_EARLY_CONSOLE, 0);
 	state.own_line = true;
 	kernel_log_merge();
 	atomic_store(&state.console.begin, begin);

@@ -143,6 +143,7 @@ static int fork_process(struct request *request, const struct process_fork *fork
 		child_abandon(child);
 		return status;
 	}
+	child->descriptors = fork->descriptors;
 	thread->clear_child_tid = fork->clear_child_tid;
 	thread->blocked = caller->blocked;
 	*id = number;

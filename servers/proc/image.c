@@ -27,6 +27,11 @@ uint64_t image_entry(void)
 	return image.header.entry;
 }
 
+uint64_t image_descriptors(void)
+{
+	return image.header.descriptors;
+}
+
 static int segment_copy(slot_t to, uint64_t to_offset, uint64_t from_offset, uint64_t length)
 {
 	static char chunk[COPY_CHUNK];

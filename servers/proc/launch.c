@@ -168,6 +168,7 @@ void launch_commit(struct launch *launch, struct process *process)
 	if (process->space)
 		address_space_release(process->space);
 	process->space = launch->space;
+	process->descriptors = image_descriptors();
 	cap_copy(process->captable, PROCESS_SPACE, SELF_CAPTABLE, launch->space->space, RIGHTS_ALL);
 	cap_copy(process->captable, PROCESS_HANDOFF, SELF_CAPTABLE, launch->handoff, RIGHTS_ALL);
 	program_release(process->program);

@@ -117,6 +117,7 @@ struct process {
 	struct account *account;
 	struct address_space *space;
 	slot_t captable;
+	uint64_t descriptors; /* where in its space they are; 0: not known */
 	struct thread *threads;
 	unsigned thread_count;
 	struct user *user; /* whom its threads count for */
@@ -224,6 +225,7 @@ void step_end(void);
 /* image.c: the personality image, and spaces that show it */
 int image_load(void);
 uint64_t image_entry(void);
+uint64_t image_descriptors(void);
 struct account *account_create(void);
 void account_release(struct account *account);
 struct address_space *address_space_create(struct account *account);
@@ -345,5 +347,9 @@ int nice_set(struct process *caller, uint32_t which, uint32_t who, int32_t nice)
 void info_fill(const struct process *process, struct process_info *info);
 void usage_fill(const struct process *process, int who, struct process_usage *usage);
 int64_t info_command(struct request *request, const struct process *process, uint32_t part);
+
+/* descriptors.c */
+uint32_t descriptors_list(struct request *request, const struct process *process, uint32_t first);
+int descriptor_give(struct request *request, const struct process *process, uint32_t number, uint32_t *kind);
 
 #endif

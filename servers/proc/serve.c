@@ -346,7 +346,25 @@ static int serve_command_for_server(struct request *request, const struct proces
 	return in->process ? serve_command(request, in, out) : -ESRCH;
 }
 
+static int serve_descriptors(struct request *request, const struct process_descriptors_in *in,
+                             struct process_descriptors_out *out)
+{
+	const struct process *process = process_alive(in->process);
+	if (!process)
+		return -ESRCH;
+	out->count = descriptors_list(request, process, in->first);
+	return 0;
+}
+
+static int serve_descriptor(struct request *request, const struct process_descriptor_in *in,
+                            struct process_descriptor_out *out)
+{
+	const struct process *process = process_alive(in->process);
+	return process ? descriptor_give(request, process, in->number, &out->kind) : -ESRCH;
+}
+
 const struct process_operations server_operations = {
+	.descriptors = serve_descriptors, .descriptor = serve_descriptor,
 	.info = serve_info_for_server, .list = serve_list, .command = serve_command_for_server,
 	.get_ids = serve_get_ids_for_server, .get_limit = serve_get_limit, .system = serve_system,
 	.identify = authority_identify, .group_state = authority_group_state,

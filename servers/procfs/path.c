@@ -31,21 +31,44 @@ static int begin_walk(struct request *request, uint64_t offset, uint64_t length,
 	return walk->length < PATH_MAX_BYTES ? path_walk(walk) : -ENAMETOOLONG;
 }
 
+static void send_attributes(struct request *request, const struct spot *spot)
+{
+	spot_attributes(spot, &reply.attributes);
+	request_reply_data(request, &reply, sizeof reply.attributes);
+}
+
+/* The caller finds its own descriptors itself; what others have open comes along. */
+static int send_descriptor(struct request *request, const struct path_walk *walk)
+{
+	const struct spot *spot = &walk->spot;
+	uint32_t kind = FILE_GATE;
+	slot_t gate = 0;
+	caller_identify(walk->caller);
+	if (walk->caller->process != spot->process) {
+		int status = source_descriptor(spot->process, spot->descriptor, &kind, &gate);
+		if (status)
+			return status;
+	}
+	if (gate)
+		request_send_cap(request, 0, gate, true);
+	spot_attributes(spot, &reply.attributes);
+	reply.attributes.special_device = (uint64_t)spot->process << 32 | spot->descriptor;
+	reply.attributes.blocks = kind;
+	return 0;
+}
+
 static int send_redirect(struct request *request, const struct path_walk *walk, uint32_t *redirect,
                          uint32_t *rest_length)
 {
+	int status = walk->redirect == REDIRECT_DESCRIPTOR ? send_descriptor(request, walk) : 0;
+	if (status)
+		return status;
 	*redirect = walk->redirect;
 	*rest_length = (uint32_t)walk->rest_length;
 	memcpy(reply.rest, walk->rest, walk->rest_length);
 	reply.rest[walk->rest_length] = 0;
 	request_reply_data(request, &reply, offsetof(struct path_reply, rest) + walk->rest_length + 1);
 	return 0;
-}
-
-static void send_attributes(struct request *request, const struct spot *spot)
-{
-	spot_attributes(spot, &reply.attributes);
-	request_reply_data(request, &reply, sizeof reply.attributes);
 }
 
 static int check_open(const struct spot *spot, struct caller *caller, uint32_t flags)

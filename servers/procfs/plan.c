@@ -81,7 +81,7 @@ static const struct place empty_places[] = { END };
 	LINK("cwd", render_cwd), \
 	{ .name = "environ", .kind = PLACE_FILE, .permissions = 0400, .render = render_environ }, \
 	LINK("exe", render_exe), \
-	{ .name = "fd", .kind = PLACE_DIRECTORY, .permissions = 0500, .children = empty_places }, \
+	{ .name = "fd", .kind = PLACE_DESCRIPTORS, .permissions = 0500, .children = empty_places }, \
 	FILE_("limits", render_limits), \
 	FILE_("maps", render_maps), \
 	FILE_("mountinfo", render_mountinfo), \
@@ -110,6 +110,9 @@ const struct place root_place = {
 };
 const struct place process_place = {
 	.name = "", .kind = PLACE_DIRECTORY, .permissions = 0555, .children = process_places
+};
+const struct place descriptor_place = {
+	.name = "", .kind = PLACE_DESCRIPTOR, .permissions = 0700, .children = empty_places
 };
 const struct place thread_place = {
 	.name = "", .kind = PLACE_DIRECTORY, .permissions = 0555, .children = thread_places

@@ -25,6 +25,7 @@ struct place;
 struct spot {
 	const struct place *place;
 	uint32_t process, thread; /* 0: none */
+	uint32_t descriptor;
 	bool own;                 /* of the very process that opened it: so it runs, while it reads */
 };
 
@@ -32,8 +33,10 @@ enum place_kind {
 	PLACE_DIRECTORY,
 	PLACE_PROCESSES, /* the root: also one directory a process */
 	PLACE_THREADS,   /* task: one directory a thread */
+	PLACE_DESCRIPTORS, /* fd: one link a descriptor */
 	PLACE_FILE,
 	PLACE_LINK,
+	PLACE_DESCRIPTOR, /* leads to an open file, which the caller is told of */
 };
 
 /* Renders what the spot shows (a link: its target). 0 or a negative errno. */
@@ -55,7 +58,7 @@ static inline struct spot spot_at(const struct place *place, uint32_t process, u
 }
 
 extern const struct place root_places[], process_places[], thread_places[];
-extern const struct place root_place, process_place, thread_place;
+extern const struct place root_place, process_place, thread_place, descriptor_place;
 
 /* Who asks; found out from the process gate that came with the request, when it matters. */
 struct caller {
@@ -73,7 +76,7 @@ struct path_walk {
 	const char *path;
 	size_t length;
 	bool follow;        /* a link at the end, too */
-	unsigned redirect;  /* REDIRECT_ROOT: `rest` is the path to go on with */
+	unsigned redirect;  /* REDIRECT_ROOT or _DESCRIPTOR (spot): `rest` is the path to go on with */
 	const char *rest;
 	size_t rest_length;
 };
@@ -99,6 +102,10 @@ int source_system(struct system_info *info);
 int source_command(uint32_t process, uint32_t part, struct text *text);
 uint32_t source_list(uint32_t after, uint32_t *ids, uint32_t most);
 uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most);
+/* Descriptors from `first` up, as many as fit. */
+uint32_t source_descriptors(uint32_t process, uint32_t first, uint32_t *numbers, uint32_t most);
+/* What a descriptor is, and a capability to its gate (0: it has none), which is the caller's. */
+int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t *gate);
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard);
 void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uint32_t *newest);
 extern const char *mount_path;    /* "/proc" */

@@ -57,6 +57,26 @@ uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most)
 	return status == -ESRCH ? 0 : 1;
 }
 
+uint32_t source_descriptors(uint32_t process, uint32_t first, uint32_t *numbers, uint32_t most)
+{
+	uint32_t count = 0;
+	int status = process_descriptors(proc_gate(), NULL, process, first, numbers, most * sizeof *numbers, NULL, &count);
+	return status == 0 && count <= most ? count : 0;
+}
+
+int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t *gate)
+{
+	*gate = slot_allocate();
+	if (!*gate)
+		return -ENFILE;
+	int status = process_descriptor(proc_gate(), NULL, process, number, kind, *gate);
+	if (status || *kind != FILE_GATE) {
+		slot_free(*gate);
+		*gate = 0;
+	}
+	return status == -ESRCH ? -ENOENT : status;
+}
+
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)
 {
 	return process_get_limit(proc_gate(), NULL, process, resource, soft, hard);

@@ -28,22 +28,23 @@ struct listing {
 
 bool spot_is_directory(const struct spot *spot)
 {
-	return spot->place->kind <= PLACE_THREADS;
+	return spot->place->kind <= PLACE_DESCRIPTORS;
 }
 
 uint32_t spot_type(const struct spot *spot)
 {
 	if (spot_is_directory(spot))
 		return S_IFDIR;
-	return spot->place->kind == PLACE_LINK ? S_IFLNK : S_IFREG;
+	return spot->place->kind == PLACE_FILE ? S_IFREG : S_IFLNK;
 }
 
 /* Stable as long as the program is: where the place stands in its table, and whom it is about. */
 static uint64_t spot_inode(const struct spot *spot)
 {
 	uint64_t hash = 14695981039346656037ull;
-	const uint64_t parts[3] = { (uint64_t)(uintptr_t)spot->place, spot->process, spot->thread };
-	for (unsigned i = 0; i < 3; i++)
+	const uint64_t parts[4] = { (uint64_t)(uintptr_t)spot->place, spot->process, spot->thread,
+		                    spot->descriptor };
+	for (unsigned i = 0; i < 4; i++)
 		hash = (hash ^ parts[i]) * 1099511628211ull;
 	return (hash >> 16 & 0xffffffff) | 1;
 }
@@ -55,6 +56,7 @@ void spot_attributes(const struct spot *spot, struct file_attributes *attributes
 		.inode = spot_inode(spot),
 		.mode = spot_type(spot) | spot->place->permissions,
 		.links = spot_is_directory(spot) ? 2 : 1,
+		.size = spot->place->kind == PLACE_DESCRIPTOR ? 64 : 0, /* as Linux has it */
 		.block_size = 1024,
 	};
 	attributes->access_time = attributes->modify_time = attributes->change_time = (int64_t)time_real();
@@ -73,6 +75,8 @@ int spot_permit(const struct spot *spot, struct caller *caller, unsigned access)
 	caller_identify(caller);
 	if (!caller->process)
 		return -EACCES;
+	if (spot->place->kind == PLACE_DESCRIPTORS && caller->process == spot->process)
+		return 0;
 	uint32_t user = caller->credentials.file_user;
 	if (user == 0)
 		return 0;
@@ -108,6 +112,17 @@ static int thread_child(const struct spot *spot, uint32_t number, struct spot *c
 	return -ENOENT;
 }
 
+static int descriptor_child(const struct spot *spot, const char *name, size_t length, struct spot *child)
+{
+	uint32_t number = number_of(name, length), found;
+	if ((number == 0 && (length != 1 || name[0] != '0')) ||
+	    source_descriptors(spot->process, number, &found, 1) != 1 || found != number)
+		return -ENOENT;
+	*child = spot_at(&descriptor_place, spot->process, spot->thread);
+	child->descriptor = number;
+	return 0;
+}
+
 int spot_child(const struct spot *spot, const char *name, size_t length, struct caller *caller,
                struct spot *child)
 {
@@ -122,6 +137,8 @@ int spot_child(const struct spot *spot, const char *name, size_t length, struct 
 		*child = spot_at(place, own ? caller->process : spot->process, spot->thread);
 		return 0;
 	}
+	if (spot->place->kind == PLACE_DESCRIPTORS)
+		return descriptor_child(spot, name, length, child);
 	uint32_t number = number_of(name, length);
 	if (!number)
 		return -ENOENT;
@@ -214,10 +231,17 @@ static void list_one(struct listing *listing, const struct spot *spot, const cha
 	listing->position = next;
 }
 
+/* Numbers above `after`; of descriptors, which begin at 0, each plus one. */
 static uint32_t numbered(const struct spot *spot, uint32_t after, uint32_t *ids, uint32_t most)
 {
 	if (spot->place->kind == PLACE_PROCESSES)
 		return source_list(after, ids, most);
+	if (spot->place->kind == PLACE_DESCRIPTORS) {
+		uint32_t found = source_descriptors(spot->process, after, ids, most);
+		for (uint32_t i = 0; i < found; i++)
+			ids[i]++;
+		return found;
+	}
 	if (spot->place->kind != PLACE_THREADS)
 		return 0;
 	uint32_t count = source_threads(spot->process, ids, most), kept = 0;
@@ -228,18 +252,28 @@ static uint32_t numbered(const struct spot *spot, uint32_t after, uint32_t *ids,
 	return kept;
 }
 
+static struct spot numbered_child(const struct spot *spot, uint32_t id)
+{
+	if (spot->place->kind == PLACE_PROCESSES)
+		return spot_at(&process_place, id, 0);
+	if (spot->place->kind == PLACE_THREADS)
+		return spot_at(&thread_place, spot->process, id);
+	struct spot child = spot_at(&descriptor_place, spot->process, spot->thread);
+	child.descriptor = id - 1;
+	return child;
+}
+
 static void list_numbered(struct listing *listing, const struct spot *spot)
 {
 	static uint32_t ids[THREADS_MAX];
-	bool threads = spot->place->kind == PLACE_THREADS;
+	bool descriptors = spot->place->kind == PLACE_DESCRIPTORS;
 	while (!listing->full) {
 		uint32_t after = (uint32_t)(listing->position - NUMBERED_FIRST);
 		uint32_t count = numbered(spot, after, ids, THREADS_MAX);
 		for (uint32_t i = 0; i < count && !listing->full; i++) {
 			char name[12];
-			snprintf(name, sizeof name, "%u", ids[i]);
-			struct spot child = threads ? spot_at(&thread_place, spot->process, ids[i])
-			                            : spot_at(&process_place, ids[i], 0);
+			snprintf(name, sizeof name, "%u", ids[i] - descriptors);
+			struct spot child = numbered_child(spot, ids[i]);
 			list_one(listing, &child, name, (uint64_t)NUMBERED_FIRST + ids[i]);
 		}
 		if (count == 0)

@@ -87,9 +87,24 @@ static int enter(struct path_walk *walk, const char *name, size_t length, const 
 	struct spot child;
 	if (length > 255)
 		return -ENAMETOOLONG;
-	int status = spot_child(&walk->spot, name, length, walk->caller, &child);
+	int status = 0;
+	if (walk->spot.place->kind == PLACE_DESCRIPTORS)
+		status = spot_permit(&walk->spot, walk->caller, 1);
+	if (status == 0)
+		status = spot_child(&walk->spot, name, length, walk->caller, &child);
 	if (status)
 		return status;
+	if (child.place->kind == PLACE_DESCRIPTOR) {
+		walk->spot = child;
+		walk->redirect = REDIRECT_DESCRIPTOR;
+		walk->rest = skip_slashes(*at, *end);
+		walk->rest_length = (size_t)(*end - walk->rest);
+		if (walk->rest != *at && walk->rest_length == 0) {
+			walk->rest = "."; /* it must be a directory */
+			walk->rest_length = 1;
+		}
+		return 0;
+	}
 	bool final = *at == *end;
 	if (child.place->kind == PLACE_LINK && (!final || walk->follow))
 		return follow(walk, &child, at, end);

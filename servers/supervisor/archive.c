@@ -64,6 +64,8 @@ static void archive_index(void)
 bool archive_open(void)
 {
 	const struct boot_info *boot = (const struct boot_info *)BOOT_INFO_ADDRESS;
+	if (strstr(boot->command_line, "fast-path=off"))
+		system_switch(SLOT_SYSTEM, SYSTEM_FAST_PATH, 0);
 	size = boot->archive_size;
 	uint64_t pages = (size + ATOLL_PAGE_SIZE - 1) & ~(ATOLL_PAGE_SIZE - 1);
 	int64_t address = space_map(SELF_SPACE, SLOT_ARCHIVE, 0, pages, 0, MAP_READ | MAP_ANYWHERE);

@@ -104,7 +104,7 @@ static void tree_complete(void)
 	static struct path_reply reply;
 	for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		path_make_node(session.root, NULL, nodes[i].mode, nodes[i].device, nodes[i].path,
-		               strlen(nodes[i].path), &reply, sizeof(reply), NULL, NULL, NULL, 0);
+		               strlen(nodes[i].path), 0, &reply, sizeof(reply), NULL, NULL, NULL, 0);
 }
 
 static bool tree_build(void)

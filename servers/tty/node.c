@@ -36,8 +36,8 @@ void node_make(uint32_t device)
 	char name[NAME_SIZE];
 	if (!root())
 		return;
-	path_make_node(root(), NULL, S_IFDIR | 0755, 0, "/dev/pts", 8, &reply, sizeof reply, NULL, NULL, NULL, 0);
-	path_make_node(root(), NULL, S_IFCHR | 0666, device, name, node_name(device, name), &reply, sizeof reply,
+	path_make_node(root(), NULL, S_IFDIR | 0755, 0, "/dev/pts", 8, 0, &reply, sizeof reply, NULL, NULL, NULL, 0);
+	path_make_node(root(), NULL, S_IFCHR | 0666, device, name, node_name(device, name), 0, &reply, sizeof reply,
 	               NULL, NULL, NULL, 0);
 }
 

@@ -59,7 +59,7 @@ static void make_call(struct thread *thread)
 	registers->r10 = argument(), registers->r8 = argument(), registers->r9 = argument();
 	registers->r12 = number >= KERNEL_CALL_CALL && number <= KERNEL_CALL_REPLY_RECEIVE && take(1) % 2 ? AREA + take(1) * 8 : 0;
 	registers->r13 = argument();
-	kernel_system_call();
+	machine_system_call();
 	lock_assert_none_held();
 }
 

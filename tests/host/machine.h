@@ -23,6 +23,7 @@ void machine_seed(uint64_t seed);
 /* A thread to make kernel calls as, made current; its captable and space. */
 struct thread *machine_thread(struct pool *pool, uint32_t slots);
 /* One native kernel call of the current thread; restarts are made, as the hardware would. */
+void machine_system_call(void); /* of the current thread, as its registers say */
 status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 
 /* 0 to limit - 1 */

@@ -103,6 +103,18 @@ uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most)
 	return 2;
 }
 
+/* Every process has 0 and 5 open. */
+uint32_t source_descriptors(uint32_t process, uint32_t first, uint32_t *numbers, uint32_t most)
+{
+	uint32_t count = 0;
+	(void)process;
+	if (first == 0 && count < most)
+		numbers[count++] = 0;
+	if (first <= 5 && count < most)
+		numbers[count++] = 5;
+	return count;
+}
+
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)
 {
 	(void)process;
@@ -185,6 +197,13 @@ static void test_walk(void)
 	      walk("07", 7, true, &at) == -ENOENT);
 	CHECK(walk("stat/", 7, true, &at) == -ENOTDIR && walk("stat/x", 7, true, &at) == -ENOTDIR);
 	CHECK(walk("7/task/9", 7, true, &at) == -ENOENT && walk("self", 0, true, &at) == -ENOENT);
+	CHECK(walk("self/fd/5", 7, false, &at) == 0 && at.redirect == REDIRECT_DESCRIPTOR && at.rest_length == 0 &&
+	      at.spot.process == 7 && at.spot.descriptor == 5);
+	CHECK(walk("7/task/8/fd/0//a/b", 7, true, &at) == 0 && at.redirect == REDIRECT_DESCRIPTOR &&
+	      at.rest_length == 3 && memcmp(at.rest, "a/b", 3) == 0 && at.spot.descriptor == 0);
+	CHECK(walk("self/fd/0/", 7, true, &at) == 0 && at.rest_length == 1 && at.rest[0] == '.');
+	CHECK(walk("self/fd/1", 7, true, &at) == -ENOENT && walk("self/fd/05", 7, true, &at) == -ENOENT);
+	CHECK(walk("2/fd/0", 7, true, &at) == -EACCES && walk("7/fd/0", 2, true, &at) == 0);
 	CHECK(walk("self", 7, false, &at) == 0 && at.spot.place->kind == PLACE_LINK);
 }
 
@@ -199,21 +218,29 @@ static void test_permissions(void)
 }
 
 /* In pieces of any size, a listing has every name once. */
-static void test_listing(void)
+static void check_listing(const struct spot *spot, unsigned names, unsigned numbers)
 {
 	for (size_t room = 48; room < 600; room += 40) {
 		char buffer[600];
 		uint64_t position = 0;
-		unsigned names = 0, numbers = 0;
-		const struct spot root = spot_at(&root_place, 0, 0);
-		for (int64_t got; (got = spot_list(&root, &position, buffer, room)) > 0;) {
+		unsigned found = 0, digits = 0;
+		for (int64_t got; (got = spot_list(spot, &position, buffer, room)) > 0;) {
 			for (int64_t at = 0; at < got; at += *(uint16_t *)(buffer + at + 16)) {
-				names++;
-				numbers += buffer[at + 19] >= '1' && buffer[at + 19] <= '9';
+				found++;
+				digits += buffer[at + 19] >= '0' && buffer[at + 19] <= '9';
 			}
 		}
-		CHECK(names == 23 && numbers == 3);
+		CHECK(found == names && digits == numbers);
 	}
+}
+
+static void test_listing(void)
+{
+	struct path_walk at;
+	const struct spot root = spot_at(&root_place, 0, 0);
+	check_listing(&root, 23, 3);
+	CHECK(walk("7/fd", 7, true, &at) == 0);
+	check_listing(&at.spot, 4, 2);
 }
 
 static void test_formats(void)

@@ -90,3 +90,7 @@ touch -d '2020-01-01 00:00:00' a; touch -d '2020-01-01 00:00:02' b; [ b -nt a ] 
 for i in 1 2 3 4 5 6 7 8; do seq 2000 | sed s/1/one/ | sort | md5sum & done | sort -u; wait
 ### process-many
 i=0; while [ $i -lt 40 ]; do sleep 4 & i=$((i+1)); done; sleep 2; ps -o args | grep -c '^sleep 4'; wait; ps -o args | grep -c '^sleep 4'; echo done
+### proc-fd-list
+exec 3</etc/passwd 4>f 5>>f 6<>f; ls /proc/self/fd | tr '\n' ' '; ls -l /proc/self/fd | awk '$9 > 2 && $9 < 7 { print $1, $9, $11 }'; ls -l /dev/fd/ | wc -l; ls /dev/fd | tr '\n' ' '; cd /proc/self; ls -l fd/4 2>/dev/null | cut -c1-10
+### proc-fd-of-another
+sleep 30 < /etc/passwd > f 2>> f & p=$!; sleep 0.3; ls /proc/$p/fd | tr '\n' ' '; for i in 0 1 2; do readlink /proc/$p/fd/$i | sed 's,/tmp/t/,,'; done; head -n 1 /proc/$p/fd/0; echo put > /proc/$p/fd/1; cat f; ls -l /proc/$p/fd | awk 'NR > 1 { print $1, $9 }'; kill $p; wait $p; ls /proc/$p/fd 2>/dev/null; echo $?

@@ -51,7 +51,7 @@ void apic_setup_cpu(void)
 	apic_write(APIC_ERROR, APIC_MASKED);
 	apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
 	apic_write(APIC_TIMER, VECTOR_TIMER);
-	local_cpus[cpu_self()->index].apic_id = apic_id();
+	cpu_self()->arch.apic_id = apic_id();
 }
 
 uint32_t apic_id(void)
@@ -87,7 +87,7 @@ void apic_send_others_nmi(void)
 
 void arch_cpu_kick(uint32_t cpu)
 {
-	apic_send(local_cpus[cpu].apic_id, VECTOR_KICK);
+	apic_send(cpus[cpu].arch.apic_id, VECTOR_KICK);
 }
 
 void apic_timer_start(uint32_t count)

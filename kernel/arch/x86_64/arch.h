@@ -88,8 +88,9 @@ uint32_t arch_cpu_start_others(void);
 _Noreturn void arch_run_threads(void);
 
 /* --- what the portable kernel gives the architecture --- */
-/* Called by the entry code with the user registers saved in current->arch. True: the current thread goes straight
- * back. False, and after everything else: kernel_exit() says whose registers are loaded. */
+/* Called by the entry code with the user registers saved in current->arch, when the fast path (ipc/call.h) has not
+ * done it. True: the current thread goes straight back. False, and after everything else: kernel_exit() says whose
+ * registers are loaded. */
 bool kernel_system_call(void);
 void kernel_enter(void); /* first of all on an exception or interrupt from user mode: accounts its time */
 /* A buffer of the current system call needs a page that only a pager can supply (FAULT_PAGER): make

@@ -28,7 +28,6 @@ struct idt_gate {
 };
 
 struct features features;
-struct local_cpu local_cpus[SYSTEM_CPUS_MAX];
 /* Also boot.S's. From SELECTOR_TSS on two entries for each CPU's task state. */
 uint64_t gdt[SELECTOR_TSS / 8 + 2 * SYSTEM_CPUS_MAX] = {
 	[SELECTOR_BOOT_CODE / 8] = 0x00cf9b000000ffff,

@@ -1,10 +1,22 @@
 /* Which CPU this is. In the kernel GS points at its struct cpu (sched/cpu.h). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cpu;
 struct thread;
+struct arch_space;
+
+#define PCID_COUNT 64u
+/* What this architecture keeps in struct cpu. Written by its own CPU only. */
+struct arch_cpu {
+	struct arch_space *space;      /* loaded; NULL: the kernel's own tables */
+	struct thread *extended_owner; /* whose state the extended registers hold */
+	bool task_switched;            /* CR0.TS is set */
+	uint32_t apic_id;
+	uint64_t pcid_serial[PCID_COUNT]; /* whose entries may be cached under each PCID */
+};
 
 /* A thread in the kernel never moves to another CPU, so the compiler may keep the result. */
 static inline struct cpu *cpu_self(void)

@@ -11,6 +11,7 @@
 #define CPU_CURRENT 0
 #define CPU_KERNEL_STACK 8
 #define CPU_SCRATCH 16
+#define CPU_SELF 24
 
 	/* Where a register is in struct thread (struct registers, abi/structures.h). */
 	.set at, 0
@@ -66,8 +67,16 @@ native_call:
 	movb $0, THREAD_FULL_RETURN(%rsp)
 	movq %gs:CPU_SCRATCH, %rcx
 	movq %rcx, REGISTER(rsp)(%rsp)
+	movq %rsp, %rdi
 	movq %gs:CPU_KERNEL_STACK, %rsp
+	movq %gs:CPU_SELF, %rsi
 	xorl %ebp, %ebp
+	rolq $1, %rax		/* as NUMBER_ are: the top bit, which says native, is the lowest */
+	cmpq $NUMBER_CALL, %rax
+	je try_call
+	cmpq $NUMBER_REPLY_RECEIVE, %rax
+	je try_reply_receive
+slow_path:
 	call kernel_system_call
 	testb %al, %al
 	jz load_next
@@ -82,6 +91,18 @@ load_thread:
 	movq REGISTER(rax)(%rax), %rax
 	swapgs
 	sysretq
+
+	/* The fast path comes back only where it could not be taken. */
+	.macro TRY fastpath
+	cmpl $0, CPU_ATTENTION(%rsi)
+	jne slow_path
+	call \fastpath
+	jmp slow_path
+	.endm
+try_call:
+	TRY fastpath_call
+try_reply_receive:
+	TRY fastpath_reply_receive
 
 load_next:
 	call kernel_exit

@@ -2,10 +2,9 @@
  * runs. A CPU remembers whose state its registers hold (extended_owner): a thread that comes back
  * to it, after threads that have none, finds its registers still there. A thread without extended
  * state runs with CR0.TS set, so it can neither see nor change what is in them. */
-#include "arch/local.h"
+#include "arch/switch.h"
 #include "base/string.h"
 #include "mm/pool.h"
-#include "sched/cpu.h"
 
 #define NO_CPU (~0u)
 #define CONTROL_WORD_DEFAULT 0x37f
@@ -19,39 +18,27 @@ void extended_setup(void)
 	features.extended_size = cpuid(0xd, 0).ebx;
 }
 
-/* The current thread leaves this CPU, or its state is about to be copied. */
-void extended_save(struct thread *thread)
+/* Threads without extended state neither see nor change what the registers hold. */
+void extended_lock(struct arch_cpu *local)
 {
-	void *area = thread->arch.extended;
-
-	if (area && features.extended_mask)
-		__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(features.extended_mask), "d"(0) : "memory");
-	else if (area)
-		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	cr0_write(cr0_read() | CR0_TASK_SWITCHED);
+	local->task_switched = true;
 }
 
-void extended_switch(struct thread *to)
+void extended_unlock(struct arch_cpu *local)
 {
-	uint32_t index = cpu_self()->index;
-	struct local_cpu *local = &local_cpus[index];
-
-	if (!to->arch.extended) {
-		if (!local->task_switched)
-			cr0_write(cr0_read() | CR0_TASK_SWITCHED);
-		local->task_switched = true;
-		return;
-	}
-	if (local->task_switched)
-		__asm__ volatile("clts");
+	__asm__ volatile("clts");
 	local->task_switched = false;
-	if (local->extended_owner == to && to->arch.extended_cpu == index)
-		return;
+}
+
+void extended_load(struct cpu *cpu, struct thread *to)
+{
 	if (features.extended_mask)
 		__asm__ volatile("xrstor64 (%0)" : : "r"(to->arch.extended), "a"(features.extended_mask), "d"(0) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(to->arch.extended) : "memory");
-	local->extended_owner = to;
-	to->arch.extended_cpu = index;
+	cpu->arch.extended_owner = to;
+	to->arch.extended_cpu = cpu->index;
 }
 
 status_t extended_init(struct thread *thread, struct thread *like)

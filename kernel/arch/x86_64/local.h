@@ -3,6 +3,7 @@
 
 #include "arch/arch.h"
 #include "arch/x86.h"
+#include "sched/cpu.h"
 
 /* The kernel's image is linked at KERNEL_OFFSET + where it lies in memory. */
 #define KERNEL_OFFSET 0xffffffff80000000ull
@@ -23,17 +24,6 @@ struct features {
 	uint32_t extended_mask; /* XCR0 */
 };
 extern struct features features;
-
-#define PCID_COUNT 64u
-/* Written by its own CPU only. */
-struct local_cpu {
-	struct thread *extended_owner; /* whose state the extended registers hold */
-	bool task_switched;            /* CR0.TS is set */
-	struct arch_space *space;      /* loaded; NULL: the kernel's own tables */
-	uint64_t pcid_serial[PCID_COUNT]; /* whose entries may be cached under each PCID */
-	uint32_t apic_id;
-};
-extern struct local_cpu local_cpus[SYSTEM_CPUS_MAX];
 
 void features_detect(void);
 void cpu_setup(uint32_t index, uint64_t kernel_stack); /* descriptor tables, control registers, MSRs, GS */
@@ -61,13 +51,14 @@ uint64_t stack_create(uint32_t index);   /* a CPU's kernel stack, above an unmap
 /* --- space.c, tlb.c --- */
 physical_t charged_page(struct pool *pool, bool zeroed); /* 0: no memory */
 #define SPACE_GONE (~0ull) /* as `start` of a flush: the tables are about to be freed */
-void space_load(struct arch_space *space);
+uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space); /* for CR3, where there are PCIDs */
 void shootdown_serve(void);
 
 /* --- extended.c, thread.c, reflect.c, user.c --- */
 void extended_setup(void);
-void extended_save(struct thread *thread);
-void extended_switch(struct thread *to);
+void extended_lock(struct arch_cpu *local);
+void extended_unlock(struct arch_cpu *local);
+void extended_load(struct cpu *cpu, struct thread *to);
 status_t extended_init(struct thread *thread, struct thread *like);
 void thread_update_bases(const struct thread *thread);
 /* Without waiting for a pager: false where it cannot be written now. */

@@ -1,6 +1,7 @@
 /* Offsets of structure members for entry.S: absolute symbols that the linker fills in, so no
  * number is written twice. */
 #include "arch/local.h"
+#include "kernel_calls.h"
 #include "sched/cpu.h"
 #include <stddef.h>
 
@@ -14,6 +15,9 @@ _Static_assert(offsetof(struct cpu, self) == 24, "known to cpu.h");
 void offsets(void);
 void offsets(void)
 {
+	OFFSET(CPU_ATTENTION, offsetof(struct cpu, attention));
+	OFFSET(NUMBER_CALL, 2 * KERNEL_CALL_CALL + 1);
+	OFFSET(NUMBER_REPLY_RECEIVE, 2 * KERNEL_CALL_REPLY_RECEIVE + 1);
 	OFFSET(THREAD_REGISTERS, offsetof(struct thread, arch.registers));
 	OFFSET(THREAD_FULL_RETURN, offsetof(struct thread, arch.full_return));
 	OFFSET(THREAD_FLAGS, offsetof(struct thread, flags));

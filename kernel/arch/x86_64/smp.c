@@ -30,7 +30,7 @@ static bool cpu_start(uint32_t index, uint32_t apic_id)
 	smp_stack = stack_create(index);
 	cpu_allocate_stacks(index);
 	smp_index = index;
-	local_cpus[index].apic_id = apic_id;
+	cpus[index].arch.apic_id = apic_id;
 	__atomic_store_n(&cpu_count, index + 1, __ATOMIC_RELEASE);
 	apic_send(apic_id, COMMAND_INIT);
 	clock_spin(10000);
@@ -50,7 +50,7 @@ uint32_t arch_cpu_start_others(void)
 {
 	memcpy(arch_direct_map(TRAMPOLINE), trampoline_begin, (uint64_t)(trampoline_end - trampoline_begin));
 	for (uint32_t i = 0; i < machine.cpu_count && cpu_count < SYSTEM_CPUS_MAX; i++)
-		if (machine.cpu_apic_ids[i] != local_cpus[0].apic_id)
+		if (machine.cpu_apic_ids[i] != cpus[0].arch.apic_id)
 			if (!cpu_start(cpu_count, machine.cpu_apic_ids[i]))
 				break;
 	return cpu_count;

@@ -26,6 +26,6 @@ struct arch_space {
 	uint64_t walked;       /* the last level's table that was walked last, and the address it begins at; */
 	uint64_t *walked_table; /* under the table lock; NULL: none */
 	struct pool *pool;     /* charged for table pages; set at creation, not referenced (the space does) */
-	uint64_t active_cpus;  /* atomic: CPUs that have it loaded (running or idle since) */
+	uint64_t active_cpus;  /* atomic: CPUs that have it loaded, or had and were not asked since */
 	uint64_t stale_cpus;   /* atomic: CPUs that must drop what they cached of it before they use it */
 };

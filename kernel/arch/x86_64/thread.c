@@ -1,26 +1,5 @@
 /* Threads on x86-64: their registers, and the switch from one to another. */
-#include "arch/local.h"
-#include "sched/cpu.h"
-
-/* Of the current thread. The user's GS base waits behind SWAPGS while the kernel runs. */
-static void bases_load(struct thread *thread)
-{
-	if (features.cr4 & CR4_FSGSBASE) {
-		__asm__ volatile("wrfsbase %0; swapgs; wrgsbase %1; swapgs" : :
-		                 "r"(thread->arch.registers.fs_base), "r"(thread->arch.registers.gs_base));
-	} else {
-		msr_write(MSR_FS_BASE, thread->arch.registers.fs_base);
-		msr_write(MSR_KERNEL_GS_BASE, thread->arch.registers.gs_base);
-	}
-}
-
-/* With FSGSBASE a program changes them as it likes; otherwise the copies are right. */
-static void bases_save(struct thread *thread)
-{
-	if (features.cr4 & CR4_FSGSBASE)
-		__asm__ volatile("rdfsbase %0; swapgs; rdgsbase %1; swapgs" :
-		                 "=r"(thread->arch.registers.fs_base), "=r"(thread->arch.registers.gs_base));
-}
+#include "arch/switch.h"
 
 void thread_update_bases(const struct thread *thread)
 {
@@ -62,13 +41,14 @@ void arch_thread_switch(struct thread *from, struct thread *to)
 {
 	if (from) {
 		bases_save(from);
-		extended_save(from);
+		if (from->arch.extended)
+			extended_save(from);
 	}
 	if (!to)
 		return; /* idle on what is loaded: it often comes back */
-	extended_switch(to);
 	bases_load(to);
-	space_load(&to->space->arch);
+	extended_switch(cpu_self(), to);
+	space_load(cpu_self(), &to->space->arch);
 }
 
 status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t base)

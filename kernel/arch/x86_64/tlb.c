@@ -1,10 +1,13 @@
 /* Which address space a CPU has loaded, and what the CPUs still remember of it.
  *
+ * A CPU stays in a space's active_cpus after it has gone on to another one, until the first request for the
+ * old one reaches it: so going to and fro between two spaces writes nothing that other CPUs read.
+ *
  * With PCIDs a CPU keeps entries of spaces it is not running: pcid_serial says whose they are, and
  * a space's stale_cpus which CPUs must drop them before they run it again. The two masks make the race
  * between a CPU that loads a space and one that changes it come out right in any order: the loader
  * sets `active`, then reads `stale`; the changer sets `stale`, then reads `active`; both with full
- * barriers, so at least one of them sees the other.
+ * barriers, so at least one of them sees the other. A loader that was active already is sent the request.
  *
  * A shootdown is one request at a time for the whole machine. The kernel runs with interrupts off, so
  * every loop that waits for another CPU serves requests itself (arch_spin_hint).
@@ -21,44 +24,31 @@ static uint32_t shootdown_busy;
 static struct arch_space *shootdown_space; /* written by the CPU that holds shootdown_busy */
 static uint64_t shootdown_start, shootdown_end;
 
-static uint64_t space_cr3(struct arch_space *space, struct local_cpu *local, bool stale)
+/* With the mark to keep what is cached, if that is right still. */
+uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space)
 {
-	if (!(features.cr4 & CR4_PCID))
-		return space->root;
 	unsigned slot = (unsigned)(space->serial % (PCID_COUNT - 1)) + 1; /* 0 is the kernel's */
-	bool keep = !stale && local->pcid_serial[slot] == space->serial;
-	local->pcid_serial[slot] = space->serial;
+	uint64_t bit = 1ull << cpu->index, *owner = &cpu->arch.pcid_serial[slot];
+	bool stale = __atomic_load_n(&space->stale_cpus, __ATOMIC_SEQ_CST) & bit;
+
+	if (stale)
+		__atomic_fetch_and(&space->stale_cpus, ~bit, __ATOMIC_SEQ_CST);
+	bool keep = !stale && *owner == space->serial;
+	*owner = space->serial;
 	return space->root | slot | (keep ? CR3_KEEP : 0);
 }
 
-/* NULL: the kernel's own tables. */
-void space_load(struct arch_space *space)
+static void space_leave(void)
 {
-	struct local_cpu *local = &local_cpus[cpu_self()->index];
-	uint64_t bit = 1ull << cpu_self()->index;
-	struct arch_space *old = local->space;
-
-	if (space == old)
-		return;
-	if (space) {
-		__atomic_fetch_or(&space->active_cpus, bit, __ATOMIC_SEQ_CST);
-		bool stale = __atomic_load_n(&space->stale_cpus, __ATOMIC_SEQ_CST) & bit;
-		if (stale)
-			__atomic_fetch_and(&space->stale_cpus, ~bit, __ATOMIC_SEQ_CST);
-		cr3_write(space_cr3(space, local, stale));
-	} else {
-		cr3_write(kernel_physical(kernel_root));
-	}
-	local->space = space;
-	if (old)
-		__atomic_fetch_and(&old->active_cpus, ~bit, __ATOMIC_RELEASE);
+	cr3_write(kernel_physical(kernel_root));
+	cpu_self()->arch.space = NULL;
 }
 
 /* On a CPU that has the space loaded. An idle one lets go of it: it would only be asked again. */
 static void local_flush(uint64_t start, uint64_t end)
 {
 	if (start == SPACE_GONE || !cpu_current()) {
-		space_load(NULL);
+		space_leave();
 		return;
 	}
 	if (end - start > FLUSH_PAGES_MAX * PAGE_SIZE) {
@@ -76,8 +66,10 @@ void shootdown_serve(void)
 
 	if (!(__atomic_load_n(&shootdown_waiting, __ATOMIC_ACQUIRE) >> index & 1))
 		return;
-	if (local_cpus[index].space == shootdown_space)
+	if (cpus[index].arch.space == shootdown_space)
 		local_flush(shootdown_start, shootdown_end);
+	if (cpus[index].arch.space != shootdown_space)
+		__atomic_fetch_and(&shootdown_space->active_cpus, ~(1ull << index), __ATOMIC_RELEASE);
 	__atomic_fetch_and(&shootdown_waiting, ~(1ull << index), __ATOMIC_RELEASE);
 }
 
@@ -97,7 +89,7 @@ static void shootdown(struct arch_space *space, uint64_t start, uint64_t end, ui
 	shootdown_end = end;
 	__atomic_store_n(&shootdown_waiting, targets, __ATOMIC_SEQ_CST);
 	for (uint64_t left = targets; left; left &= left - 1)
-		apic_send(local_cpus[__builtin_ctzll(left)].apic_id, VECTOR_SHOOTDOWN);
+		apic_send(cpus[__builtin_ctzll(left)].arch.apic_id, VECTOR_SHOOTDOWN);
 	while (__atomic_load_n(&shootdown_waiting, __ATOMIC_ACQUIRE))
 		__builtin_ia32_pause();
 	__atomic_store_n(&shootdown_busy, 0, __ATOMIC_RELEASE);
@@ -107,7 +99,7 @@ void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end)
 {
 	uint32_t index = cpu_self()->index;
 	uint64_t bit = 1ull << index;
-	bool here = local_cpus[index].space == space;
+	bool here = cpus[index].arch.space == space;
 
 	if (features.cr4 & CR4_PCID)
 		__atomic_fetch_or(&space->stale_cpus, here ? ~bit : ~0ull, __ATOMIC_SEQ_CST);

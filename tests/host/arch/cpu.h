@@ -7,6 +7,11 @@
 struct cpu;
 struct thread;
 
+/* It keeps nothing in struct cpu. */
+struct arch_cpu {
+	char none;
+};
+
 struct cpu *cpu_self(void);
 struct thread *cpu_current(void);
 uint64_t arch_cycles(void);

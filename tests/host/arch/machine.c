@@ -1,6 +1,8 @@
 /* The architecture's contract on Linux: see arch/space.h and machine.h. */
 #define _GNU_SOURCE
 #include "machine.h"
+#include "ipc/call.h"
+#include "kernel_calls.h"
 #include "arch/arch.h"
 #include "base/log.h"
 #include "base/preempt.h"
@@ -97,6 +99,7 @@ void machine_start(uint64_t seed)
 	entry_init();
 	cpus[0].self = &cpus[0];
 	cpus[0].online = true;
+	cpus[0].no_fast_path = machine_random(2);
 	/* Two ranges in one section, and the odd page. */
 	page_add_range(MEMORY_START + 100, MEMORY_START + MACHINE_MEMORY / 2);
 	page_add_range(MEMORY_START + MACHINE_MEMORY / 2 + PAGE_SIZE, MEMORY_START + MACHINE_MEMORY);
@@ -154,6 +157,22 @@ struct thread *machine_thread(struct pool *pool, uint32_t slots)
 	return thread;
 }
 
+/* What the entry code does. */
+void machine_system_call(void)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current, *other = NULL;
+	uint64_t number = arch_call_number(&self->arch);
+
+	if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_CALL))
+		other = fastpath_call(self, cpu);
+	else if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
+		other = fastpath_reply_receive(self, cpu);
+	CHECK(!other || other == cpu->current);
+	if (!other)
+		kernel_system_call();
+}
+
 status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
 	struct registers *registers = &cpus[0].current->arch.registers;
@@ -165,7 +184,7 @@ status_t machine_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint6
 		registers->r10 = d, registers->r8 = e, registers->r9 = f;
 		registers->rip = place + 2;
 		cpus[0].need_reschedule = false;
-		kernel_system_call();
+		machine_system_call();
 		lock_assert_none_held();
 	} while (registers->rip == place);
 	return (status_t)registers->rax;

@@ -1,0 +1,74 @@
+/* The parts of a switch from one thread to another, in line for the fast path (direct.h) and thread.c. */
+#ifndef ARCH_SWITCH_H
+#define ARCH_SWITCH_H
+
+#include "arch/local.h"
+
+/* Of the current thread. The user's GS base waits behind SWAPGS while the kernel runs. */
+static inline void bases_load(const struct thread *thread)
+{
+	if (features.cr4 & CR4_FSGSBASE) {
+		__asm__ volatile("wrfsbase %0; swapgs; wrgsbase %1; swapgs" : :
+		                 "r"(thread->arch.registers.fs_base), "r"(thread->arch.registers.gs_base));
+	} else {
+		msr_write(MSR_FS_BASE, thread->arch.registers.fs_base);
+		msr_write(MSR_KERNEL_GS_BASE, thread->arch.registers.gs_base);
+	}
+}
+
+/* With FSGSBASE a program changes them as it likes; otherwise the copies are right. */
+static inline void bases_save(struct thread *thread)
+{
+	if (features.cr4 & CR4_FSGSBASE)
+		__asm__ volatile("rdfsbase %0; swapgs; rdgsbase %1; swapgs" :
+		                 "=r"(thread->arch.registers.fs_base), "=r"(thread->arch.registers.gs_base));
+}
+
+/* Both at once. */
+static inline void bases_exchange(struct thread *from, const struct thread *to)
+{
+	if (features.cr4 & CR4_FSGSBASE)
+		__asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs" :
+		                 "=&r"(from->arch.registers.fs_base), "=&r"(from->arch.registers.gs_base) :
+		                 "r"(to->arch.registers.fs_base), "r"(to->arch.registers.gs_base));
+	else
+		bases_load(to);
+}
+
+/* Of a thread that has extended state, and leaves this CPU or is about to be copied. */
+static inline void extended_save(struct thread *thread)
+{
+	if (features.extended_mask)
+		__asm__ volatile("xsaveopt64 (%0)" : : "r"(thread->arch.extended), "a"(features.extended_mask), "d"(0) :
+		                 "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(thread->arch.extended) : "memory");
+}
+
+static inline void extended_switch(struct cpu *cpu, struct thread *to)
+{
+	struct arch_cpu *local = &cpu->arch;
+
+	if (!to->arch.extended) {
+		if (!local->task_switched)
+			extended_lock(local);
+		return;
+	}
+	if (local->task_switched)
+		extended_unlock(local);
+	if (local->extended_owner != to || to->arch.extended_cpu != cpu->index)
+		extended_load(cpu, to);
+}
+
+/* The space that this CPU runs in. */
+__attribute__((always_inline)) static inline void space_load(struct cpu *cpu, struct arch_space *space)
+{
+	if (space == cpu->arch.space)
+		return;
+	cpu->arch.space = space;
+	if (!(__atomic_load_n(&space->active_cpus, __ATOMIC_RELAXED) >> cpu->index & 1))
+		__atomic_fetch_or(&space->active_cpus, 1ull << cpu->index, __ATOMIC_SEQ_CST);
+	cr3_write(features.cr4 & CR4_PCID ? space_tagged_root(cpu, space) : space->root);
+}
+
+#endif
