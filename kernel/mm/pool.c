@@ -130,14 +130,15 @@ static struct object *pool_first(struct pool *pool)
 	return object;
 }
 
-/* Destroys what was made from it, pools below included: as deep as DEPTH_MAX allows. */
+/* Destroys what was made from it, pools below included: as deep as DEPTH_MAX allows. An object without a name is
+ * still being filled in by another CPU: it will be named, or ended, before that CPU leaves the kernel. */
 static status_t pool_destroy(struct object *dying)
 {
 	struct pool *pool = (struct pool *)dying;
 	struct object *object;
 
 	while ((object = pool_first(pool))) {
-		status_t status = object_destroy(object);
+		status_t status = object_has_been_named(object) ? object_destroy(object) : STATUS_RESTART;
 
 		object_unreference(object);
 		if (status == STATUS_RESTART || preempt_wanted())
