@@ -17,6 +17,8 @@ struct irq {
 static struct spin_lock lines_lock = SPIN_LOCK(LOCK_DEVICE);
 static struct irq *lines[ARCH_IRQ_LINES];
 
+/* The owner, and with it the right to touch the controller for this line. irq_destroy gives it
+ * back. */
 static bool line_claim(struct irq *irq, uint32_t line)
 {
 	spin_lock(&lines_lock);
@@ -45,6 +47,8 @@ status_t handle_irq_create(struct system *system, struct pool *pool, uint32_t li
 	return status;
 }
 
+/* Unmasked once it is known whom to tell: a line that was claimed and never bound stays masked, and
+ * cannot storm. */
 status_t handle_irq_bind(struct irq *irq, struct notification *notification, uint64_t bits)
 {
 	signal_target_set(&irq->target, &lines_lock, notification, bits);
@@ -58,6 +62,9 @@ status_t handle_irq_acknowledge(struct irq *irq)
 	return STATUS_OK;
 }
 
+/* The target is copied out and signalled without the lock: the notification's lock is lower than
+ * LOCK_DEVICE. If it is destroyed meanwhile its memory stays until this CPU leaves the kernel, and
+ * signalling the dead does nothing. */
 void kernel_interrupt_line(uint32_t line)
 {
 	kernel_enter();
@@ -70,6 +77,7 @@ void kernel_interrupt_line(uint32_t line)
 		notification_signal(target.notification, target.bits);
 }
 
+/* Masked before it is given up, so that no interrupt finds the next owner unprepared. */
 static status_t irq_destroy(struct object *object)
 {
 	struct irq *irq = (struct irq *)object;

@@ -31,6 +31,8 @@ void cpu_allocate_stacks(uint32_t index);              /* the stacks of NMI and 
 void idt_setup(void);
 
 /* --- paging.c: the kernel's own tables --- */
+/* Bits of a page table entry (SDM vol 3A, "4-Level Paging and 5-Level Paging"). Without a PAT entry
+ * of our own, UNCACHED (PCD and PWT) is strong uncacheable. */
 #define PAGE_PRESENT (1ull << 0)
 #define PAGE_WRITE (1ull << 1)
 #define PAGE_USER (1ull << 2)
