@@ -81,10 +81,10 @@ int end_write(struct request *request, struct end *end, uint64_t length, bool ma
 	struct pipe *pipe = end->output;
 	if (!pipe)
 		return -EBADF;
-	if (!pipe->readers)
-		return -EPIPE;
 	if (length == 0)
 		return 0;
+	if (!pipe->readers)
+		return -EPIPE;
 	int64_t written = 0;
 	while ((uint64_t)written < length && !pipe->writes.first) {
 		int64_t some = write_some(pipe, request->id, (uint64_t)written, length);
