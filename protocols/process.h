@@ -27,6 +27,14 @@ enum process_slot {
 #define PERSONALITY_BASE 0x7fffc0000000ull
 #define PERSONALITY_HANDOFF 0x7fffb0000000ull /* the handoff object, mapped after exec */
 
+/* Whose child each process is, its group and its session, by process id: written by proc alone, seen by every
+ * process at PERSONALITY_RELATIONS. An entry of zeros: there is no such process. */
+#define PERSONALITY_RELATIONS 0x7fffbff00000ull
+#define PROCESS_ID_END 32768u
+struct process_relation {
+	uint32_t parent, group, session, reserved;
+};
+
 /* What the personality image begins with, at PERSONALITY_BASE: proc reads it to start a program
  * (the fields are link-time constants). The entry runs with rdi = PERSONALITY_HANDOFF, rsi = the process
  * id, no stack (rsp 0) and gs_base 0: it sets up its own. */
@@ -36,6 +44,8 @@ struct personality_header {
 	uint64_t entry;                /* address of the first instruction */
 	struct reflect_config reflect; /* given to every space that shows the image */
 	uint64_t descriptors;          /* address of a new program's struct process_descriptors */
+	uint64_t block;                /* address of its thread's block (of other threads: their gs_base) */
+	uint64_t robust_head;          /* where in a block the address of the thread's robust list is kept; it may be 0 */
 };
 
 /* How the personality keeps a process's descriptors: proc reads it there for /proc/PID/fd. The process may have

@@ -112,10 +112,10 @@ void thread_cancel_wait(struct thread *thread, enum cancel_reason reason)
 		enum wait_reason wait = thread->wait;
 		struct spin_lock *lock = thread->wait_lock;
 		spin_unlock(&thread->lock);
-		if (wait == WAIT_CALL) {
-			call_cancel(thread, reason, cancel_results[reason]);
+		if (wait == WAIT_CALL && call_cancel(thread, reason, cancel_results[reason]))
 			return;
-		}
+		if (wait == WAIT_CALL) /* it blocks or wakes this moment, on another CPU: its endpoint is not set */
+			continue;
 		/* The wait may end, and another begin, until its lock is held: so ask again under it. A requeued
 		 * futex waiter has changed its lock: once more around. */
 		spin_lock(lock);
@@ -140,7 +140,6 @@ static void init_fields(struct thread *thread, const struct thread_parameters *p
 	struct thread *creator = cpu_current();
 	uint64_t priority = parameters->priority, weight = parameters->weight;
 	spin_lock_init(&thread->lock, LOCK_THREAD);
-	spin_lock_init(&thread->sleep_lock, LOCK_FUTEX);
 	list_init(&thread->waiting);
 	list_init(&thread->runnable);
 	thread->timer.expire = deadline_passed;

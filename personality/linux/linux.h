@@ -83,6 +83,7 @@ enum { SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6
        SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11, SIGPIPE = 13, SIGALRM = 14, SIGCHLD = 17, SIGCONT = 18,
        SIGSTOP = 19, SIGTSTP = 20, SIGTTIN = 21, SIGTTOU = 22, SIGURG = 23, SIGXFSZ = 25, SIGWINCH = 28, SIGSYS = 31 };
 #define SIGNAL_COUNT 64
+#define SIGNAL_REALTIME 32 /* the first that queues */
 #define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
 enum { SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2 };
 #define SIG_DFL 0ull

@@ -51,6 +51,9 @@ enum file_flags {
 	FILE_EDGES = 8,     /* an edge-triggered epoll watches it: reading and writing rearm it */
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
+	FILE_READS = 128, FILE_WRITES = 256, /* beside one of the devices: opened for it */
+	FILE_NULL = 512, FILE_ZERO = 1024, FILE_FULL = 2048, /* devices that need no server: device_read, device_write */
+	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
 };
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
@@ -129,10 +132,14 @@ enum thread_start { START_FORK, START_SHARED, START_THREAD };
 struct thread {
 	/* The first fields have places that entry.S and the kernel know. */
 	struct reflect_frame frame; /* the program's registers while in the personality */
-	uint64_t alert;             /* set by the kernel or by us: look at signals on the way out */
+	union { /* not zero: look at signals on the way out */
+		uint64_t alert; /* the kernel stores 1: ask proc, too */
+		struct { uint32_t alert_kernel, alert_own; }; /* alert_own: what is here already will do */
+	};
 	uint64_t stack_top;
 	uint64_t call_number;       /* of the system call in hand; CALL_NONE: none */
 	struct thread *self;
+	uint64_t robust_head;       /* set_robust_list; proc reads it here when the thread has been ended */
 	/* set at creation */
 	struct task *task;
 	uint32_t id;
@@ -149,11 +156,11 @@ struct thread {
 	uint8_t restore_mask; /* sigsuspend, ppoll: saved_mask comes back after the handler */
 	uint8_t resuming;     /* in restart_syscall: deadline_for gives restart_deadline */
 	uint8_t interrupted;  /* enum restart_kind + 1 of a call that gave EINTR; 0: none */
+	uint8_t policy;       /* of scheduling, as set; all are treated alike */
 	uint8_t stopped;      /* the process was stopped and continued during the call in hand */
 	uint64_t restart_number, restart_deadline;
 	struct linux_stack alternate;
 	uint64_t clear_address;  /* set_tid_address */
-	uint64_t robust_head;
 	uint64_t set_address; /* new thread: CLONE_CHILD_SETTID */
 	slot_t notification;  /* for poll; 0: not made yet */
 	slot_t redirect;      /* where path redirects arrive; 0: none yet */
@@ -164,11 +171,13 @@ struct thread {
 #define THREAD_STACK_TOP 192
 #define THREAD_CALL_NUMBER 200
 #define THREAD_SELF 208
+#define THREAD_ROBUST_HEAD 216
 _Static_assert(__builtin_offsetof(struct thread, frame) == 0, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, alert) == THREAD_ALERT, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, stack_top) == THREAD_STACK_TOP, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, call_number) == THREAD_CALL_NUMBER, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, self) == THREAD_SELF, "entry.S");
+_Static_assert(__builtin_offsetof(struct thread, robust_head) == THREAD_ROBUST_HEAD, "entry.S");
 
 static inline struct thread *thread_self(void)
 {

@@ -17,7 +17,7 @@
 
 #define ID_INIT 1u
 #define ID_FIRST 2u
-#define ID_END 32768u /* wraps here, as pid_max says */
+#define ID_END PROCESS_ID_END /* wraps here, as pid_max says */
 #define SIGNAL_COUNT 64u
 #define SIGNAL_REALTIME 32u /* the first that queues */
 #define TIMER_COUNT 32u
@@ -84,6 +84,7 @@ struct thread {
 	slot_t slot;
 	uint32_t own_slot;        /* in its process's captable; 0: none */
 	uint64_t clear_child_tid;
+	uint64_t block;           /* the personality's, in its space */
 	uint64_t blocked;         /* as last told */
 	uint64_t stop_call;       /* its parked process_stop, or 0 */
 	struct signal_queue signals;
@@ -227,11 +228,19 @@ void step_end(void);
 int image_load(void);
 uint64_t image_entry(void);
 uint64_t image_descriptors(void);
+uint64_t image_block(void);
+uint64_t image_robust_head(void);
 struct account *account_create(void);
 void account_release(struct account *account);
 struct address_space *address_space_create(struct account *account);
 struct address_space *address_space_clone(struct account *account, const struct address_space *source);
 void address_space_release(struct address_space *space);
+
+/* relation.c: the table by which processes know their parent, group and session without asking */
+int relation_start(void);
+slot_t relation_memory(void);
+void relation_tell(const struct process *process); /* after any of the three has changed */
+void relation_forget(uint32_t id);
 
 /* family.c: processes, groups and sessions as such */
 struct process *process_create(uint32_t id, struct process *parent, struct group *group);
@@ -349,6 +358,9 @@ int nice_set(struct process *caller, uint32_t which, uint32_t who, int32_t nice)
 void info_fill(const struct process *process, struct process_info *info);
 void usage_fill(const struct process *process, int who, struct process_usage *usage);
 int64_t info_command(struct request *request, const struct process *process, uint32_t part);
+
+/* robust.c: what a thread that has been ended leaves locked is marked, and whoever waits is woken */
+void robust_release(const struct thread *thread, slot_t space);
 
 /* descriptors.c */
 uint32_t descriptors_list(struct request *request, const struct process *process, uint32_t first);
