@@ -44,6 +44,8 @@ struct personality_header {
 	uint64_t entry;                /* address of the first instruction */
 	struct reflect_config reflect; /* given to every space that shows the image */
 	uint64_t descriptors;          /* address of a new program's struct process_descriptors */
+	uint64_t block;                /* address of its thread's block (of other threads: their gs_base) */
+	uint64_t robust_head;          /* where in a block the address of the thread's robust list is kept; it may be 0 */
 };
 
 /* How the personality keeps a process's descriptors: proc reads it there for /proc/PID/fd. The process may have

@@ -232,13 +232,13 @@ static struct endpoint *lock_endpoint_of(struct call *call)
 	}
 }
 
-void call_cancel(struct thread *thread, enum cancel_reason reason, status_t result)
+bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t result)
 {
 	struct call *call = &thread->call;
 	struct call_remains remains = { 0 };
 	struct endpoint *endpoint = lock_endpoint_of(call);
 	if (!endpoint)
-		return;
+		return false;
 	if (thread_cancel_applies(thread, reason)) {
 		if (call->progress.state == CALL_QUEUED && !call->progress.delivered_before)
 			fail_call(call, result, &remains);
@@ -247,6 +247,7 @@ void call_cancel(struct thread *thread, enum cancel_reason reason, status_t resu
 	}
 	spin_unlock(&endpoint->lock);
 	call_remains_drop(&remains);
+	return true;
 }
 
 /* --- faults --- */

@@ -50,6 +50,8 @@ static uint64_t left_on_page(uint64_t address)
 	return PAGE_SIZE - address % PAGE_SIZE;
 }
 
+/* The loop ends: a fault that was resolved has made an entry, and only another thread of the space,
+ * which takes the page away at that very moment, sends us round again. */
 enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
                                uint64_t *available, struct fault *fault)
 {
@@ -158,6 +160,11 @@ uint64_t copy_run(struct copy *copy)
 	return done;
 }
 
+/* A private page is the space's own after region_fault, and stays so as long as the space's lock is
+ * held, since only a clone shares own pages and it takes that lock. It is reached through `own`,
+ * not through the tables, whose entry may be read-only: that is what lets a debugger set a
+ * breakpoint in program text. A shared page is left to the program's own rights: what others see is
+ * not a debugger's to change. */
 enum fault_result space_poke(struct space *space, uint64_t address, const void *bytes, uint64_t length,
                              struct fault *fault)
 {

@@ -80,6 +80,12 @@ static inline bool object_is_dead(const struct object *object)
 	return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE);
 }
 
+/* It has, or had, a capability: its creator has filled it in. */
+static inline bool object_has_been_named(const struct object *object)
+{
+	return __atomic_load_n(&object->capabilities, __ATOMIC_ACQUIRE) != 0;
+}
+
 static inline bool object_is_destroyed(const struct object *object)
 {
 	return __atomic_load_n(&object->destroy_state, __ATOMIC_ACQUIRE) == 2;

@@ -145,6 +145,7 @@ struct thread {
 	uint64_t stack_top;
 	uint64_t call_number;       /* of the system call in hand; CALL_NONE: none */
 	struct thread *self;
+	uint64_t robust_head;       /* set_robust_list; proc reads it here when the thread has been ended */
 	/* set at creation */
 	struct task *task;
 	uint32_t id;
@@ -161,11 +162,11 @@ struct thread {
 	uint8_t restore_mask; /* sigsuspend, ppoll: saved_mask comes back after the handler */
 	uint8_t resuming;     /* in restart_syscall: deadline_for gives restart_deadline */
 	uint8_t interrupted;  /* enum restart_kind + 1 of a call that gave EINTR; 0: none */
+	uint8_t policy;       /* of scheduling, as set; all are treated alike */
 	uint8_t stopped;      /* the process was stopped and continued during the call in hand */
 	uint64_t restart_number, restart_deadline;
 	struct linux_stack alternate;
 	uint64_t clear_address;  /* set_tid_address */
-	uint64_t robust_head;
 	uint64_t set_address; /* new thread: CLONE_CHILD_SETTID */
 	slot_t notification;  /* for poll; 0: not made yet */
 	slot_t redirect;      /* where path redirects arrive; 0: none yet */
@@ -176,11 +177,13 @@ struct thread {
 #define THREAD_STACK_TOP 192
 #define THREAD_CALL_NUMBER 200
 #define THREAD_SELF 208
+#define THREAD_ROBUST_HEAD 216
 _Static_assert(__builtin_offsetof(struct thread, frame) == 0, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, alert) == THREAD_ALERT, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, stack_top) == THREAD_STACK_TOP, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, call_number) == THREAD_CALL_NUMBER, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, self) == THREAD_SELF, "entry.S");
+_Static_assert(__builtin_offsetof(struct thread, robust_head) == THREAD_ROBUST_HEAD, "entry.S");
 
 static inline struct thread *thread_self(void)
 {

@@ -52,6 +52,8 @@ static void interrupt(uint8_t vector)
 	}
 }
 
+/* The registers are the thread's own, in struct thread; there is no frame on the stack to go back
+ * to. */
 static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t address)
 {
 	struct thread *thread = cpu_current();
@@ -95,6 +97,8 @@ static void backtrace_line(uint64_t address)
 	log_print("  %016lx %s+0x%lx\n", address, name ? name : "?", offset);
 }
 
+/* By frame pointers, which all of the kernel keeps. It must survive any broken stack: frames are
+ * aligned, in the kernel's half, and each above the one before, or the walk ends. */
 void arch_backtrace(void)
 {
 	const uint64_t *frame = __builtin_frame_address(0);
@@ -118,6 +122,9 @@ static _Noreturn void fatal(const struct trap_frame *frame)
 }
 
 /* A page fault of user_copy ends it; user.c resolves it. */
+/* Only these two instructions may fault on a user address, and only by a page fault; anything else
+ * is a bug of the kernel and fatal. Resolving it is left to user.c: a fault handler that takes
+ * locks could meet its own. */
 static bool user_copy_faulted(struct trap_frame *frame)
 {
 	uint64_t address = cr2_read();
@@ -161,11 +168,15 @@ void arch_halt(void)
 		__asm__ volatile("cli; hlt");
 }
 
+/* STI takes effect after the next instruction, so no interrupt can slip in between it and HLT and
+ * be slept through. */
 void arch_idle(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* STI holds interrupts back for one instruction: the first NOP ends that, pending ones come at the
+ * second. */
 void arch_interrupt_window(void)
 {
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");

@@ -11,6 +11,10 @@ struct user_copy_result {
 struct user_copy_result user_copy(void *to, const void *from, uint64_t length);
 
 /* One of the two addresses is the user's, said again. FAULT_RESOLVED when all is copied. */
+/* Straight through the program's own addresses, with SMAP lifted: no look-up and no lock where
+ * nothing is missing, which is nearly always. (Measured: with a look-up in the page tables instead,
+ * small file reads take a fifth more instructions.) The range is checked once; a hole that opens
+ * meanwhile is a fault like any other. */
 static enum fault_result copy_resolving(uint64_t user, void *to, const void *from, uint64_t length,
                                         struct fault *fault)
 {

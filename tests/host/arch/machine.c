@@ -591,17 +591,18 @@ uint64_t arch_thread_get_base(const struct thread *thread, uint32_t which)
 
 status_t arch_irq_enable(uint32_t line)
 {
+	CHECK(line < ARCH_IRQ_LINES);
 	return line < 24 ? STATUS_OK : STATUS_BAD_ARGUMENT;
 }
 
 void arch_irq_mask(uint32_t line)
 {
-	(void)line;
+	CHECK(line < ARCH_IRQ_LINES);
 }
 
 void arch_irq_unmask(uint32_t line)
 {
-	(void)line;
+	CHECK(line < ARCH_IRQ_LINES);
 }
 
 uint32_t arch_port_read(uint16_t port, uint32_t width)
