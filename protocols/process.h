@@ -29,7 +29,7 @@ enum process_slot {
 
 /* Whose child each process is, its group and its session, by process id: written by proc alone, seen by every
  * process at PERSONALITY_RELATIONS. An entry of zeros: there is no such process. */
-#define PERSONALITY_RELATIONS 0x7fffbff00000ull
+#define PERSONALITY_RELATIONS (PERSONALITY_BASE + 0x180000ull)
 #define PROCESS_ID_END 32768u
 struct process_relation {
 	uint32_t parent, group, session, reserved;

@@ -172,6 +172,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 			other->alive = 0;
 	if (shared)
 		files_count_again(task);
+	windows_forget(task);
 	task->threads = thread;
 	thread->next = NULL;
 	task->thread_count = 1;

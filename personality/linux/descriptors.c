@@ -91,6 +91,7 @@ void file_release(struct task *task, struct open_file *file)
 		epoll_forget(file);
 	if (file->kind != FILE_GATE)
 		own_free(task, file);
+	window_close(file);
 	slot_give_back(task, file->slot);
 	heap_free(file);
 }
@@ -236,6 +237,7 @@ static struct open_file *file_copy(const struct open_file *file)
 	if (copy) {
 		*copy = *file;
 		copy->references = 0;
+		copy->window = copy->reads = 0;
 		copy->flags &= (uint16_t)~(FILE_EDGES | FILE_WATCHED);
 	}
 	return copy;
@@ -290,8 +292,10 @@ void files_free(struct task *task)
 	struct files *files = &task->files;
 	for (uint32_t i = 0; i < files->size; i++) {
 		struct open_file *file = files->table[i].file;
-		if (file && --file->references == 0)
+		if (file && --file->references == 0) {
+			window_close(file);
 			heap_free(file);
+		}
 	}
 	if (files->table != files->first)
 		heap_free(files->table);

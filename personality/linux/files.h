@@ -99,6 +99,13 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
 int64_t transfer_vectors(struct thread *thread, int32_t descriptor, uint64_t vectors, uint64_t count, int64_t offset,
                          uint32_t flags, bool writing);
 
+/* --- windows.c: file contents, read without the server ------------------------------------------------------ */
+/* At an offset or FILE_OFFSET_CURRENT. False: nothing was done, it takes a call. */
+bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                 int64_t *result);
+void window_close(struct open_file *file);
+void windows_forget(struct task *task); /* in a forked child: it has none */
+
 /* --- events.c, epoll.c -------------------------------------------------------------------------------- */
 int64_t own_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
 int64_t own_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);

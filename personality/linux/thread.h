@@ -22,6 +22,7 @@
 #define THREAD_AREA MAP_ANYWHERE_END               /* blocks and stacks of threads but the first */
 #define THREAD_AREA_END PERSONALITY_HANDOFF
 #define THREAD_REGION_SIZE 0x10000ull
+#define WINDOW_AREA (PERSONALITY_HANDOFF + 0x1000000ull) /* windows on files; see windows.c */
 #define HEAP_AREA (PERSONALITY_BASE + 0x4000000ull)
 #define HEAP_AREA_END (PERSONALITY_BASE + 0x3c000000ull)
 
@@ -54,6 +55,7 @@ enum file_flags {
 	FILE_READS = 128, FILE_WRITES = 256, /* beside one of the devices: opened for it */
 	FILE_NULL = 512, FILE_ZERO = 1024, FILE_FULL = 2048, /* devices that need no server: device_read, device_write */
 	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
+	FILE_CONTENT = 4096, /* a regular file, opened for reading: a window may be had */
 };
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
@@ -62,6 +64,9 @@ struct open_file {
 	uint16_t kind; /* enum descriptor_kind */
 	uint16_t flags;
 	uint32_t copy_index;
+	uint16_t window;  /* windows.c: its number + 1; 0: none */
+	uint16_t reads;   /* by calls, since there was a window or need of one */
+	uint64_t position; /* where the next read is likely to be */
 	void *object; /* struct epoll, struct event, struct timer */
 };
 struct descriptor {
@@ -110,6 +115,7 @@ struct task {
 	uint32_t thread_count;
 	uint8_t directory_mounted; /* the working directory is in a mounted tree */
 	uint8_t locks_used;        /* fcntl locks were taken: close must release them */
+	uint8_t windows_used;      /* a file was read through a window */
 	uint8_t setting_no_new_privileges, setting_dumpable, setting_keep_capabilities;
 	uint32_t setting_death_signal;
 	uint64_t descriptor_limit; /* RLIMIT_NOFILE */

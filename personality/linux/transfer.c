@@ -44,8 +44,13 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
 		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
+	int64_t result;
+	if (file->flags & FILE_CONTENT && window_read(thread, file, buffer, length, offset, &result))
+		return result;
 	int status = file_read(file->slot, INTERRUPTIBLE, offset, length, flags | transfer_flags(thread, SIGTTIN),
 	                       (void *)buffer, length, NULL, &count);
+	if (status == 0 && offset == FILE_OFFSET_CURRENT)
+		file->position += count;
 	if (file->flags & FILE_EDGES)
 		epoll_rearm(file, POLLIN | POLLRDNORM | POLLRDHUP | POLLPRI);
 	return status < 0 ? status : (int64_t)count;
