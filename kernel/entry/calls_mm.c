@@ -159,7 +159,7 @@ status_t handle_space_set_reflect(struct space *space, uint64_t config)
 status_t handle_space_read(struct space *space, uint64_t address, uint64_t buffer, uint64_t length)
 {
 	struct copy copy = {
-		.space = space, .address = address, .length = length, .other = cpu_current()->space, .offset = buffer,
+		.space = space, .address = address, .length = length, .own = cpu_current()->space, .offset = buffer,
 		.to_other = true,
 	};
 

@@ -23,9 +23,14 @@ bool kernel_system_call(void)
 	cpu->in_system_call = true;
 	status_t status = arch_call_number(&self->arch) & NATIVE_CALL ? kernel_dispatch(self) : STATUS_BAD_CALL;
 	cpu->in_system_call = false;
-	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
+	if (status == STATUS_SWITCHED) {
+		self = cpu->current;
+		thread_finish(self);
+	} else if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
 		arch_set_result(&self->arch, status);
 		trace(TRACE_CALL_OUT, (uint64_t)status, 0);
+	}
+	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
 		if (!self->finish && scheduler_may_return(cpu)) {
 			lock_assert_none_held();
 			self->system_cycles += arch_cycles() - cpu->entered;

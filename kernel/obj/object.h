@@ -29,6 +29,8 @@ typedef int64_t status_t; /* enum status when negative */
 #define STATUS_RESTART (-1000)
 /* Internal: the current thread's wait has begun; its result registers are set by whoever ends it. */
 #define STATUS_BLOCKED (-1001)
+/* Internal: the same, and this CPU runs another thread already, whose result is set. */
+#define STATUS_SWITCHED (-1002)
 
 struct pool;
 

@@ -92,6 +92,12 @@ uint32_t arch_cpu_start_others(void);
 /* The end of kernel_main and kernel_cpu_main: kernel_exit() says what this CPU runs. */
 _Noreturn void arch_run_threads(void);
 
+/* The current thread's memory as it is mapped right now: bytes copied before the first fault, which is left alone; short
+ * at a range that is not the user's, too. Any lock may be held. *missing: where it faulted, which may be some bytes on
+ * (a word that straddles two pages). */
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing);
+bool arch_user_touch(uint64_t user, bool write); /* such an access would not fault now */
+
 /* --- what the portable kernel gives the architecture --- */
 /* Called by the entry code with the user registers saved in current->arch, when the fast path (ipc/call.h) has not
  * done it. True: the current thread goes straight back. False, and after everything else: kernel_exit() says whose

@@ -12,6 +12,7 @@ struct patch {
 };
 extern const struct patch patches_begin[], patches_end[];
 extern char user_copy_words[], user_copy_bytes[], user_copy_fault_words[], user_copy_fault_bytes[];
+extern char user_touch_loads[], user_touch_stores[], user_touch_fault[];
 static bool halting; /* a panic stops every CPU by NMI */
 
 void trap_from_user(uint64_t vector, uint64_t error_code);
@@ -136,6 +137,8 @@ static bool user_copy_faulted(struct trap_frame *frame)
 		frame->r8 = frame->rdx;
 	} else if (frame->rip == (uint64_t)user_copy_bytes) {
 		frame->rip = (uint64_t)user_copy_fault_bytes;
+	} else if (frame->rip == (uint64_t)user_touch_loads || frame->rip == (uint64_t)user_touch_stores) {
+		frame->rip = (uint64_t)user_touch_fault;
 	} else {
 		return false;
 	}
