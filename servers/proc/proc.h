@@ -321,7 +321,7 @@ void queue_move(struct signal_queue *to, struct signal_queue *from);
 int signal_send(struct process *process, struct thread *thread, const struct process_siginfo *info);
 void signal_send_group(struct group *group, const struct process_siginfo *info);
 int signal_kill(struct process *sender, int64_t target, uint32_t thread, const struct process_siginfo *info);
-unsigned signal_fetch(struct thread *thread, struct process_siginfo *to, unsigned most);
+bool signal_fetch(struct thread *thread, struct process_siginfo *to); /* the oldest; false: none is pending */
 
 /* stop.c */
 void process_halt(struct process *process, uint32_t signal);
