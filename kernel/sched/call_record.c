@@ -9,11 +9,12 @@
 
 struct entry {
 	struct call *call; /* NULL: free; atomic */
-	uint64_t last_id;   /* of those who had the place before */
-	uint32_t next_free;
+	uint64_t generation : 64 - CALL_INDEX_BITS; /* the last id's, of those who had the place before */
+	uint64_t next_free : CALL_INDEX_BITS;
 };
 
-static struct entry *blocks[(1u << CALL_INDEX_BITS) / (PAGE_SIZE / sizeof(struct entry))];
+static struct entry *blocks[BLOCKS];
+_Static_assert(BLOCKS * BLOCK_ENTRIES == 1u << CALL_INDEX_BITS, "every index has a place");
 static struct spin_lock lock = SPIN_LOCK(LOCK_CALL_RECORDS); /* the two below, and the free list */
 static uint32_t used = 1; /* places ever handed out; place 0 stays empty and ends the list */
 static uint32_t first_free;
@@ -49,7 +50,7 @@ bool call_record_init(struct call *call)
 	else
 		index = take_new_index();
 	if (index) {
-		call->id = entry_at(index)->last_id ? entry_at(index)->last_id : index;
+		call->id = (uint64_t)entry_at(index)->generation << CALL_INDEX_BITS | index;
 		__atomic_store_n(&entry_at(index)->call, call, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&lock);
@@ -64,7 +65,7 @@ void call_record_release(struct call *call)
 	spin_lock(&lock);
 	struct entry *entry = entry_at(call->index);
 	__atomic_store_n(&entry->call, NULL, __ATOMIC_RELEASE);
-	entry->last_id = call->id;
+	entry->generation = call->id >> CALL_INDEX_BITS;
 	entry->next_free = first_free;
 	first_free = call->index;
 	spin_unlock(&lock);

@@ -4,6 +4,7 @@
  * gates and endpoints; buffers arrive whole; nothing is left behind. */
 #include "kernel_calls.h"
 #include "machine.h"
+#include "sched/call_record.h"
 #include "model_calls.h"
 #include "sched/scheduler.h"
 #include <stddef.h>
@@ -447,6 +448,8 @@ int main(int argc, char **argv)
 	uint64_t steps = 40000, base_objects, base_free;
 
 	machine_arguments(argc, argv, &steps);
+	for (uint32_t shift = 0; shift < 64; shift++) /* no id leads out of the table */
+		CHECK(!call_record_find(~0ull >> shift) && !call_record_find(1ull << shift));
 	machine_quiet = true;
 	base_objects = object_count();
 	base_free = page_free();
