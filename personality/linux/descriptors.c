@@ -91,6 +91,8 @@ void file_release(struct task *task, struct open_file *file)
 		epoll_forget(file);
 	if (file->kind != FILE_GATE)
 		own_free(task, file);
+	else if (file->object)
+		pipe_view_drop(task, file);
 	slot_give_back(task, file->slot);
 	heap_free(file);
 }
@@ -223,8 +225,11 @@ static struct open_file *file_copy(const struct open_file *file)
 {
 	struct open_file *copy = heap_allocate(sizeof(*copy));
 	if (copy) {
+		const struct pipe_view *view = file->object;
 		*copy = *file;
 		copy->references = 0;
+		copy->object = NULL;
+		copy->copy_index = view ? view->membership : 0; /* for pipe_views_inherit */
 		copy->flags &= (uint16_t)~(FILE_EDGES | FILE_WATCHED);
 	}
 	return copy;
@@ -279,8 +284,10 @@ void files_free(struct task *task)
 	struct files *files = &task->files;
 	for (uint32_t i = 0; i < files->size; i++) {
 		struct open_file *file = files->table[i].file;
-		if (file && --file->references == 0)
-			heap_free(file);
+		if (!file || --file->references > 0)
+			continue;
+		pipe_view_abandon(file);
+		heap_free(file);
 	}
 	if (files->table != files->first)
 		heap_free(files->table);

@@ -21,6 +21,8 @@
 #define PROGRAM_END MAP_ANYWHERE_END               /* programs map nothing at or above it */
 #define THREAD_AREA MAP_ANYWHERE_END               /* blocks and stacks of threads but the first */
 #define THREAD_AREA_END PERSONALITY_HANDOFF
+#define RING_AREA (PERSONALITY_HANDOFF + 0x2000000ull)
+#define RING_AREA_END PERSONALITY_BASE
 #define THREAD_REGION_SIZE 0x10000ull
 #define HEAP_AREA (PERSONALITY_BASE + 0x4000000ull)
 #define HEAP_AREA_END (PERSONALITY_BASE + 0x3c000000ull)
@@ -49,6 +51,7 @@ enum file_flags {
 	FILE_MOUNTED = 2,   /* from a mounted tree: its path calls take the identity */
 	FILE_SOCKET = 4,    /* one end of a socket pair */
 	FILE_EDGES = 8,     /* an edge-triggered epoll watches it: reading and writing rearm it */
+	FILE_RING = 16,     /* an end of a pipe or a socket pair: its bytes are in shared memory */
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
 };
@@ -59,7 +62,7 @@ struct open_file {
 	uint16_t kind; /* enum descriptor_kind */
 	uint16_t flags;
 	uint32_t copy_index;
-	void *object; /* struct epoll, struct event, struct timer */
+	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */
 };
 struct descriptor {
 	struct open_file *file;

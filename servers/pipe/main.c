@@ -2,6 +2,7 @@
 #include "pipe.h"
 #include "protocol_device.h"
 #include "protocol_pipe.h"
+#include "protocol_ring.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -97,6 +98,10 @@ static int handle(struct request *request)
 		return -EBADF;
 	if (node->kind == NODE_FIFO)
 		return device_dispatch(&device_operations, request);
+	if (node->kind == NODE_MEMBER)
+		return -ENOSYS; /* it is only there to be dropped */
+	if (request->operation >= OPERATION_RING_ATTACH && request->operation <= OPERATION_RING_CHANGED)
+		return ring_serve(request);
 	return file_serve(request);
 }
 
@@ -104,12 +109,8 @@ static void cancel(uint64_t id, unsigned reason)
 {
 	(void)reason;
 	struct waiter *waiter = waiter_find(id);
-	if (!waiter)
-		return; /* answered in the meantime */
-	if (waiter->kind == WAITER_OPEN)
+	if (waiter) /* else answered in the meantime */
 		fifo_cancel(waiter);
-	else
-		transfer_cancel(waiter);
 }
 
 static void closed(uint64_t label)
@@ -119,6 +120,8 @@ static void closed(uint64_t label)
 		return;
 	if (node->kind == NODE_FIFO)
 		fifo_destroy((struct fifo *)node);
+	else if (node->kind == NODE_MEMBER)
+		member_destroy((struct member *)node);
 	else
 		end_destroy((struct end *)node);
 }
@@ -131,5 +134,6 @@ int main(void)
 		.cancel = cancel,
 		.closed = closed,
 	};
+	touch_prepare();
 	server_run(&server);
 }
