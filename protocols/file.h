@@ -39,10 +39,13 @@ enum file_attribute_mask {
 #define FILE_FLAGS_PROCESS_SHIFT 16
 #define FILE_FLAGS_PROCESS(flags) ((uint32_t)(flags) >> FILE_FLAGS_PROCESS_SHIFT)
 #define FILE_RWF_NOWAIT 8u
+#define FILE_RWF_APPEND 16u
 /* The signal that job control would send (SIGTTIN for read, SIGTTOU for write and control) is blocked or
  * ignored in the calling thread: in the flags word, and beside the process id in control's. */
 #define FILE_FLAGS_SIGNAL_OFF (1u << 8)
 #define FILE_PROCESS_SIGNAL_OFF (1u << 31)
+/* In the events word of poll: leave the notification also where something is ready, for the next change. */
+#define FILE_POLL_EDGE (1u << 31)
 #define PATH_MAX_BYTES 4096
 
 /* Every path operation answers in this buffer; the server writes only as much as counts. */

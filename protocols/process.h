@@ -27,6 +27,14 @@ enum process_slot {
 #define PERSONALITY_BASE 0x7fffc0000000ull
 #define PERSONALITY_HANDOFF 0x7fffb0000000ull /* the handoff object, mapped after exec */
 
+/* Whose child each process is, its group and its session, by process id: written by proc alone, seen by every
+ * process at PERSONALITY_RELATIONS. An entry of zeros: there is no such process. */
+#define PERSONALITY_RELATIONS 0x7fffbff00000ull
+#define PROCESS_ID_END 32768u
+struct process_relation {
+	uint32_t parent, group, session, reserved;
+};
+
 /* What the personality image begins with, at PERSONALITY_BASE: proc reads it to start a program
  * (the fields are link-time constants). The entry runs with rdi = PERSONALITY_HANDOFF, rsi = the process
  * id, no stack (rsp 0) and gs_base 0: it sets up its own. */

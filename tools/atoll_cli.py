@@ -71,9 +71,9 @@ Boot Atoll and Debian's Linux kernel in the same QEMU, run the same programs on 
 table: instructions executed (the same in every run) and time (interleaved, best of several), with
 ratios, geometric means and what must be reached. Rows about the kernel alone stand beside seL4.
 
-    ./atoll bench                                  everything, about five minutes
+    ./atoll bench                                  everything, about two minutes
     ./atoll bench stat pipe                        rows by name (`pipe` is all that begin with pipe-)
-    ./atoll bench --clock instructions             without the rounds that are timed: one minute
+    ./atoll bench --clock instructions             without the rounds that are timed: half a minute
     ./atoll bench --clock instructions --system atoll stat     seconds: for work on one row
     ./atoll bench --json FILE --plot FILE.svg --markdown docs/performance.md
 
@@ -82,7 +82,7 @@ A row that cannot run says why, and the rest go on.""", machine=False)
     bench.add_argument("--list", action="store_true", help="only name the rows")
     bench.add_argument("--clock", choices=("both", "instructions", "time"), default="both")
     bench.add_argument("--system", choices=("both", "atoll", "linux"), default="both")
-    bench.add_argument("--rounds", type=int, default=2, metavar="N", help="of timed boots of each kind (default 2)")
+    bench.add_argument("--rounds", type=int, default=4, metavar="N", help="of timed boots of each kind (default 4)")
     bench.add_argument("--json", metavar="FILE", help="write everything measured")
     bench.add_argument("--plot", metavar="FILE.svg", help="write a picture of the ratios")
     bench.add_argument("--markdown", metavar="FILE", help="write the page docs/performance.md")

@@ -146,7 +146,7 @@ def main(options):
     build.build("system", "bench")
     started = time.monotonic()
     run = Bench(rows, lambda text: print(f"[{time.monotonic() - started:4.0f} s] {text}", file=sys.stderr, flush=True))
-    systems = {"both": ["atoll", "linux"], "atoll": ["atoll"], "linux": ["linux"]}[options.system]
+    systems = {"both": ["atoll", "linux", "kernel"], "atoll": ["atoll", "kernel"], "linux": ["linux"]}[options.system]
     if options.clock != "time":
         for setting in SETTINGS:
             for system in systems:

@@ -6,6 +6,7 @@ A row whose guest hangs, panics or stops has failed; another boot goes on with t
 import io
 import re
 import stat
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ LINUX_APPEND = "console=ttyS3 quiet panic=-1 8250.nr_uarts=4 mitigations=off"
 SILENCE = 60         # seconds without a line: the guest hangs
 POLL = 0.02          # seconds between looks at what it said
 BOOTS_MOST = 6
+DISK_SIZE = 64 << 20
 SETTINGS = ("max", "max,-erms")   # Linux is faster under the second here, where `rep movsb` counts each byte
 
 
@@ -42,6 +44,30 @@ class Measured:
 
 def options(icount, cpu):
     return machine_options(icount=icount, cpu=cpu, mem="512M")
+
+
+def disk(folder, names):
+    """An empty ext4 file system for the rows that want one: QEMU's arguments."""
+    if not any(name.startswith("ext4-") for name in names):
+        return []
+    path = Path(folder) / "disk"
+    with open(path, "wb") as image:
+        image.truncate(DISK_SIZE)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", path], check=True)
+    return ["-drive", f"file={path},format=raw,if=none,id=disk", "-device", "virtio-blk-pci,drive=disk"]
+
+
+def disk_modules(names):
+    """Debian's kernel has the disk's driver in modules, to be loaded in this order."""
+    if not any(name.startswith("ext4-") for name in names):
+        return
+    drivers = Path("/lib/modules") / linux_kernel().name.removeprefix("vmlinuz-") / "kernel/drivers"
+    yield "modules", stat.S_IFDIR | 0o755, b""
+    for index, name in enumerate(("virtio/virtio_ring", "virtio/virtio", "virtio/virtio_pci_legacy_dev",
+                                  "virtio/virtio_pci_modern_dev", "virtio/virtio_pci", "block/virtio_blk")):
+        module = drivers / (name + ".ko")
+        if module.exists():
+            yield f"modules/{index}.ko", stat.S_IFREG | 0o644, module.read_bytes()
 
 
 def guest_files(names):
@@ -63,7 +89,7 @@ def atoll_line(folder, names, icount, cpu):
     archive.assemble(path, archive.system_part(build.BUILD), tree, archive.parameters("exec", command, machine.ENVIRONMENT),
                      [output.getvalue()])
     chosen = options(icount, cpu)
-    return machine.command_line(chosen, machine.kernel(chosen), path)
+    return machine.command_line(chosen, machine.kernel(chosen), path) + disk(folder, names)
 
 
 def linux_line(folder, names, icount, cpu):
@@ -71,13 +97,13 @@ def linux_line(folder, names, icount, cpu):
     with open(path, "wb") as output:
         tree = rootfs.Tree(cpio.Writer(output, align=False), prefix="")
         tree.add("init", stat.S_IFREG | 0o755, (FOLDER / "linux/init").read_bytes())
-        for name, mode, data in guest_files(names):
+        for name, mode, data in (*guest_files(names), *disk_modules(names)):
             tree.add(name, mode, data)
         rootfs.fill(tree, None)
         tree.writer.finish()
     accel = "tcg" if icount else qemu.accelerator(build.CACHE, quiet=True)
-    return qemu.command(options(icount, cpu), accel) + ["-kernel", str(linux_kernel()), "-initrd", str(path),
-                                                        "-append", LINUX_APPEND]
+    return qemu.command(options(icount, cpu), accel) + disk(folder, names) + [
+        "-kernel", str(linux_kernel()), "-initrd", str(path), "-append", LINUX_APPEND]
 
 
 def kernel_line(folder, names, icount, cpu):

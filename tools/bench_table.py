@@ -59,8 +59,9 @@ def wall_text(row, nanoseconds, rate):
 
 def reached(row, value):
     """Whether a figure is the goal, or what must be, or neither."""
-    if value is None:
+    if value is None or row.must is None:
         return "—"
+
     def at(bound):
         return value >= bound if row.unit == RATE else value <= bound
     return "goal" if at(row.goal) else "yes" if at(row.must) else "NO"
@@ -81,7 +82,7 @@ class Line:
 
     def cells(self):
         row, atoll, linux = self.row, self.counts.get("atoll"), self.counts.get("linux")
-        bound = (">= " if row.unit == RATE else "<= ") + number(row.must)
+        bound = "—" if row.must is None or not any(self.counts.values()) else (">= " if row.unit == RATE else "<= ") + number(row.must)
         return [row.title + ("" if row.unit not in (RATE, BYTES) else f", {row.unit}"),
                 number(atoll), row.published or number(linux), times(self.ratio), bound, reached(row, atoll),
                 self.wall("atoll"), self.wall("linux"), times(self.wall_ratio), self.why or ""]
@@ -91,8 +92,8 @@ class Line:
         return wall_text(self.row, value, value)
 
 
-LINUX_HEADING = ["row", "Atoll", "Linux", "ratio", "must", "reached", "Atoll, time", "Linux, time", "ratio", ""]
-KERNEL_HEADING = ["kernel row", "Atoll", "seL4", "", "must", "reached", "Atoll, time", "", "", ""]
+LINUX_HEADING = ["row", "Atoll", "Linux", "ratio", "must", "reached", "Atoll, time", "Linux, time", "ratio", "note"]
+KERNEL_HEADING = ["kernel row", "Atoll", "seL4", "", "must", "reached", "Atoll, time", "", "", "note"]
 
 
 def means(lines):
@@ -110,7 +111,7 @@ def sections(lines):
     if linux:
         yield LINUX_HEADING, [line.cells() for line in linux] + [
             [name, "", "", times(counted), "", "", "", "", times(timed), ""]
-            for name, (counted, timed) in means(linux).items()]
+            for name, (counted, timed) in means(linux).items() if counted or timed]
     if kernel:
         yield KERNEL_HEADING, [line.cells() for line in kernel]
 

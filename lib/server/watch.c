@@ -48,7 +48,7 @@ int watch_poll(struct watch_list *list, struct request *request, uint32_t ready,
 {
 	watch_forget(list, cookie);
 	*result = ready & (events | WATCH_ALWAYS);
-	if (*result || request->caps[0].kind != MESSAGE_CAP_SLOT)
+	if ((*result && !(events & WATCH_EDGE)) || request->caps[0].kind != MESSAGE_CAP_SLOT)
 		return 0;
 	struct watch *watch = malloc(sizeof *watch);
 	if (!watch)

@@ -14,6 +14,7 @@
 #define WATCH_READ_NORMAL 0x040u
 #define WATCH_WRITE_NORMAL 0x100u
 #define WATCH_READ_HANGUP 0x2000u
+#define WATCH_EDGE 0x80000000u /* FILE_POLL_EDGE */
 #define WATCH_ALWAYS (WATCH_ERROR | WATCH_HANGUP)
 
 struct watch;
@@ -23,7 +24,7 @@ struct watch_list {
 };
 
 /* The whole of file_poll: the events that hold now, and, if none does and the caller sent a
- * notification (capability 0 of the request), a watch. 0 or -ENOMEM. */
+ * notification (capability 0 of the request), a watch; with WATCH_EDGE one in any case. 0 or -ENOMEM. */
 int watch_poll(struct watch_list *list, struct request *request, uint32_t ready, uint32_t events,
                uint64_t cookie, uint64_t bits, uint32_t *result);
 /* The file is ready for these: signal and forget every watch that waits for one of them. */

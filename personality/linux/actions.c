@@ -8,6 +8,17 @@ static bool signal_valid(int32_t signal)
 	return signal >= 1 && signal <= SIGNAL_COUNT;
 }
 
+/* What is pending of a signal that becomes ignored is gone. Under task->lock. */
+static void pending_discard(struct task *task, uint64_t set)
+{
+	struct process_siginfo info;
+	while (signal_queue_take(&task->pending, set, &info))
+		;
+	for (struct thread *thread = task->threads; thread; thread = thread->next)
+		while (signal_queue_take(&thread->pending, set, &info))
+			;
+}
+
 int64_t linux_rt_sigaction(struct thread *thread, int32_t signal, uint64_t action, uint64_t old, uint64_t set_size)
 {
 	struct task *task = thread->task;
@@ -16,10 +27,15 @@ int64_t linux_rt_sigaction(struct thread *thread, int32_t signal, uint64_t actio
 		return -EINVAL;
 	if (action && user_read(&new_action, action, sizeof(new_action)) < 0)
 		return -EFAULT;
+	bool ignored = action && signal_is_ignored(signal, new_action.handler);
+	if (ignored)
+		signals_fetch(thread);
 	lock_take(&task->lock);
 	old_action = task->actions[signal - 1];
 	if (action)
 		task->actions[signal - 1] = new_action;
+	if (ignored)
+		pending_discard(task, SIGNAL_BIT(signal));
 	lock_release(&task->lock);
 	if (old && user_write(old, &old_action, sizeof(old_action)) < 0)
 		return -EFAULT;
@@ -134,10 +150,24 @@ int64_t linux_rt_sigtimedwait(struct thread *thread, uint64_t set, uint64_t info
 
 /* --- sending --------------------------------------------------------------------------------------- */
 
+/* kill of a process with one thread by itself: no other process has a part in it. What stops or continues is
+ * proc's, and so are the signals that queue: it counts them. */
+static bool kill_is_own(const struct thread *thread, int32_t process, int32_t signal)
+{
+	const uint64_t others = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) |
+	                        SIGNAL_BIT(SIGTTOU) | SIGNAL_BIT(SIGCONT);
+	return (uint32_t)process == thread->task->process && !task_is_shared(thread->task) && signal >= 1 &&
+	       signal < SIGNAL_REALTIME && !(others & SIGNAL_BIT(signal));
+}
+
 int64_t linux_kill(struct thread *thread, int32_t process, int32_t signal)
 {
 	if (signal < 0 || signal > SIGNAL_COUNT)
 		return -EINVAL;
+	if (kill_is_own(thread, process, signal)) {
+		signal_raise_process(thread, signal);
+		return 0;
+	}
 	return process_send_signal(PROCESS_GATE, NULL, process, 0, (uint32_t)signal, SI_USER, 0);
 }
 

@@ -1,5 +1,6 @@
-/* What a file is: stat, statx, statfs, and changing it. By name or by descriptor. */
+/* What a file is: stat, statx, statfs, and access. By name or by descriptor. */
 #include "files.h"
+#include "protocol_process.h"
 
 static struct linux_timespec timespec_of(int64_t nanoseconds)
 {
@@ -54,8 +55,7 @@ static int attributes_of_descriptor(struct task *task, int32_t descriptor, struc
 	return status;
 }
 
-/* A path call that gives nothing but its reply. */
-static int path_simple(struct thread *thread, int32_t directory, char *path, uint64_t prefix, struct path_call *call)
+int path_simple(struct thread *thread, int32_t directory, char *path, uint64_t prefix, struct path_call *call)
 {
 	struct path_place place;
 	int status = place_find(thread->task, directory, path + prefix, &place);
@@ -223,6 +223,33 @@ int64_t linux_fstatfs(struct thread *thread, int32_t descriptor, uint64_t result
 	return status < 0 ? status : statfs_write(&info, result);
 }
 
+/* Whether the file ids, with which files are opened, are not the real ones, with which access asks. */
+static bool ids_differ(const struct process_credentials *own)
+{
+	return own->user != own->file_user || own->group != own->file_group;
+}
+
+/* The same call from directories that carry the real ids. */
+static int access_as_real(struct thread *thread, int32_t directory, const char *name, struct path_call *call)
+{
+	struct task *task = thread->task;
+	struct path_place place;
+	uint64_t reserved;
+	int status = place_find(task, directory, name, &place);
+	if (status < 0)
+		return status;
+	slot_t start = slot_take(task);
+	call->root = slot_take(task);
+	status = start && call->root ? process_real_directories(PROCESS_GATE, NULL, 0, place.slot, &reserved, call->root, start)
+	                             : -ENFILE;
+	place_release(task, &place);
+	if (status == 0)
+		status = path_walk(thread, (struct path_place){ .slot = start, .mounted = place.mounted }, call);
+	slot_give_back(task, start);
+	slot_give_back(task, call->root);
+	return status;
+}
+
 int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
 {
 	char name[PATH_MAX_BYTES];
@@ -235,14 +262,18 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		return length;
 	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
 		return attributes_of_descriptor(thread->task, directory, &attributes);
-	if (length == 0)
+	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
 	struct path_call call = {
 		.operation = OPERATION_PATH_ACCESS,
 		.identified = true,
 		.words = { mode, flags & (AT_EACCESS | AT_SYMLINK_NOFOLLOW) },
+		.buffer = name,
+		.length = (uint64_t)length,
 		.reply = &reply,
 	};
+	if (!(flags & AT_EACCESS) && ids_differ(&thread->task->credentials))
+		return access_as_real(thread, directory, name, &call);
 	return path_simple(thread, directory, name, 0, &call);
 }
 
@@ -254,200 +285,4 @@ int64_t linux_faccessat(struct thread *thread, int32_t directory, uint64_t path,
 int64_t linux_access(struct thread *thread, uint64_t path, uint32_t mode)
 {
 	return linux_faccessat2(thread, AT_FDCWD, path, mode, 0);
-}
-
-/* --- changing ------------------------------------------------------------------------------------------ */
-
-struct change {
-	uint32_t mask, mode, user, group;
-	uint64_t size, access_time, modify_time; /* as the protocol's buffer starts */
-};
-
-static int64_t change_descriptor(struct thread *thread, int32_t descriptor, const struct change *change)
-{
-	struct file_attributes attributes = {
-		.mode = change->mode,
-		.user = change->user,
-		.group = change->group,
-		.size = change->size,
-		.access_time = (int64_t)change->access_time,
-		.modify_time = (int64_t)change->modify_time,
-	};
-	struct open_file *file = file_find(thread->task, descriptor);
-	if (!file)
-		return -EBADF;
-	int status = file->kind == FILE_GATE ? file_set_attributes(file->slot, NULL, change->mask, &attributes) : -EINVAL;
-	file_release(thread->task, file);
-	return status;
-}
-
-static int64_t change_path(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
-                           const struct change *change)
-{
-	uint64_t numbers[3] = { change->size, change->access_time, change->modify_time };
-	char buffer[sizeof(numbers) + PATH_MAX_BYTES];
-	struct path_reply reply;
-	memcpy(buffer, numbers, sizeof(numbers));
-	int64_t length = user_string(buffer + sizeof(numbers), path, PATH_MAX_BYTES);
-	if (length < 0)
-		return length;
-	if (length == 0 && flags & AT_EMPTY_PATH && directory != AT_FDCWD)
-		return change_descriptor(thread, directory, change);
-	if (length == 0 && !(flags & AT_EMPTY_PATH))
-		return -ENOENT;
-	struct path_call call = {
-		.operation = OPERATION_PATH_SET_ATTRIBUTES,
-		.identified = true,
-		.words = { change->mask, flags & AT_SYMLINK_NOFOLLOW, change->mode, change->user, change->group },
-		.reply = &reply,
-	};
-	return path_simple(thread, directory, buffer, sizeof(numbers), &call);
-}
-
-int64_t linux_fchmodat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
-{
-	struct change change = { .mask = ATTRIBUTE_MODE, .mode = mode & 07777 };
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	return change_path(thread, directory, path, flags, &change);
-}
-
-int64_t linux_fchmodat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
-{
-	return linux_fchmodat2(thread, directory, path, mode, 0);
-}
-
-int64_t linux_chmod(struct thread *thread, uint64_t path, uint32_t mode)
-{
-	return linux_fchmodat2(thread, AT_FDCWD, path, mode, 0);
-}
-
-int64_t linux_fchmod(struct thread *thread, int32_t descriptor, uint32_t mode)
-{
-	struct change change = { .mask = ATTRIBUTE_MODE, .mode = mode & 07777 };
-	return change_descriptor(thread, descriptor, &change);
-}
-
-/* The id -1 stays as it is. */
-static struct change change_owner(uint32_t user, uint32_t group)
-{
-	return (struct change){
-		.mask = (user != ~0u ? ATTRIBUTE_USER : 0) | (group != ~0u ? ATTRIBUTE_GROUP : 0),
-		.user = user,
-		.group = group,
-	};
-}
-
-int64_t linux_fchownat(struct thread *thread, int32_t directory, uint64_t path, uint32_t user, uint32_t group,
-                       uint32_t flags)
-{
-	struct change change = change_owner(user, group);
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	return change_path(thread, directory, path, flags, &change);
-}
-
-int64_t linux_chown(struct thread *thread, uint64_t path, uint32_t user, uint32_t group)
-{
-	return linux_fchownat(thread, AT_FDCWD, path, user, group, 0);
-}
-
-int64_t linux_lchown(struct thread *thread, uint64_t path, uint32_t user, uint32_t group)
-{
-	return linux_fchownat(thread, AT_FDCWD, path, user, group, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t linux_fchown(struct thread *thread, int32_t descriptor, uint32_t user, uint32_t group)
-{
-	struct change change = change_owner(user, group);
-	return change_descriptor(thread, descriptor, &change);
-}
-
-int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
-{
-	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	return length < 0 ? -EINVAL : change_path(thread, AT_FDCWD, path, 0, &change);
-}
-
-int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
-{
-	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	return length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
-}
-
-/* --- times ----------------------------------------------------------------------------------------- */
-
-static int time_add(struct change *change, const struct linux_timespec *time, uint32_t set, uint32_t now,
-                    uint64_t *value)
-{
-	if (time->nanoseconds == UTIME_OMIT)
-		return 0;
-	if (time->nanoseconds == UTIME_NOW) {
-		change->mask |= now;
-		return 0;
-	}
-	if ((uint64_t)time->nanoseconds >= NANOSECONDS)
-		return -EINVAL;
-	change->mask |= set;
-	*value = (uint64_t)(time->seconds * (int64_t)NANOSECONDS + time->nanoseconds);
-	return 0;
-}
-
-static int64_t times_change(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags,
-                            const struct linux_timespec times[2])
-{
-	struct change change = { .mask = 0 };
-	if (time_add(&change, &times[0], ATTRIBUTE_ACCESS_TIME, ATTRIBUTE_ACCESS_NOW, &change.access_time) < 0 ||
-	    time_add(&change, &times[1], ATTRIBUTE_MODIFY_TIME, ATTRIBUTE_MODIFY_NOW, &change.modify_time) < 0)
-		return -EINVAL;
-	if (change.mask == 0)
-		return 0;
-	return path ? change_path(thread, directory, path, flags, &change)
-	            : change_descriptor(thread, directory, &change);
-}
-
-static const struct linux_timespec times_now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
-
-int64_t linux_utimensat(struct thread *thread, int32_t directory, uint64_t path, uint64_t times, uint32_t flags)
-{
-	struct linux_timespec given[2];
-	if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (!times)
-		return times_change(thread, directory, path, flags, times_now);
-	if (user_read(given, times, sizeof(given)) < 0)
-		return -EFAULT;
-	return times_change(thread, directory, path, flags, given);
-}
-
-int64_t linux_futimesat(struct thread *thread, int32_t directory, uint64_t path, uint64_t times)
-{
-	struct linux_timeval given[2];
-	struct linux_timespec converted[2];
-	if (!times)
-		return times_change(thread, directory, path, 0, times_now);
-	if (user_read(given, times, sizeof(given)) < 0)
-		return -EFAULT;
-	for (unsigned i = 0; i < 2; i++) {
-		if ((uint64_t)given[i].microseconds >= 1000000)
-			return -EINVAL;
-		converted[i] = (struct linux_timespec){ given[i].seconds, given[i].microseconds * 1000 };
-	}
-	return times_change(thread, directory, path, 0, converted);
-}
-
-int64_t linux_utimes(struct thread *thread, uint64_t path, uint64_t times)
-{
-	return linux_futimesat(thread, AT_FDCWD, path, times);
-}
-
-int64_t linux_utime(struct thread *thread, uint64_t path, uint64_t times)
-{
-	int64_t given[2];
-	if (!times)
-		return times_change(thread, AT_FDCWD, path, 0, times_now);
-	if (user_read(given, times, sizeof(given)) < 0)
-		return -EFAULT;
-	struct linux_timespec converted[2] = { { given[0], 0 }, { given[1], 0 } };
-	return times_change(thread, AT_FDCWD, path, 0, converted);
 }

@@ -146,6 +146,17 @@ static bool table_grow(struct files *files, uint32_t needed)
 	return true;
 }
 
+bool descriptor_has_room(struct task *task)
+{
+	struct files *files = &task->files;
+	lock_take(&files->lock);
+	uint32_t number = files->lowest_free;
+	while (number < files->size && files->table[number].file)
+		number++;
+	lock_release(&files->lock);
+	return number < task->descriptor_limit && number < DESCRIPTORS_MAX;
+}
+
 int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags)
 {
 	struct files *files = &task->files;

@@ -2,9 +2,10 @@
  *
  * Each watched file has one of 62 bits of the instance's notification. A file that was not ready is `armed`: its
  * server will signal the bit, and until then it is not asked again. What was ready is asked again at the next wait:
- * level-triggered, it is reported again while it is still ready; edge-triggered, only bits are
- * reported that were not ready before, or that the program has read or written since (epoll_rearm): that
- * is how a new edge is told from the old one. An instance of a forked child is a copy. */
+ * level-triggered, it is reported again while it is still ready. An edge-triggered file is armed whether it was
+ * ready or not, and only bits are reported that were not ready before, or after its server has signalled a change,
+ * or that the program has read or written since (epoll_rearm): that is how a new edge is told from the old one. An
+ * instance of a forked child is a copy. */
 #include "files.h"
 #include "signals.h"
 #include "time.h"
@@ -20,6 +21,7 @@
 #define ITEM_BITS 62u
 #define WAIT_AT_ONCE 64
 #define EPOLL_COOKIE (1ull << 63)
+#define NESTS_MAX 4
 
 struct item {
 	struct item *next;
@@ -55,8 +57,10 @@ void epoll_rearm(struct open_file *file, uint32_t events)
 	for (struct epoll *epoll = instances; epoll; epoll = epoll->next) {
 		lock_take(&epoll->lock);
 		for (struct item *item = epoll->items; item; item = item->next)
-			if (item->file == file)
+			if (item->file == file) {
 				item->reported &= ~events;
+				item->armed = false;
+			}
 		lock_release(&epoll->lock);
 	}
 	lock_release(&list_lock);
@@ -94,15 +98,15 @@ static uint64_t item_cookie(const struct epoll *epoll, struct thread *thread, co
 static uint32_t item_check(struct epoll *epoll, struct thread *thread, struct item *item, uint64_t *deadline)
 {
 	uint32_t wanted = item->events & EVENT_BITS;
-	uint32_t asked = item->events & EPOLLET ? wanted & ~item->reported : wanted;
+	bool edges = item->events & EPOLLET, gate = item->file->kind == FILE_GATE;
+	uint32_t asked = !edges ? wanted : gate ? wanted | FILE_POLL_EDGE : wanted & ~item->reported;
 	if (asked == 0)
 		asked = wanted & POLLHUP; /* all told: only errors can still be news */
 	uint32_t ready = file_ready(thread, item->file, asked, item_cookie(epoll, thread, item), epoll->notification,
 	                            1ull << item->bit, deadline);
-	uint32_t news = item->events & EPOLLET ? ready & ~item->reported : ready;
 	/* A timer or another own kind is asked each time; servers signal the bit. */
-	item->armed = ready == 0 && item->file->kind == FILE_GATE;
-	return news;
+	item->armed = gate && (edges || ready == 0);
+	return edges ? ready & ~item->reported : ready;
 }
 
 static void item_told(struct item *item, uint32_t news)
@@ -145,8 +149,10 @@ static int epoll_collect(struct epoll *epoll, struct thread *thread, struct linu
 static void epoll_disarm(struct epoll *epoll, uint64_t bits)
 {
 	for (struct item *item = epoll->items; item; item = item->next)
-		if (bits >> item->bit & 1)
+		if (bits >> item->bit & 1) {
 			item->armed = false;
+			item->reported = 0;
+		}
 }
 
 static void epoll_take_bits(struct epoll *epoll)
@@ -286,6 +292,34 @@ static int64_t item_change(struct epoll *epoll, struct open_file *file, int32_t 
 	return 0;
 }
 
+/* Would watching this instance make one that watches itself, or a chain that is too long? */
+static bool epoll_reaches(struct epoll *from, const struct epoll *target, unsigned depth)
+{
+	if (from == target || depth > NESTS_MAX)
+		return true;
+	bool reaches = false;
+	lock_take(&from->lock);
+	for (struct item *item = from->items; item && !reaches; item = item->next)
+		reaches = item->file->kind == FILE_EPOLL && epoll_reaches(item->file->object, target, depth + 1);
+	lock_release(&from->lock);
+	return reaches;
+}
+
+/* One at a time, so that two cannot close a circle together. */
+static int64_t epoll_add_epoll(struct epoll *epoll, struct open_file *file, int32_t descriptor,
+                               const struct linux_epoll_event *event)
+{
+	lock_take(&list_lock);
+	int64_t result = -ELOOP;
+	if (!epoll_reaches(file->object, epoll, 0)) {
+		lock_take(&epoll->lock);
+		result = item_add(epoll, file, descriptor, event);
+		lock_release(&epoll->lock);
+	}
+	lock_release(&list_lock);
+	return result;
+}
+
 static int64_t epoll_control(struct open_file *outer, struct open_file *file, int32_t operation, int32_t descriptor,
                              const struct linux_epoll_event *event)
 {
@@ -299,6 +333,8 @@ static int64_t epoll_control(struct open_file *outer, struct open_file *file, in
 		if (type == S_IFREG || type == S_IFDIR)
 			return -EPERM; /* always ready: Linux refuses to watch them */
 	}
+	if (operation == EPOLL_CTL_ADD && file->kind == FILE_EPOLL)
+		return epoll_add_epoll(epoll, file, descriptor, event);
 	lock_take(&epoll->lock);
 	int64_t result = operation == EPOLL_CTL_ADD ? item_add(epoll, file, descriptor, event)
 	               : operation == EPOLL_CTL_DEL || operation == EPOLL_CTL_MOD

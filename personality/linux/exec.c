@@ -244,7 +244,7 @@ static void handoff_fill(struct process_handoff *handoff, struct exec *exec)
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 		if (task->actions[i].handler == SIG_IGN)
 			handoff->signals_ignored |= 1ull << i;
-	handoff->flags = set_id ? HANDOFF_CREDENTIALS_CHANGED : 0;
+	handoff->flags = (set_id ? HANDOFF_CREDENTIALS_CHANGED : 0) | (task->locks_used ? HANDOFF_LOCKS_USED : 0);
 	handoff->session = task->session;
 	handoff->credentials = task->credentials;
 	descriptors_add(handoff, exec);
@@ -367,19 +367,9 @@ static int64_t exec_run(struct exec *exec, int32_t directory)
 static int program_from_descriptor(struct exec *exec, int32_t descriptor)
 {
 	static const char prefix[] = "/dev/fd/";
-	struct task *task = exec->thread->task;
-	struct open_file *file = file_find(task, descriptor);
-	if (!file)
-		return -EBADF;
-	int status = file->kind == FILE_GATE ? 0 : -EACCES;
-	exec->program.slot = slot_take(task);
-	if (!exec->program.slot)
-		status = -ENFILE;
-	if (status == 0 && cap_copy(PROCESS_CAPTABLE, exec->program.slot, PROCESS_CAPTABLE, file->slot, RIGHTS_ALL) < 0)
-		status = -EIO;
-	if (status == 0)
-		status = file_status(file->slot, NULL, &exec->program.attributes, sizeof(exec->program.attributes), NULL);
-	file_release(task, file);
+	int status = path_open_file(exec->thread, descriptor, "", O_RDONLY | PATH_OPEN_EXECUTE, 0, &exec->program);
+	if (status < 0)
+		return status == -ENOTDIR || status == -EISDIR ? -EACCES : status;
 	memcpy(exec->path, prefix, sizeof(prefix));
 	char digits[12];
 	unsigned count = 0, at = sizeof(prefix) - 1;
@@ -389,7 +379,7 @@ static int program_from_descriptor(struct exec *exec, int32_t descriptor)
 	while (count > 0)
 		exec->path[at++] = digits[--count];
 	exec->path[at] = 0;
-	return status;
+	return 0;
 }
 
 int64_t linux_execveat(struct thread *thread, int32_t directory, uint64_t path, uint64_t arguments,

@@ -14,6 +14,7 @@
 
 #define HANDOFF_SECURE 1u
 #define HANDOFF_CREDENTIALS_CHANGED 2u /* the ones in the handoff may be stale: ask proc */
+#define HANDOFF_LOCKS_USED 4u          /* record locks may be held */
 
 #define EXEC_STRINGS_MAX (2u << 20)
 #define EXEC_STRING_MAX (128u << 10)
@@ -29,6 +30,11 @@ struct stack_contents {
 bool stack_map(bool executable);
 /* Write arguments, environment and auxiliary vector: the stack pointer. */
 uint64_t stack_build(const struct stack_contents *contents);
+/* Only the strings and pointer arrays, for an execve: the path's address. */
+uint64_t stack_put_strings(const struct process_handoff *handoff, uint64_t *arguments, uint64_t *environment);
+
+/* first.c: open and read the program that the handoff only names; does not return when it cannot be run. */
+void first_program_open(struct thread *thread, struct process_handoff *handoff, struct elf *elf);
 
 extern const uint8_t vdso_image[]; /* the ELF image of the program's clock */
 void random_fill(void *to, uint64_t length);

@@ -1,5 +1,6 @@
 /* fcntl and ioctl. */
 #include "files.h"
+#include "protocol_process.h"
 #include "signals.h"
 
 /* --- locks ------------------------------------------------------------------------------------------- */
@@ -43,7 +44,10 @@ static int64_t file_record_lock(struct thread *thread, struct open_file *file, u
 		return -EINVAL;
 	lock = (struct file_lock){ (uint64_t)start, (uint64_t)given.length, (uint32_t)given.type,
 	                           thread->task->process };
-	thread->task->locks_used = 1;
+	if (!thread->task->locks_used && command != F_GETLK) {
+		process_hold_locks(PROCESS_GATE, NULL);
+		thread->task->locks_used = 1;
+	}
 	int status = file_lock(file->slot, INTERRUPTIBLE, command, &lock, &answer, sizeof(answer), NULL);
 	if (status < 0 || command != F_GETLK)
 		return status;
@@ -110,6 +114,8 @@ static int64_t fcntl_on_file(struct thread *thread, struct open_file *file, int3
 	case F_GETOWN:
 	case F_GETSIG:
 		return 0;
+	case F_GETOWN_EX: /* nobody, of type F_OWNER_TID */
+		return user_clear(argument, 8);
 	case F_SETOWN:
 	case F_SETSIG:
 		return 0;

@@ -15,6 +15,8 @@ int64_t linux_openat(struct thread *thread, int32_t directory, uint64_t path, ui
 		return length;
 	flags &= ~PATH_OPEN_EXECUTE;
 	mode &= 07777 & ~task->umask;
+	if (flags & O_CREAT && !descriptor_has_room(task))
+		return -EMFILE; /* before there is a file that nobody has open */
 	int status = path_open_file(thread, directory, name, flags, mode, &opened);
 	if (status < 0)
 		return status;
@@ -206,7 +208,8 @@ int64_t linux_syncfs(struct thread *thread, int32_t descriptor)
 
 int64_t linux_sync_file_range(struct thread *thread, int32_t descriptor, int64_t offset, int64_t length, uint32_t flags)
 {
-	return linux_fsync(thread, descriptor);
+	int64_t status = linux_fsync(thread, descriptor);
+	return flags & ~7u ? -EINVAL : status == -EINVAL ? -ESPIPE : status;
 }
 
 int64_t linux_flock(struct thread *thread, int32_t descriptor, uint32_t operation)
@@ -214,17 +217,24 @@ int64_t linux_flock(struct thread *thread, int32_t descriptor, uint32_t operatio
 	return ON_GATE(thread, descriptor, -EINVAL, file_flock(file->slot, INTERRUPTIBLE, operation));
 }
 
+static bool is_pipe(struct open_file *file)
+{
+	struct file_attributes attributes;
+	return file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) == 0 &&
+	       (attributes.mode & S_IFMT) == S_IFIFO;
+}
+
 int64_t linux_fallocate(struct thread *thread, int32_t descriptor, uint32_t mode, int64_t offset, int64_t length)
 {
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
-	return ON_GATE(thread, descriptor, -ENODEV,
-	               file_allocate(file->slot, NULL, mode, (uint64_t)offset, (uint64_t)length));
+	return ON_GATE(thread, descriptor, -ENODEV, is_pipe(file) ? -ESPIPE
+	               : file_allocate(file->slot, NULL, mode, (uint64_t)offset, (uint64_t)length));
 }
 
 int64_t linux_fadvise64(struct thread *thread, int32_t descriptor, int64_t offset, uint64_t length, int32_t advice)
 {
-	return ON_GATE(thread, descriptor, 0, (uint32_t)advice > 7 ? -EINVAL : 0);
+	return ON_GATE(thread, descriptor, 0, is_pipe(file) ? -ESPIPE : (uint32_t)advice > 7 ? -EINVAL : 0);
 }
 
 int64_t linux_readahead(struct thread *thread, int32_t descriptor, int64_t offset, uint64_t count)
@@ -289,10 +299,10 @@ static int64_t directory_change(struct thread *thread, slot_t slot, bool mounted
 	return 0;
 }
 
-int64_t directory_enter(struct thread *thread, const char *path)
+int64_t directory_enter(struct thread *thread, int32_t directory, const char *path)
 {
 	struct opened opened;
-	int64_t status = path_open_file(thread, AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &opened);
+	int64_t status = path_open_file(thread, directory, path, O_PATH | O_DIRECTORY | PATH_OPEN_EXECUTE, 0, &opened);
 	if (status < 0)
 		return status;
 	status = directory_change(thread, opened.slot, opened.file_flags & FILE_MOUNTED);
@@ -304,24 +314,12 @@ int64_t linux_chdir(struct thread *thread, uint64_t path)
 {
 	char name[PATH_MAX_BYTES];
 	int64_t status = path_read(name, path);
-	return status < 0 ? status : directory_enter(thread, name);
+	return status < 0 ? status : directory_enter(thread, AT_FDCWD, name);
 }
 
 int64_t linux_fchdir(struct thread *thread, int32_t descriptor)
 {
-	struct file_attributes attributes;
-	struct open_file *file = file_find(thread->task, descriptor);
-	if (!file)
-		return -EBADF;
-	int64_t status = -ENOTDIR;
-	if (file->kind == FILE_GATE) {
-		status = file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL);
-		if (status == 0)
-			status = (attributes.mode & S_IFMT) == S_IFDIR
-			             ? directory_change(thread, file->slot, file->flags & FILE_MOUNTED) : -ENOTDIR;
-	}
-	file_release(thread->task, file);
-	return status;
+	return descriptor < 0 ? -EBADF : directory_enter(thread, descriptor, ".");
 }
 
 int64_t linux_getcwd(struct thread *thread, uint64_t buffer, uint64_t length)

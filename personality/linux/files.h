@@ -21,6 +21,7 @@ void file_release(struct task *task, struct open_file *file);
 /* A new open file; takes the slot over, or gives it back on failure (NULL). */
 struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object);
 /* The lowest free descriptor from `from` up; takes over the caller's hold, also on failure (-EMFILE). */
+bool descriptor_has_room(struct task *task); /* below the limit */
 int descriptor_install(struct task *task, struct open_file *file, uint32_t from, uint32_t flags);
 /* Descriptor `number` becomes this file; what was there is closed. */
 int descriptor_replace(struct task *task, struct open_file *file, uint32_t number, uint32_t flags);
@@ -45,6 +46,7 @@ struct path_place { /* where a relative path starts */
 struct path_call {
 	uint32_t operation;
 	slot_t result;   /* where an opened file goes; 0: none */
+	slot_t root;     /* where absolute paths start; 0: PROCESS_ROOT */
 	slot_t to;       /* rename, link: the second directory */
 	bool identified; /* this operation takes the identity in mounted trees */
 	bool mounted;    /* out: it ended in a mounted tree */
@@ -80,11 +82,13 @@ int directory_path(struct thread *thread, char *to, uint64_t limit); /* getcwd: 
 /* The operation of a path that has ended at a link of /proc/PID/fd; reply->attributes as REDIRECT_DESCRIPTOR says.
  * Where the file has a gate, it is in this slot. */
 int path_at_descriptor(struct thread *thread, struct path_call *call, slot_t gate);
+/* The name of a serial line's or pseudo-terminal's node, without NUL; -ENOENT. */
+int terminal_path(uint64_t device, char *to, uint64_t *length);
 /* The number N where the path names an own descriptor (/proc/self/fd/N, /dev/stdin ...), or -1. */
 int path_own_descriptor(struct task *task, const char *path);
 
 /* --- files.c, transfer.c ------------------------------------------------------------------------------------------ */
-int64_t directory_enter(struct thread *thread, const char *path); /* chdir */
+int64_t directory_enter(struct thread *thread, int32_t directory, const char *path); /* chdir, fchdir */
 /* What rides along for job control at terminals: our process id, and whether this signal is off here. */
 uint32_t transfer_flags(struct thread *thread, int signal);
 bool signal_is_off(struct thread *thread, int signal);
@@ -141,6 +145,8 @@ uint32_t epoll_ready(struct thread *thread, struct open_file *file, slot_t notif
 void epoll_free(struct task *task, void *object);
 
 /* --- attributes.c ---------------------------------------------------------------------------------- */
+/* A path call that gives nothing but its reply: the buffer is prefix bytes, then the path with its NUL. */
+int path_simple(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix, struct path_call *call);
 void attributes_of_own(struct task *task, struct file_attributes *attributes); /* of a kind without a server */
 void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat);
 

@@ -18,7 +18,7 @@ static void put_text(char *to, uint64_t *length, const char *text)
 }
 
 /* Devices of the terminal server, by number: it has no names for them. */
-static int terminal_name(uint64_t device, char *to, uint64_t *length)
+int terminal_path(uint64_t device, char *to, uint64_t *length)
 {
 	bool serial = device >> 8 == 4 && (device & 0xff) >= 64;
 	if (!serial && device >> 8 != 136)
@@ -41,7 +41,7 @@ static int gate_text(slot_t gate, char *to, uint64_t *length)
 		return 0;
 	*length = 0;
 	if (type == S_IFCHR)
-		return terminal_name(attributes.special_device, to, length);
+		return terminal_path(attributes.special_device, to, length);
 	if (type != S_IFIFO && type != S_IFSOCK)
 		return status;
 	put_text(to, length, type == S_IFIFO ? "pipe:[" : "socket:[");

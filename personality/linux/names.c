@@ -150,8 +150,8 @@ int64_t linux_readlinkat(struct thread *thread, int32_t directory, uint64_t path
 		memcpy(reply.rest, thread->task->executable_path, count);
 	} else {
 		status = path_link_read(thread, directory, name, &reply);
-		if (status < 0)
-			return status;
+		if (status < 0) /* of an open file that is no link, no name could be read */
+			return status == -EINVAL && !name[0] ? -ENOENT : status;
 		count = (uint64_t)status;
 	}
 	count = MINIMUM(count, length);

@@ -83,7 +83,7 @@ int path_walk(struct thread *thread, struct path_place place, struct path_call *
 			break;
 		case REDIRECT_ROOT:
 			path_take_rest(call);
-			gate = PROCESS_ROOT;
+			gate = call->root ? call->root : PROCESS_ROOT;
 			call->mounted = false;
 			break;
 		case REDIRECT_DESCRIPTOR:
@@ -140,9 +140,33 @@ int64_t path_read(char *to, uint64_t from)
 
 /* --- open -------------------------------------------------------------------------------------------- */
 
+/* The devices we can answer for ourselves, by their numbers. */
+static unsigned device_flags(const struct file_attributes *attributes, uint32_t flags)
+{
+	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
+	unsigned device;
+	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)
+		return 0;
+	switch (attributes->special_device) {
+	case 1 << 8 | 3:
+		device = FILE_NULL;
+		break;
+	case 1 << 8 | 5:
+		device = FILE_ZERO;
+		break;
+	case 1 << 8 | 7:
+		device = FILE_FULL;
+		break;
+	default:
+		return 0;
+	}
+	return device | access[flags & O_ACCMODE];
+}
+
 static unsigned opened_flags(const struct path_call *call, uint32_t flags)
 {
-	return (flags & O_PATH ? FILE_PATH_ONLY : 0) | (call->mounted ? FILE_MOUNTED : 0);
+	return (flags & O_PATH ? FILE_PATH_ONLY : 0) | (call->mounted ? FILE_MOUNTED : 0) |
+	       device_flags(&call->reply->attributes, flags);
 }
 
 int path_open_file(struct thread *thread, int32_t directory, const char *path, uint32_t flags, uint32_t mode,

@@ -18,7 +18,7 @@ uint32_t file_ready(struct thread *thread, struct open_file *file, uint32_t even
 	if (file->flags & FILE_RING) {
 		int32_t now = pipe_ready(thread, file);
 		ready = (uint32_t)now & (events | POLLERR | POLLHUP);
-		if (now >= 0 && (ready || !notification))
+		if (now >= 0 && (!notification || (ready && !(events & FILE_POLL_EDGE))))
 			return ready;
 	}
 	int status = file_poll(file->slot, NULL, events, cookie, bits, notification, &ready);

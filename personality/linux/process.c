@@ -225,16 +225,27 @@ int64_t linux_gettid(struct thread *thread)
 	return thread->id;
 }
 
+/* What proc says of the process itself, in its table; others may change it at any time. */
+static const volatile struct process_relation *own_relation(const struct thread *thread)
+{
+	return (const volatile struct process_relation *)PERSONALITY_RELATIONS + thread->task->process;
+}
+
+static bool process_is_own(const struct thread *thread, int32_t process)
+{
+	return process == 0 || (uint32_t)process == thread->task->process;
+}
+
 int64_t linux_getppid(struct thread *thread)
 {
-	uint32_t parent = 0;
-	int status = process_get_ids(PROCESS_GATE, NULL, 0, &parent, NULL, NULL);
-	return status < 0 ? status : (int64_t)parent;
+	return own_relation(thread)->parent;
 }
 
 int64_t linux_getpgid(struct thread *thread, int32_t process)
 {
 	uint32_t group = 0;
+	if (process_is_own(thread, process))
+		return own_relation(thread)->group;
 	int status = process < 0 ? -ESRCH : process_get_ids(PROCESS_GATE, NULL, (uint32_t)process, NULL, &group, NULL);
 	return status < 0 ? status : (int64_t)group;
 }
@@ -247,6 +258,8 @@ int64_t linux_getpgrp(struct thread *thread)
 int64_t linux_getsid(struct thread *thread, int32_t process)
 {
 	uint32_t session = 0;
+	if (process_is_own(thread, process))
+		return own_relation(thread)->session;
 	int status = process < 0 ? -ESRCH : process_get_ids(PROCESS_GATE, NULL, (uint32_t)process, NULL, NULL, &session);
 	return status < 0 ? status : (int64_t)session;
 }

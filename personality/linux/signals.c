@@ -119,6 +119,11 @@ uint64_t signals_pending_set(struct thread *thread)
 	return thread->pending.set | thread->task->pending.set;
 }
 
+bool signal_is_ignored(int signal, uint64_t handler)
+{
+	return handler == SIG_IGN || (handler == SIG_DFL && ignored_by_default & SIGNAL_BIT(signal));
+}
+
 bool signal_is_off(struct thread *thread, int signal)
 {
 	return (thread->blocked & SIGNAL_BIT(signal)) || thread->task->actions[signal - 1].handler == SIG_IGN;
@@ -127,24 +132,34 @@ bool signal_is_off(struct thread *thread, int signal)
 void signals_look(struct thread *thread)
 {
 	if (signals_pending_set(thread) & ~thread->blocked)
-		thread->alert = 1;
+		thread->alert_own = 1;
 }
 
 /* --- raising ------------------------------------------------------------------------------------------- */
 
-void signal_raise(struct thread *thread, int signal, int code)
+static void raise_into(struct thread *thread, struct signal_queue *queue, int signal, int code)
 {
 	struct process_siginfo info = {
 		.signal = signal,
 		.code = code,
 		.process = thread->task->process,
 		.user = thread->task->credentials.user,
-		.to_thread = 1,
+		.to_thread = queue == &thread->pending,
 	};
 	lock_take(&thread->task->lock);
-	queue_add(&thread->pending, &info);
+	queue_add(queue, &info);
 	lock_release(&thread->task->lock);
 	signals_look(thread);
+}
+
+void signal_raise(struct thread *thread, int signal, int code)
+{
+	raise_into(thread, &thread->pending, signal, code);
+}
+
+void signal_raise_process(struct thread *thread, int signal)
+{
+	raise_into(thread, &thread->task->pending, signal, SI_USER);
 }
 
 /* --- restart ---------------------------------------------------------------------------------------------- */
@@ -267,8 +282,8 @@ void signals_deliver(struct thread *thread)
 	thread->stopped = 0;
 	do {
 		/* Cleared first: what comes from here on (SIGCONT after a stop) sets it again. */
-		__atomic_store_n(&thread->alert, 0, __ATOMIC_SEQ_CST);
-		signals_fetch(thread);
+		if ((uint32_t)__atomic_exchange_n(&thread->alert, 0, __ATOMIC_SEQ_CST))
+			signals_fetch(thread);
 		while (signal_next(thread, &info))
 			handled |= signal_act(thread, &info);
 	} while (__atomic_load_n(&thread->alert, __ATOMIC_SEQ_CST));
@@ -301,7 +316,7 @@ int signal_mask_for_call(struct thread *thread, uint64_t set, uint64_t set_size)
 	thread->saved_mask = thread->blocked;
 	thread->restore_mask = 1;
 	/* Whether a handler runs or not, the exit must look: it puts the saved mask back. */
-	thread->alert = 1;
+	thread->alert_own = 1;
 	signal_mask_set(thread, mask);
 	return 0;
 }

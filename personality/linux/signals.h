@@ -9,6 +9,7 @@
 void signals_deliver(struct thread *thread);
 /* Ask proc for what is pending, if the kernel has alerted us. */
 void signals_fetch(struct thread *thread);
+bool signal_is_ignored(int signal, uint64_t handler); /* with this handler */
 bool signal_is_off(struct thread *thread, int signal); /* blocked or ignored */
 /* Something that is not blocked is pending: the thread must look on its way out. */
 void signals_look(struct thread *thread);
@@ -16,6 +17,8 @@ void signals_clear(struct signal_queue *queue);
 bool signal_queue_take(struct signal_queue *queue, uint64_t allowed, struct process_siginfo *info);
 /* A signal for the calling thread from itself (SIGPIPE, raise). */
 void signal_raise(struct thread *thread, int signal, int code);
+/* A signal for the process from itself, which has no other thread. */
+void signal_raise_process(struct thread *thread, int signal);
 /* A fault: the handler runs now, or the process ends. */
 void signal_force(struct thread *thread, int signal, int code, uint64_t address);
 /* A mask for the time of one blocking call (ppoll, sigsuspend). -EINVAL, -EFAULT. */

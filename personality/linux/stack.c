@@ -108,3 +108,18 @@ uint64_t stack_build(const struct stack_contents *contents)
 	memcpy(to, auxiliary.pairs, auxiliary.count * sizeof(auxiliary.pairs[0]));
 	return top;
 }
+
+uint64_t stack_put_strings(const struct process_handoff *handoff, uint64_t *arguments, uint64_t *environment)
+{
+	const char *base = (const char *)handoff, *path = base + handoff->program_path_offset;
+	uint64_t top = STACK_END - 8;
+	uint64_t path_at = push_bytes(&top, path, string_length(path) + 1), end = top;
+	uint64_t string = push_bytes(&top, base + handoff->strings_offset, handoff->strings_length);
+	uint64_t words = handoff->argument_count + 1 + handoff->environment_count + 1;
+	uint64_t *to = (uint64_t *)((top - words * 8) & ~15ull);
+	*arguments = (uint64_t)to;
+	to = put_pointers(to, &string, handoff->argument_count, end);
+	*environment = (uint64_t)to;
+	put_pointers(to, &string, handoff->environment_count, end);
+	return path_at;
+}

@@ -172,39 +172,17 @@ static uint64_t interpreter_load(struct thread *thread, const char *path, slot_t
 	return image.entry;
 }
 
-/* The very first program: nobody has opened it, or changed to its directory, before us. */
-static void first_program_open(struct thread *thread, struct process_handoff *handoff)
-{
-	struct opened opened;
-	const char *base = (const char *)handoff, *directory = base + handoff->directory_offset;
-	if (handoff->directory_offset && !string_equal(directory, "/")) {
-		int64_t status = directory_enter(thread, directory);
-		if (status < 0)
-			start_fail(directory, status);
-	}
-	const char *path = base + handoff->program_path_offset;
-	int status = path_open_file(thread, AT_FDCWD, path, O_RDONLY | PATH_OPEN_EXECUTE, 0, &opened);
-	if (status < 0)
-		start_fail(path, status);
-	handoff->program_slot = opened.slot;
-	char *executable = heap_allocate(PATH_MAX_BYTES);
-	if (!executable)
-		return;
-	memcpy(executable, path, MINIMUM(string_length(path) + 1, (uint64_t)PATH_MAX_BYTES - 1));
-	path_follow_last(thread, executable);
-	heap_free(thread->task->executable_path);
-	thread->task->executable_path = executable;
-}
-
 static void program_load(struct thread *thread, struct process_handoff *handoff, slot_t interpreter, bool secure)
 {
 	struct elf elf;
 	struct elf_image image;
 	struct stack_contents contents = { .handoff = handoff, .elf = &elf, .program = &image, .secure = secure };
 	slots_mark(thread->task, handoff->program_slot);
-	if (!handoff->program_slot)
-		first_program_open(thread, handoff);
-	int status = elf_read(handoff->program_slot, &elf);
+	int status = 0;
+	if (handoff->program_slot)
+		status = elf_read(handoff->program_slot, &elf);
+	else
+		first_program_open(thread, handoff, &elf);
 	if (status == 0 && !stack_map(elf.stack_executable))
 		status = -ENOMEM;
 	if (status == 0)
@@ -231,6 +209,7 @@ void personality_start(struct process_handoff *handoff, uint64_t process)
 		start_fail("handoff", -EINVAL);
 	task->umask = handoff->umask;
 	task->session = handoff->session;
+	task->locks_used = (handoff->flags & HANDOFF_LOCKS_USED) != 0;
 	limits_take(task, handoff);
 	slot_t interpreter = descriptors_take(task, handoff, &slot_end);
 	slots_mark(task, handoff->program_slot);
@@ -240,6 +219,7 @@ void personality_start(struct process_handoff *handoff, uint64_t process)
 	task->executable_path = string_copy((const char *)handoff + handoff->executable_path_offset);
 	name_take(task, (const char *)handoff + handoff->program_path_offset);
 	program_load(thread, handoff, interpreter, credentials_take(task, handoff));
+	thread->alert = 1; /* the kernel had no place to set it before there was a block */
 	space_unmap(PROCESS_SPACE, PERSONALITY_HANDOFF, PAGE_UP(handoff->size));
 	cap_drop(PROCESS_CAPTABLE, PROCESS_HANDOFF);
 }

@@ -54,6 +54,9 @@ enum file_flags {
 	FILE_RING = 16,     /* an end of a pipe or a socket pair: its bytes are in shared memory */
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
+	FILE_READS = 128, FILE_WRITES = 256, /* beside one of the devices: opened for it */
+	FILE_NULL = 512, FILE_ZERO = 1024, FILE_FULL = 2048, /* devices that need no server: device_read, device_write */
+	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
 };
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
@@ -132,7 +135,10 @@ enum thread_start { START_FORK, START_SHARED, START_THREAD };
 struct thread {
 	/* The first fields have places that entry.S and the kernel know. */
 	struct reflect_frame frame; /* the program's registers while in the personality */
-	uint64_t alert;             /* set by the kernel or by us: look at signals on the way out */
+	union { /* not zero: look at signals on the way out */
+		uint64_t alert; /* the kernel stores 1: ask proc, too */
+		struct { uint32_t alert_kernel, alert_own; }; /* alert_own: what is here already will do */
+	};
 	uint64_t stack_top;
 	uint64_t call_number;       /* of the system call in hand; CALL_NONE: none */
 	struct thread *self;

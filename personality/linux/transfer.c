@@ -7,7 +7,9 @@
 #define VECTORS_MAX 1024u
 #define GATHER_MAX 0x10000u
 #define GATHER_STACK 2048u
-#define RWF_MASK 0xffu
+#define ZEROS_PIECE 0x10000u
+#define RWF_HINTS 7u /* HIPRI, DSYNC, SYNC: nothing is left to do for them */
+#define RWF_KNOWN (RWF_HINTS | FILE_RWF_NOWAIT | FILE_RWF_APPEND)
 
 /* The caller's process id rides along for job control at terminals, and whether `signal`, which it would send, does
  * anything. */
@@ -16,6 +18,23 @@ uint32_t transfer_flags(struct thread *thread, int signal)
 	return (thread->task->process & 0xffff) << FILE_FLAGS_PROCESS_SHIFT |
 	       (signal_is_off(thread, signal) ? FILE_FLAGS_SIGNAL_OFF : 0);
 }
+
+/* --- null, zero and full ------------------------------------------------------------------------------ */
+
+/* Zeros, piece by piece, so that a signal ends a long read early. The buffer may be our own. */
+static int64_t zeros_read(const struct thread *thread, uint64_t buffer, uint64_t length)
+{
+	uint64_t done = 0;
+	do {
+		uint64_t part = MINIMUM(length - done, ZEROS_PIECE);
+		if (access_clear((void *)(buffer + done), part) < 0)
+			return done > 0 ? (int64_t)done : -EFAULT;
+		done += part;
+	} while (done < length && !__atomic_load_n(&thread->alert, __ATOMIC_RELAXED));
+	return (int64_t)done;
+}
+
+/* --- one piece ------------------------------------------------------------------------------------------ */
 
 static unsigned pipe_flags_of(uint32_t flags)
 {
@@ -45,6 +64,8 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
                      uint32_t flags)
 {
 	int64_t result;
+	if (file->flags & FILE_DEVICES && (file->flags & (FILE_READS | FILE_EDGES)) == FILE_READS)
+		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
 	if (file->flags & FILE_RING)
@@ -94,6 +115,8 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
                       int64_t offset, uint32_t flags)
 {
 	int64_t result;
+	if (file->flags & FILE_DEVICES && (file->flags & (FILE_WRITES | FILE_EDGES)) == FILE_WRITES)
+		return file->flags & FILE_FULL && length > 0 ? -ENOSPC : (int64_t)length;
 	if (file->kind != FILE_GATE)
 		return own_write(thread, file, buffer, length);
 	if (!(file->flags & FILE_RING) && thread->task->file_size_limit != RLIM_INFINITY && length > 0) {
@@ -219,7 +242,7 @@ static int64_t vectors_read(struct linux_iovec *vectors, uint64_t from, uint64_t
 	if (user_read(vectors, from, count * sizeof(*vectors)) < 0)
 		return -EFAULT;
 	for (uint64_t i = 0; i < count; i++) {
-		if (vectors[i].length > TRANSFER_MAX)
+		if (vectors[i].length > INT64_MAX)
 			return -EINVAL;
 		vectors[i].length = MINIMUM(vectors[i].length, TRANSFER_MAX - total);
 		if (!user_range(vectors[i].address, vectors[i].length))
@@ -288,8 +311,8 @@ int64_t linux_preadv2(struct thread *thread, int32_t descriptor, uint64_t vector
 	int64_t offset = (int64_t)offset_low;
 	if (offset < FILE_OFFSET_CURRENT)
 		return -EINVAL;
-	return flags & ~FILE_RWF_NOWAIT ? -EOPNOTSUPP
-	                                : transfer_vectors(thread, descriptor, vectors, count, offset, flags, false);
+	return flags & ~RWF_KNOWN ? -EOPNOTSUPP
+	                          : transfer_vectors(thread, descriptor, vectors, count, offset, flags & ~RWF_HINTS, false);
 }
 
 int64_t linux_pwritev2(struct thread *thread, int32_t descriptor, uint64_t vectors, uint64_t count,
@@ -298,8 +321,8 @@ int64_t linux_pwritev2(struct thread *thread, int32_t descriptor, uint64_t vecto
 	int64_t offset = (int64_t)offset_low;
 	if (offset < FILE_OFFSET_CURRENT)
 		return -EINVAL;
-	return flags & ~FILE_RWF_NOWAIT ? -EOPNOTSUPP
-	                                : transfer_vectors(thread, descriptor, vectors, count, offset, flags, true);
+	return flags & ~RWF_KNOWN ? -EOPNOTSUPP
+	                          : transfer_vectors(thread, descriptor, vectors, count, offset, flags & ~RWF_HINTS, true);
 }
 
 /* --- from file to file ------------------------------------------------------------------------------ */

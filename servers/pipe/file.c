@@ -75,15 +75,17 @@ static int serve_poll(struct request *request, const struct file_poll_in *in, st
 {
 	struct end *end = request_end(request);
 	bool watches = request->caps[0].kind == MESSAGE_CAP_SLOT;
-	if (watches && end->input)
-		ring_watch(end->input, true, true);
-	if (watches && end->output)
-		ring_watch(end->output, true, true);
+	struct pipe *pipes[2] = { end->input, end->output };
+	for (int i = 0; i < 2 && watches; i++) {
+		if (!pipes[i])
+			continue;
+		ring_watch(pipes[i], true, true);
+		ring_note(pipes[i]);
+	}
 	int status = watch_poll(&end->watches, request, end_ready(end), in->events, in->cookie, in->bits, &out->ready);
-	if (end->input)
-		pipe_watch(end->input);
-	if (end->output)
-		pipe_watch(end->output);
+	for (int i = 0; i < 2; i++)
+		if (pipes[i])
+			pipe_watch(pipes[i]);
 	return status;
 }
 

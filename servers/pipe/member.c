@@ -32,7 +32,8 @@ void member_destroy(struct member *member)
 		if (!pipe)
 			continue;
 		ring_unlock(pipe, member->node.label);
-		pipe_changed(pipe);
+		if (ring_moved(pipe))
+			pipe_changed(pipe);
 		pipe->members--;
 		pipe_release(pipe);
 	}

@@ -161,6 +161,7 @@ void pipe_watch(struct pipe *pipe)
 void pipe_changed(struct pipe *pipe)
 {
 	pipe_watch(pipe);
+	ring_note(pipe);
 	for (struct end *end = pipe->readers; end; end = end->next_reader)
 		if (end->watches.count)
 			watch_fire(&end->watches, end_ready(end));

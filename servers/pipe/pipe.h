@@ -49,6 +49,7 @@ struct pipe {
 	struct end *readers, *writers;  /* linked by next_reader, next_writer */
 	uint64_t readers_ever, writers_ever; /* a named pipe's opens wait for these to move */
 	uint32_t members;
+	uint32_t tail_seen, head_seen;  /* when those who poll were last told, or began to */
 	bool named;                     /* its fifo gate lives */
 	uint64_t inode;
 	int64_t made_at;                /* real time, nanoseconds */
@@ -99,6 +100,8 @@ bool ring_make(struct pipe *pipe); /* false: no memory */
 void ring_free(struct pipe *pipe);
 uint32_t ring_pending(const struct pipe *pipe); /* bytes to read; more than RING_CAPACITY: garbled */
 void ring_empty(struct pipe *pipe);
+void ring_note(struct pipe *pipe);            /* remember where it is, */
+bool ring_moved(const struct pipe *pipe);     /* and whether it still is there */
 void ring_show_ends(struct pipe *pipe); /* who is left; wakes those whom it concerns */
 void ring_show_flags(const struct end *end);
 void ring_watch(struct pipe *pipe, bool data, bool room); /* what the ring's users are to tell */

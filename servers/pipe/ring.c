@@ -67,6 +67,22 @@ uint32_t ring_pending(const struct pipe *pipe)
 	return ring_count(tail, head);
 }
 
+void ring_note(struct pipe *pipe)
+{
+	if (pipe->ring) {
+		touch_load(&pipe->ring->tail, &pipe->tail_seen);
+		touch_load(&pipe->ring->head, &pipe->head_seen);
+	}
+}
+
+bool ring_moved(const struct pipe *pipe)
+{
+	uint32_t tail = 0, head = 0;
+	touch_load(&pipe->ring->tail, &tail);
+	touch_load(&pipe->ring->head, &head);
+	return tail != pipe->tail_seen || head != pipe->head_seen;
+}
+
 /* Nobody has an end of it: a named pipe begins anew. */
 void ring_empty(struct pipe *pipe)
 {

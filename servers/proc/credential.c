@@ -96,6 +96,40 @@ int root_change(struct process *process, slot_t directory)
 	return root_set(process->captable, &process->credentials, directory);
 }
 
+static int session_as_real(const struct process *process, slot_t root)
+{
+	const struct process_credentials *who = &process->credentials;
+	slot_t old = state.scratch[0];
+	uint64_t reserved;
+	int64_t status = cap_copy(SELF_CAPTABLE, old, process->captable, PROCESS_ROOT, RIGHTS_ALL);
+	if (status < 0)
+		return status_to_errno(status);
+	status = filesystem_make_session(state.filesystem, NULL, who->user, who->group, who->group_count, who->groups,
+	                                 who->group_count * sizeof who->groups[0], old, &reserved, root);
+	cap_drop(SELF_CAPTABLE, old);
+	return (int)status;
+}
+
+int directories_as_real(struct request *request, const struct process *process)
+{
+	if (request->caps[0].kind != MESSAGE_CAP_SLOT)
+		return -EINVAL;
+	slot_t root = slot_allocate(), same = slot_allocate(), given = request->caps[0].slot;
+	int status = root && same ? session_as_real(process, root) : -ENOMEM;
+	if (status == 0 && filesystem_renew(state.filesystem, NULL, 0, given, root, NULL, same) < 0)
+		status = status_to_errno(cap_copy(SELF_CAPTABLE, same, SELF_CAPTABLE, given, RIGHTS_ALL));
+	if (status == 0) {
+		request_send_cap(request, 0, root, true);
+		request_send_cap(request, 1, same, true);
+		return 0;
+	}
+	if (root)
+		slot_free(root);
+	if (same)
+		slot_free(same);
+	return status;
+}
+
 /* The working directory too. A directory of another file server keeps its gate: proc never calls a gate
  * that a process gave it. */
 bool directory_renew(slot_t captable)

@@ -4,6 +4,7 @@
  * gates that close. What stays is the zombie: ids, status and usage, until its parent has waited.
  * A zombie whose parent does not care goes at the end of the step. */
 #include "proc.h"
+#include "protocol_filesystem.h"
 #include <stdlib.h>
 
 static bool wants_no_zombies(const struct process *parent)
@@ -30,6 +31,8 @@ static void destroy_objects(struct process *process)
 	object_destroy(process->captable); /* every file it had open closes now */
 	slot_free(process->captable);
 	process->captable = 0;
+	if (process->holds_locks)
+		filesystem_release_owner(state.filesystem, NULL, process->id);
 	address_space_release(process->space);
 	process->space = NULL;
 	account_release(process->account);

@@ -47,6 +47,9 @@ int exec_serve(struct request *request, struct process *process, const struct pr
 	thread_give(fresh, PROCESS_THREAD);
 	vfork_done(process);
 	thread_start(fresh->slot);
+	/* What came while the old threads were on their way here has alerted one that is gone. */
+	if (process->signals.first || fresh->signals.first)
+		thread_alert(fresh->slot);
 	return 0; /* to a thread that is gone */
 }
 

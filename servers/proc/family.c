@@ -24,6 +24,7 @@ void process_adopt(struct process *process, struct process *parent)
 	while (*link)
 		link = &(*link)->next_sibling;
 	*link = process;
+	relation_tell(process);
 }
 
 struct process *process_create(uint32_t id, struct process *parent, struct group *group)
@@ -56,6 +57,7 @@ void process_forget(struct process *process)
 	*link = process->next;
 	identity_get(process->id)->process = NULL;
 	identity_release(process->id);
+	relation_forget(process->id);
 	free(process->directory);
 	free(process);
 }
@@ -119,6 +121,7 @@ void group_join(struct process *process, struct group *group)
 	process->group = group;
 	process->next_in_group = group->members;
 	group->members = process;
+	relation_tell(process);
 }
 
 bool group_orphaned(const struct group *group)

@@ -68,6 +68,19 @@ static int segment_load(const Elf64_Phdr *program)
 	return segment_copy(memory, offset, program->p_offset, program->p_filesz);
 }
 
+/* Beside the image every process sees the table of relations. */
+static int relations_show(void)
+{
+	if (image.count == SEGMENTS_MAX)
+		return -ENOEXEC;
+	image.segments[image.count].address = PERSONALITY_RELATIONS;
+	image.segments[image.count].length = ID_END * sizeof(struct process_relation);
+	image.segments[image.count].flags = MAP_READ;
+	image.segments[image.count].memory = relation_memory();
+	image.count++;
+	return 0;
+}
+
 int image_load(void)
 {
 	Elf64_Ehdr file;
@@ -84,7 +97,7 @@ int image_load(void)
 		if (status < 0)
 			return status;
 	}
-	return image.header.magic == PERSONALITY_MAGIC ? 0 : -ENOEXEC;
+	return image.header.magic == PERSONALITY_MAGIC ? relations_show() : -ENOEXEC;
 }
 
 struct account *account_create(void)

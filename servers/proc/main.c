@@ -97,6 +97,8 @@ static bool make_state(void)
 	for (int i = 0; i < SCRATCH_COUNT; i++)
 		if (!(state.scratch[i] = slot_allocate()))
 			return false;
+	if (relation_start() < 0)
+		return false;
 	state.thread_limit = 256; /* until start has seen the machine's memory */
 	return state.pool && pool_create(SELF_POOL, LIMIT_INFINITY >> 1, state.pool) >= 0 && make_init();
 }

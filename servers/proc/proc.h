@@ -17,7 +17,7 @@
 
 #define ID_INIT 1u
 #define ID_FIRST 2u
-#define ID_END 32768u /* wraps here, as pid_max says */
+#define ID_END PROCESS_ID_END /* wraps here, as pid_max says */
 #define SIGNAL_COUNT 64u
 #define SIGNAL_REALTIME 32u /* the first that queues */
 #define TIMER_COUNT 32u
@@ -112,6 +112,7 @@ struct process {
 	struct process *next_in_group;
 	struct process *next_reaped; /* state.reaped */
 	bool reaped;
+	bool holds_locks; /* record locks, which the file server releases at the end */
 	bool executed; /* since the fork: its parent may not set its group any more */
 
 	struct account *account;
@@ -232,6 +233,12 @@ struct address_space *address_space_create(struct account *account);
 struct address_space *address_space_clone(struct account *account, const struct address_space *source);
 void address_space_release(struct address_space *space);
 
+/* relation.c: the table by which processes know their parent, group and session without asking */
+int relation_start(void);
+slot_t relation_memory(void);
+void relation_tell(const struct process *process); /* after any of the three has changed */
+void relation_forget(uint32_t id);
+
 /* family.c: processes, groups and sessions as such */
 struct process *process_create(uint32_t id, struct process *parent, struct group *group);
 void process_forget(struct process *process); /* for good: a reaped zombie, or a failed fork */
@@ -330,6 +337,7 @@ void timers_drop(struct process *process, uint32_t first);
 /* Give a directory of this captable these credentials, in place. 0, or a negative errno and it is as it was. */
 int root_renew(slot_t captable, const struct process_credentials *new);
 int root_change(struct process *process, slot_t directory);
+int directories_as_real(struct request *request, const struct process *process);
 bool directory_renew(slot_t captable); /* false: it is not the file server's; unchanged */
 int credentials_set(struct process *process, uint32_t mask, const struct process_credentials *wanted);
 bool credentials_may_signal(const struct process *sender, const struct process *target, uint32_t signal);

@@ -283,6 +283,12 @@ static int serve_set_mask(struct request *request, const struct process_set_mask
 	return 0;
 }
 
+static int serve_hold_locks(struct request *request)
+{
+	caller_of(request)->holds_locks = true;
+	return 0;
+}
+
 static int serve_set_directory(struct request *request)
 {
 	struct process *process = caller_of(request);
@@ -316,6 +322,13 @@ static int serve_change_root(struct request *request)
 	return root_change(caller_of(request), request->caps[0].slot);
 }
 
+static int serve_real_directories(struct request *request, const struct process_real_directories_in *in,
+                                  struct process_real_directories_out *out)
+{
+	(void)in, (void)out;
+	return directories_as_real(request, caller_of(request));
+}
+
 const struct process_operations serve_operations = {
 	.fork = serve_fork, .exec = serve_exec, .exit = serve_exit, .exit_thread = serve_exit_thread,
 	.wait = serve_wait, .send_signal = serve_send_signal, .fetch_signals = serve_fetch_signals,
@@ -325,8 +338,8 @@ const struct process_operations serve_operations = {
 	.get_limit = serve_get_limit, .set_limit = serve_set_limit, .get_priority = serve_get_priority,
 	.set_priority = serve_set_priority, .info = serve_info, .list = serve_list, .command = serve_command,
 	.set_name = serve_set_name, .usage = serve_usage, .system = serve_system, .shut_down = serve_shut_down,
-	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .shared_memory = serve_shared_memory,
-	.change_root = serve_change_root,
+	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .hold_locks = serve_hold_locks, .shared_memory = serve_shared_memory,
+	.change_root = serve_change_root, .real_directories = serve_real_directories,
 };
 
 static int serve_info_for_server(struct request *request, const struct process_info_in *in)

@@ -81,7 +81,7 @@ static int check_open(const struct spot *spot, struct caller *caller, uint32_t f
 	if (flags & O_DIRECTORY && !spot_is_directory(spot))
 		return -ENOTDIR;
 	if (flags & O_PATH)
-		return 0;
+		return flags & OPEN_EXECUTE ? spot_permit(spot, caller, 1) : 0;
 	unsigned access = wanted[flags & O_ACCMODE];
 	if (spot_is_directory(spot) && (access & 2 || flags & O_CREAT))
 		return -EISDIR;
@@ -145,7 +145,12 @@ static int serve_access(struct request *request, const struct path_access_in *in
 		return status;
 	if (walk.redirect)
 		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
-	return in->mode ? spot_permit(&walk.spot, &caller, in->mode) : 0;
+	if (in->mode == 0)
+		return 0;
+	caller_identify(&caller);
+	if (!(in->flags & AT_EACCESS))
+		caller.credentials.file_user = caller.credentials.user;
+	return spot_permit(&walk.spot, &caller, in->mode);
 }
 
 static int serve_read_link(struct request *request, struct path_read_link_out *out)

@@ -79,7 +79,7 @@ int spot_permit(const struct spot *spot, struct caller *caller, unsigned access)
 		return 0;
 	uint32_t user = caller->credentials.file_user;
 	if (user == 0)
-		return 0;
+		return !(access & 1) || spot_is_directory(spot) || mode & 0111 ? 0 : -EACCES;
 	struct file_attributes attributes;
 	spot_attributes(spot, &attributes);
 	return user == attributes.user && (mode >> 6 & access) == access ? 0 : -EACCES;

@@ -15,7 +15,6 @@
 
 #define LISTING_MAX 32768u
 #define TMPFS_MAGIC 0x01021994
-#define WRITE_APPEND 0x10u /* RWF_APPEND */
 #define GET_ENTROPY_COUNT 0x80045200u
 #define BYTES_READABLE 0x541bu
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
@@ -126,7 +125,7 @@ static int serve_write(struct request *request, const struct file_write_in *in, 
 	if (!node_is(node, S_IFREG) || (in->offset < 0 && !current))
 		return -EINVAL;
 	uint64_t offset = current ? file->offset : (uint64_t)in->offset;
-	if (file->flags & O_APPEND || in->flags & WRITE_APPEND)
+	if (file->flags & O_APPEND || in->flags & FILE_RWF_APPEND)
 		offset = node->size;
 	int status = content_write(node, request, offset, &out->count);
 	if (status)

@@ -7,7 +7,9 @@
 #include <errno.h>
 
 struct lock {
-	struct lock *next;
+	struct lock *next;                       /* of the node */
+	struct lock *previous_all, *next_all;    /* of all, for the end of a process */
+	struct node *node;
 	struct lock_request held;
 };
 
@@ -19,7 +21,30 @@ struct lock_waiter {
 	struct lock_request wanted;
 };
 
+static struct lock *locks;
 static struct lock_waiter *waiters;
+
+static void lock_link(struct lock *lock, struct node *node, const struct lock_request *held, struct lock **at)
+{
+	*lock = (struct lock){ .next = *at, .next_all = locks, .node = node, .held = *held };
+	*at = lock;
+	if (locks)
+		locks->previous_all = lock;
+	locks = lock;
+}
+
+static void lock_free(struct lock **at)
+{
+	struct lock *lock = *at;
+	*at = lock->next;
+	if (lock->previous_all)
+		lock->previous_all->next_all = lock->next_all;
+	else
+		locks = lock->next_all;
+	if (lock->next_all)
+		lock->next_all->previous_all = lock->previous_all;
+	heap_free(lock, sizeof *lock);
+}
 
 static bool overlaps(const struct lock_request *a, const struct lock_request *b)
 {
@@ -78,15 +103,13 @@ static void cut_range(struct node *node, const struct lock_request *range, struc
 		if (!own || !overlaps(held, range)) {
 			link = &lock->next;
 		} else if (held->start >= range->start && held->end <= range->end) {
-			*link = lock->next;
-			heap_free(lock, sizeof *lock);
+			lock_free(link);
 		} else if (held->start < range->start && held->end > range->end) {
-			struct lock *tail = *spare;
-			*spare = NULL;
-			*tail = *lock;
-			tail->held.start = range->end + 1;
+			struct lock_request tail = *held;
+			tail.start = range->end + 1;
 			held->end = range->start - 1;
-			lock->next = tail;
+			lock_link(*spare, node, &tail, &lock->next);
+			*spare = NULL;
 			return; /* no other lock of this owner can overlap */
 		} else {
 			if (held->start < range->start)
@@ -110,11 +133,8 @@ static int apply(struct node *node, const struct lock_request *request, bool add
 	cut_range(node, request, &spare);
 	if (spare)
 		heap_free(spare, sizeof *spare);
-	if (add) {
-		lock->held = *request;
-		lock->next = node->locks;
-		node->locks = lock;
-	}
+	if (add)
+		lock_link(lock, node, request, &node->locks);
 	return 0;
 }
 
@@ -201,8 +221,7 @@ static void release_where(struct node *node, bool by_owner, uint64_t key)
 			link = &lock->next;
 			continue;
 		}
-		*link = lock->next;
-		heap_free(lock, sizeof *lock);
+		lock_free(link);
 		released = true;
 	}
 	if (released)
@@ -212,6 +231,17 @@ static void release_where(struct node *node, bool by_owner, uint64_t key)
 void lock_release_owner(struct node *node, uint64_t owner)
 {
 	release_where(node, true, owner);
+}
+
+void lock_release_process(uint64_t owner)
+{
+	struct lock *lock = locks;
+	while (lock) {
+		bool own = !lock->held.whole && lock->held.owner == owner;
+		if (own)
+			release_where(lock->node, true, owner); /* the list has changed */
+		lock = own ? locks : lock->next_all;
+	}
 }
 
 void lock_release_file(struct node *node, uint64_t file)
@@ -242,9 +272,6 @@ void lock_forget_node(struct node *node)
 {
 	while (node->waiters)
 		waiter_free(node->waiters);
-	while (node->locks) {
-		struct lock *lock = node->locks;
-		node->locks = lock->next;
-		heap_free(lock, sizeof *lock);
-	}
+	while (node->locks)
+		lock_free(&node->locks);
 }

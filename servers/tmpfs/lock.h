@@ -25,6 +25,8 @@ int lock_clear(struct node *node, const struct lock_request *request);
 bool lock_query(const struct node *node, const struct lock_request *request, struct lock_request *found);
 /* The process closed a descriptor of the file. */
 void lock_release_owner(struct node *node, uint64_t owner);
+/* The process has ended. */
+void lock_release_process(uint64_t owner);
 /* The open file is gone: its flock, and the fcntl locks made through it. Who still waits through it (another
  * thread closed the descriptor) gets EBADF. */
 void lock_release_file(struct node *node, uint64_t file);

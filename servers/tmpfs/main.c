@@ -71,6 +71,13 @@ static int serve_examine(struct request *request, const struct filesystem_examin
 	return 0;
 }
 
+static int serve_release_owner(struct request *request, const struct filesystem_release_owner_in *in)
+{
+	(void)request;
+	lock_release_process(in->owner);
+	return 0;
+}
+
 /* The directory at an absolute path, as root. */
 static int find_directory(const struct request *request, struct walk *walk)
 {
@@ -156,6 +163,7 @@ static int serve_administration(struct request *request)
 		.unmount = serve_unmount,
 		.renew = serve_renew,
 		.examine = serve_examine,
+		.release_owner = serve_release_owner,
 	};
 	return filesystem_dispatch(&operations, request);
 }
@@ -165,7 +173,8 @@ static int serve_sessions(struct request *request)
 {
 	static const struct filesystem_operations operations = { .make_session = serve_make_session,
 	                                                         .renew = serve_renew,
-	                                                         .examine = serve_examine };
+	                                                         .examine = serve_examine,
+	                                                         .release_owner = serve_release_owner };
 	return filesystem_dispatch(&operations, request);
 }
 

@@ -335,7 +335,7 @@ static int check_open(const struct walk *walk, uint32_t flags)
 	if (flags & O_DIRECTORY && !node_is(node, S_IFDIR))
 		return -ENOTDIR;
 	if (flags & O_PATH)
-		return 0;
+		return flags & OPEN_EXECUTE ? node_permit(node, walk->session, 1) : 0;
 	if (node_is(node, S_IFDIR)) {
 		if (flags & O_CREAT || access_wanted(flags) & 2)
 			return -EISDIR;

@@ -5,9 +5,11 @@
 #include "protocol_path.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define NAME_SIZE 24
+#define GROUP_TTY 5u
 #define NO_FOLLOW 0x100u /* AT_SYMLINK_NOFOLLOW */
 
 /* The root directory, as root; 0: no file server. */
@@ -30,15 +32,23 @@ static uint64_t node_name(uint32_t device, char name[NAME_SIZE])
 	return (uint64_t)length;
 }
 
-void node_make(uint32_t device)
+/* As Debian mounts devpts: the owner's, and for the group tty to write. */
+void node_make(uint32_t device, uint32_t user)
 {
 	static struct path_reply reply;
+	struct {
+		uint64_t numbers[3]; /* size and times, which stay */
+		char name[NAME_SIZE];
+	} owned = { 0 };
 	char name[NAME_SIZE];
 	if (!root())
 		return;
+	uint64_t length = node_name(device, name);
+	memcpy(owned.name, name, length);
 	path_make_node(root(), NULL, S_IFDIR | 0755, 0, "/dev/pts", 8, 0, &reply, sizeof reply, NULL, NULL, NULL, 0);
-	path_make_node(root(), NULL, S_IFCHR | 0666, device, name, node_name(device, name), 0, &reply, sizeof reply,
-	               NULL, NULL, NULL, 0);
+	path_make_node(root(), NULL, S_IFCHR | 0620, device, name, length, 0, &reply, sizeof reply, NULL, NULL, NULL, 0);
+	path_set_attributes(root(), NULL, ATTRIBUTE_USER | ATTRIBUTE_GROUP | ATTRIBUTE_MODE, NO_FOLLOW, 0620, user, GROUP_TTY,
+	                    &owned, sizeof owned.numbers + length, 0, &reply, sizeof reply, NULL, NULL, NULL, 0);
 }
 
 bool node_status(uint32_t device, struct file_attributes *attributes)

@@ -54,22 +54,26 @@ static struct terminal *device_terminal(uint32_t device, uint32_t session, int *
 }
 
 /* Who opens: what proc says where the caller proves itself, else what the caller says. */
-static void identify(const struct request *request, uint32_t *process, uint32_t *session)
+static void identify(const struct request *request, uint32_t *process, uint32_t *session, uint32_t *user)
 {
-	struct process_credentials credentials;
+	struct process_credentials credentials = { 0 };
+	*user = 0;
 	if (request->caps[0].kind != MESSAGE_CAP_SLOT || !state.proc)
 		return;
-	if (process_identify(state.proc, NULL, request->caps[0].slot, &credentials, sizeof credentials, NULL, process) == 0)
-		job_session_of(*process, session);
+	if (process_identify(state.proc, NULL, request->caps[0].slot, &credentials, sizeof credentials, NULL, process) != 0)
+		return;
+	job_session_of(*process, session);
+	*user = credentials.file_user;
 }
 
 int open_device(struct request *request, uint32_t device, uint32_t flags, uint32_t process, uint32_t session)
 {
 	uint32_t kept = flags & (OPEN_ACCESS | OPEN_SETTABLE);
 	int status;
+	uint32_t user;
+	identify(request, &process, &session, &user);
 	if (device == DEVICE(MAJOR_SPECIAL, 2))
-		return pty_open_master(request, kept);
-	identify(request, &process, &session);
+		return pty_open_master(request, kept, user);
 	struct terminal *terminal = device_terminal(device, session, &status);
 	if (!terminal)
 		return status;

@@ -10,7 +10,7 @@
 #define CHUNK 1024u
 #define PTY_DEVICE(number) (MAJOR_PTS << 8 | (number))
 
-static struct terminal *pty_create(void)
+static struct terminal *pty_create(uint32_t user)
 {
 	for (uint32_t number = 0; number < PTY_MAX; number++) {
 		if (terminal_find(PTY_DEVICE(number)))
@@ -22,7 +22,7 @@ static struct terminal *pty_create(void)
 		terminal->own_output = (struct byte_ring){ .bytes = malloc(OUTPUT_SIZE), .size = OUTPUT_SIZE };
 		terminal->output = &terminal->own_output;
 		if (terminal->own_output.bytes) {
-			node_make(terminal->device);
+			node_make(terminal->device, user);
 			return terminal;
 		}
 		terminal_destroy(terminal);
@@ -31,9 +31,9 @@ static struct terminal *pty_create(void)
 	return NULL;
 }
 
-int pty_open_master(struct request *request, uint32_t flags)
+int pty_open_master(struct request *request, uint32_t flags, uint32_t user)
 {
-	struct terminal *terminal = pty_create();
+	struct terminal *terminal = pty_create(user);
 	if (!terminal)
 		return -ENOSPC;
 	struct file *file = file_create(terminal, flags, true);

@@ -213,11 +213,11 @@ void timers_program(void);
 
 /* node.c */
 struct file_attributes;
-void node_make(uint32_t device); /* a pseudo-terminal's */
+void node_make(uint32_t device, uint32_t user); /* a pseudo-terminal's */
 bool node_status(uint32_t device, struct file_attributes *attributes);
 
 /* pty.c */
-int pty_open_master(struct request *request, uint32_t flags);
+int pty_open_master(struct request *request, uint32_t flags, uint32_t user); /* user: its owner */
 int master_read(struct request *request, struct file *file, uint64_t length, bool may_wait, uint64_t *count);
 int master_write(struct request *request, struct file *file, uint64_t length, bool may_wait, uint64_t *count);
 bool masters_advance(struct terminal *terminal);

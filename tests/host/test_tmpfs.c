@@ -374,6 +374,24 @@ static void test_locks(void)
 	CHECK(lock_set(a, &whole, 0) == -EAGAIN && lock_set(a, &whole, 80) == LOCK_WAITS);
 	lock_release_file(a, 9);
 	CHECK(fake_answered_call == 80);
+	lock_release_file(a, 10);
+	lock_release_process(3);
+	lock_release_process(4);
+	request = range(5, 0, 9, true); /* three locks on two nodes, and another owner's beside them */
+	CHECK(lock_set(a, &request, 0) == 0 && lock_set(b, &request, 0) == 0);
+	request = range(5, 3, 4, false);
+	CHECK(lock_clear(a, &request) == 0);
+	request = range(6, 20, 29, true);
+	CHECK(lock_set(a, &request, 0) == 0);
+	request = range(7, 8, 9, true);
+	CHECK(lock_set(b, &request, 81) == LOCK_WAITS);
+	lock_release_process(5);
+	CHECK(fake_answered_call == 81);
+	request = range(8, 0, UINT64_MAX, true);
+	CHECK(lock_query(a, &request, &found) && found.owner == 6 && lock_query(b, &request, &found) && found.owner == 7);
+	lock_release_process(6);
+	lock_release_process(7);
+	CHECK(!lock_query(a, &request, &found) && !lock_query(b, &request, &found));
 	stop();
 }
 

@@ -85,3 +85,5 @@ E
 i=$((i+1)); done | md5sum
 ### checksum-agreement
 dd if=/dev/urandom of=r bs=4096 count=100 2>/dev/null; a=$(md5sum < r); b=$(cat r | md5sum); c=$(dd if=r bs=777 2>/dev/null | md5sum); d=$(cp r s; md5sum < s); e=$(tail -c +1 r | md5sum); [ "$a" = "$b" ] && [ "$b" = "$c" ] && [ "$c" = "$d" ] && [ "$d" = "$e" ] && echo agree; split -b 10000 r part 2>/dev/null || { i=0; while [ $i -lt 41 ]; do dd if=r of=part$(printf %02d $i) bs=10000 skip=$i count=1 2>/dev/null; i=$((i+1)); done; }; cat part* | md5sum | grep -c "${a%% *}"
+### killed-while-it-starts 60
+i=0; while [ $i -lt 150 ]; do sleep 100 & kill $!; wait $!; echo $?; i=$((i+1)); done | uniq -c | sed 's/^ *//'

@@ -188,6 +188,38 @@ static void attributes(void)
 	SAY(lseek(fd, 4096, SEEK_HOLE));
 }
 
+enum { HIPRI = 1, DSYNC = 2, SYNC = 4, APPEND = 16 }; /* RWF_; not every C library has these calls */
+
+static long positioned(long call, int fd, const struct iovec *piece, long offset, int flags)
+{
+	return syscall(call, fd, piece, 1, offset, 0, flags);
+}
+
+/* Positioned transfers with flags, and what is not for pipes. */
+static void flags_and_pipes(void)
+{
+	char bytes[16] = "0123456789";
+	struct iovec piece = { bytes, 5 };
+	int fd = open("r", O_RDWR | O_CREAT | O_TRUNC, 0600), ends[2];
+	SAY(positioned(SYS_pwritev2, fd, &piece, 0, DSYNC));
+	SAY(positioned(SYS_pwritev2, fd, &piece, 0, APPEND));
+	SAY(positioned(SYS_pwritev2, fd, &piece, -1, SYNC));
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(lseek(fd, 0, SEEK_END));
+	SAY(positioned(SYS_preadv2, fd, &piece, 2, HIPRI));
+	SAY(positioned(SYS_preadv2, fd, &piece, 0, 0x1000));
+	piece.iov_len = 1ul << 33;
+	SAY(writev(fd, &piece, 0));
+	pipe(ends);
+	SAY(ftruncate(ends[1], 0));
+	SAY(fallocate(ends[1], 0, 0, 1));
+	SAY(posix_fadvise(ends[0], 0, 0, POSIX_FADV_NORMAL));
+	SAY(sync_file_range(ends[0], 0, 0, 0));
+	SAY(fcntl(ends[0], F_GETOWN));
+	close(ends[0]);
+	SAY(write(ends[1], bytes, 0));
+}
+
 int main(void)
 {
 	in_child("offsets", offsets);
@@ -195,5 +227,6 @@ int main(void)
 	in_child("directories", directories);
 	in_child("locks", locks);
 	in_child("attributes", attributes);
+	in_child("flags and pipes", flags_and_pipes);
 	return 0;
 }
