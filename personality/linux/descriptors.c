@@ -3,6 +3,7 @@
  * A descriptor points to an open file, which dup shares and which holds one capability. A call that uses a file
  * holds it meanwhile, so that another thread's close drops the capability only afterwards. */
 #include "files.h"
+#include "protocol_pipe.h"
 
 /* --- slots --------------------------------------------------------------------------------------- */
 
@@ -94,6 +95,8 @@ void file_release(struct task *task, struct open_file *file)
 	else if (file->object)
 		pipe_view_drop(task, file);
 	slot_give_back(task, file->slot);
+	if (file->flags & FILE_RING)
+		pipe_settle(PROCESS_PIPE, WITH_DEADLINE);
 	heap_free(file);
 }
 

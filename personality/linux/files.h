@@ -36,6 +36,11 @@ void files_count_again(struct task *task);           /* after a fork: nobody els
 #define INTERRUPTIBLE (&interruptible)
 extern const struct call_options interruptible;
 
+/* A deadline that never comes, and so not the kernel's way for words alone: with several CPUs calls to the pipe server
+ * that took it, while others were killed, have ended in a failed assertion of the kernel (thread_wake). */
+#define WITH_DEADLINE (&patient)
+extern const struct call_options patient;
+
 struct path_place { /* where a relative path starts */
 	slot_t slot;
 	bool mounted;
@@ -114,6 +119,8 @@ void pipe_view_drop(struct task *task, struct open_file *file);   /* the file go
 void pipe_view_abandon(struct open_file *file); /* of a vfork child that is gone: memory only */
 void pipe_views_forget(struct task *task);      /* in a forked child: it becomes a member of its own */
 void pipe_views_inherit(struct task *task);     /* in a vfork child: likewise */
+/* Another process has ended: its ends count as closed from here on in what rings say. */
+void pipe_views_settle(void);
 void pipe_views_lock(void); /* around fork */
 void pipe_views_unlock(void);
 

@@ -6,6 +6,7 @@
 #define REDIRECTS_MAX 40
 
 const struct call_options interruptible = { .flags = MESSAGE_INTERRUPTIBLE };
+const struct call_options patient = { .deadline = FOREVER };
 
 /* Where redirects arrive when the operation itself gives nothing back. */
 static slot_t redirect_slot(struct thread *thread)
@@ -140,11 +141,13 @@ int64_t path_read(char *to, uint64_t from)
 
 /* --- open -------------------------------------------------------------------------------------------- */
 
-/* The devices we can answer for ourselves, by their numbers. */
+/* The devices we can answer for ourselves, by their numbers; pipes. */
 static unsigned device_flags(const struct file_attributes *attributes, uint32_t flags)
 {
 	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
 	unsigned device;
+	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
+		return FILE_RING;
 	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)
 		return 0;
 	switch (attributes->special_device) {

@@ -2,8 +2,13 @@
  *
  * A process is a member of each ring it uses: it locks with a number of its own, and keeps a gate whose end tells the
  * pipe server that the process is gone (protocols/ring.h). So nothing of a view is shared or inherited: the
- * mappings are not cloned by fork, exec leaves them behind, and a child drops its copies of the gates. */
+ * mappings are not cloned by fork, exec leaves them behind, and a child drops its copies of the gates.
+ *
+ * That an end is closed, the server learns by itself, and later than the one who closed it goes on. So whoever closes
+ * one, or has waited for a process that may have had one, lets the server catch up: what rings say is then as late as
+ * any server's answer would be, and never later. */
 #include "files.h"
+#include "protocol_pipe.h"
 #include "protocol_ring.h"
 #include "protocols/ring.h"
 #include "trace.h"
@@ -11,6 +16,7 @@
 #define RING_COUNT ((RING_AREA_END - RING_AREA) / RING_SIZE)
 static struct lock views_lock; /* the area, and making views */
 static uint64_t area_taken[(RING_COUNT + 63) / 64];
+static uint32_t area_count; /* of places taken; any thread may read it */
 static uint32_t area_first; /* no free place in any word below */
 
 /* --- places: under the lock -------------------------------------------------------------------------- */
@@ -26,6 +32,7 @@ static struct ring *ring_map(slot_t memory)
 		if (space_map(PROCESS_SPACE, memory, address, RING_SIZE, 0, MAP_READ | MAP_WRITE | MAP_NOT_CLONED) < 0)
 			return NULL;
 		*word |= 1ull << bit;
+		area_count++;
 		return (struct ring *)address;
 	}
 	return NULL;
@@ -38,6 +45,7 @@ static void ring_unmap(struct ring *ring)
 	uint32_t place = (uint32_t)(((uint64_t)ring - RING_AREA) / RING_SIZE);
 	space_unmap(PROCESS_SPACE, (uint64_t)ring, RING_SIZE);
 	area_taken[place / 64] &= ~(1ull << place % 64);
+	area_count--;
 	area_first = MINIMUM(area_first, place / 64);
 }
 
@@ -137,6 +145,13 @@ void pipe_view_drop(struct task *task, struct open_file *file)
 	slot_give_back(task, membership);
 }
 
+/* Without a ring there is nothing that could be late. */
+void pipe_views_settle(void)
+{
+	if (__atomic_load_n(&area_count, __ATOMIC_RELAXED))
+		pipe_settle(PROCESS_PIPE, WITH_DEADLINE);
+}
+
 /* --- children ------------------------------------------------------------------------------------------ */
 
 void pipe_views_lock(void)
@@ -165,7 +180,7 @@ void pipe_views_forget(struct task *task)
 		view_forget(task, task->files.table[i].file);
 	view_forget(task, &trace_file);
 	memset(area_taken, 0, sizeof(area_taken));
-	area_first = 0;
+	area_first = area_count = 0;
 }
 
 /* files_copy has left the parent's gates in copy_index. */
