@@ -21,6 +21,8 @@
 #define MESSAGE_WORDS 6
 #define MESSAGE_CAPS_MAX 4
 
+/* The header's fields. A call with a bit above 31 that is not named here is refused (BAD_ARGUMENT),
+ * so that it can mean something one day. */
 #define MESSAGE_OPERATION(header) ((uint32_t)(header))
 #define MESSAGE_STATUS(header) ((int32_t)(uint32_t)(header))
 #define MESSAGE_CAPS_SHIFT 32 /* bits 32..34: capabilities sent, 0 to 4 */
@@ -54,6 +56,9 @@ enum kernel_operation {
 	OPERATION_PROTOCOL_FIRST = 0x100,
 };
 
+/* What became of each capability in a message that was received. A gate of the receiver's own
+ * endpoint comes as its label: it is the server's word for one of its own objects, and holding
+ * gates to itself would keep it from ever hearing that the last one elsewhere is gone. */
 enum message_cap_kind {
 	MESSAGE_CAP_NONE = 0,
 	MESSAGE_CAP_SLOT = 1,  /* stored in the receive slot, replacing what was there */

@@ -21,6 +21,7 @@
  */
 #pragma once
 
+/* Part of the interface: cap_info returns these numbers. OBJECT_NONE is an empty slot. */
 enum object_type {
 	OBJECT_NONE = 0,
 	OBJECT_POOL,
@@ -37,6 +38,10 @@ enum object_type {
 	OBJECT_TYPE_COUNT,
 };
 
+/* A right is a bit of the slot's word, next to the object's address (kernel/obj/captable.h): there
+ * is room for no sixth. The first three have the numbers of MAP_READ, MAP_WRITE and MAP_EXECUTE:
+ * the rights of a memory capability bound the protection of the mappings made with it, for good,
+ * but that a private one may always be written. */
 enum rights {
 	RIGHT_READ = 1 << 0,
 	RIGHT_WRITE = 1 << 1,

@@ -6,6 +6,9 @@
  */
 #pragma once
 
+/* A call that fails has in general done nothing. One that works through a range may have done the
+ * beginning of it: a copy before BAD_ADDRESS, an unmapping or a discard before NO_MEMORY. Making
+ * the call again is right after any of them. */
 enum status {
 	STATUS_OK = 0,
 	STATUS_BAD_CALL = -1,        /* no kernel call has this number */

@@ -8,10 +8,14 @@
 /* A native call number is one of enum kernel_call with the top bit set. */
 #define NATIVE_CALL (1ull << 63)
 
-/* The first address a program may map, and the end of its part of the address space. */
+/* The first address a program may map, and the end of its part of the address space. Below the
+ * first, so that a null pointer and what is near it never is valid. The end is a page short of
+ * where x86-64 addresses stop being canonical: a SYSCALL in the very last page would leave a return
+ * address that SYSRET cannot go back to safely (Intel's faults in ring 0). */
 #define USER_ADDRESS_FIRST 0x10000ull
 #define USER_ADDRESS_END 0x7ffffffff000ull
-/* The time page (struct time_page) is mapped read-only here in every space. */
+/* The time page (struct time_page) is mapped read-only here in every space. No region of the space
+ * says so: it can be neither unmapped nor replaced, and space_query does not show it. */
 #define TIME_PAGE_ADDRESS 0x7fffffffe000ull
 
 /* Registers of a stopped thread (thread_get_registers, thread_set_registers), and what an
@@ -23,7 +27,9 @@ struct registers {
 };
 _Static_assert(sizeof(struct registers) == 160, "registers cross the kernel boundary");
 
-/* space_map flags. Protection is the rights bits READ, WRITE and EXECUTE. */
+/* space_map flags. Protection is the rights bits READ, WRITE and EXECUTE; what may be written or
+ * executed can also be read, since the hardware has no other way. No protection bit at all is a
+ * mapping that faults on any touch but keeps its place and its pages. */
 enum map_flags {
 	MAP_READ = 1 << 0,
 	MAP_WRITE = 1 << 1,
@@ -44,6 +50,9 @@ enum map_flags {
 #define MAP_ANYWHERE_END 0x7fffa0000000ull
 
 /* space_query: the region that holds an address, or the next one above it. */
+/* A region is one mapping as the kernel keeps it: neighbours that were mapped alike and continue
+ * each other are one region, so what comes back need not be what was mapped in one call. `resident`
+ * is counted when asked and may be out of date when read. */
 struct region_info {
 	uint64_t address, length; /* bytes */
 	uint64_t offset;          /* into the memory object */
@@ -52,13 +61,18 @@ struct region_info {
 	uint64_t resident;        /* bytes with a page present, own or shared */
 };
 
-/* memory_create flags */
+/* memory_create flags. Pages that are allocated at once are charged at once, so the call says
+ * NO_MEMORY where a touch would have faulted later. A contiguous object never moves: it cannot be
+ * resized, discarded from, cloned or supplied from, and its physical address may be given to a
+ * device for as long as the object lives. */
 enum memory_flags {
 	MEMORY_ZERO = 0,           /* anonymous: pages are zero-filled on first touch */
 	MEMORY_POPULATE = 1 << 0,  /* all pages are allocated at once */
 	MEMORY_CONTIGUOUS = 1 << 1 /* physically contiguous, for devices (implies POPULATE) */
 };
 
+/* The size is always whole pages. `resident` counts pages that other objects share as well: each
+ * object pays for all it holds. `number` tells whether two capabilities name the same object. */
 struct memory_info {
 	uint64_t size;             /* bytes */
 	uint64_t resident;         /* bytes of pages present */
@@ -66,14 +80,20 @@ struct memory_info {
 	uint64_t number;           /* unique while the object lives */
 };
 
+/* `used` may exceed `limit`: a limit can be set below what is used, and the pages of a mapping that
+ * moves are charged twice while it moves, whatever the limit. The objects of pools below are
+ * charged here but not counted in `objects`. */
 struct pool_info {
 	uint64_t limit, used; /* bytes, all that is charged, below pools included */
 	uint64_t objects;     /* objects alive in this pool itself */
 };
 
-/* thread states, as thread_info tells them */
+/* Thread states, as thread_info tells them. A stopped thread that was in a wait stays BLOCKED until
+ * the wait ends, then is STOPPED; a dead one stays until its last capability is gone. */
 enum thread_state { THREAD_RUNNABLE, THREAD_BLOCKED, THREAD_STOPPED, THREAD_DEAD };
 
+/* A snapshot taken without stopping the thread: the members need not be of one moment. Time that
+ * passes between a kernel entry and exit is system time, whoever's work the kernel did in it. */
 struct thread_info {
 	uint64_t number;       /* unique while the thread lives */
 	uint64_t state;        /* enum thread_state */
@@ -85,7 +105,9 @@ struct thread_info {
 	uint64_t waiting_call; /* id of its call in progress, or 0 */
 };
 
-/* thread_set flags and priorities. Level 0 is the most urgent. */
+/* Priorities: level 0 is the most urgent, and a runnable thread of a lower number always goes
+ * first. Within a level CPU time is shared by weight. A call lends its level to the server that
+ * works on it, so a level is about who waits, not about who serves. */
 #define PRIORITY_LEVELS 32
 #define PRIORITY_DRIVER 4
 #define PRIORITY_SERVER 8
@@ -136,6 +158,9 @@ enum thread_flags {
 	                                  `like`; it must be stopped, blocked, or the caller */
 };
 
+/* The thread is made stopped; thread_start lets it run. The kernel checks `registers` as
+ * thread_set_registers does: addresses beyond the user's part are BAD_ARGUMENT, flags a program may
+ * not choose are ignored. */
 struct thread_parameters {
 	struct registers registers; /* at the start */
 	uint64_t flags;             /* enum thread_flags */
@@ -153,6 +178,9 @@ struct time_page {
 	uint64_t boot_time_seconds; /* real-time clock at boot: seconds since 1970 UTC */
 };
 
+/* The figures of one moment, as near as can be had without stopping the machine. Each CPU's busy
+ * and idle time together are the time since it came online. `memory_kernel` is what is in use and
+ * charged to no pool: slabs that are partly free, the CPUs' stacks, the page of zeros. */
 #define SYSTEM_CPUS_MAX 32
 struct system_info {
 	uint64_t memory_total, memory_free; /* bytes */

@@ -68,6 +68,14 @@ enum path_redirect {
 	                        comes with it, unless the process is the caller's own. */
 };
 
+/* The window operation: a page for each file beside its memory object, by which readers of the object know what
+ * a read call would do. Written by the file server alone; every word is stored at once. */
+struct file_window {
+	uint64_t size;           /* bytes; smaller before bytes are taken away, larger after they are there */
+	uint64_t accessed_until; /* nanoseconds since 1970: a read before then leaves the access time as it is. One after
+	                            it must be a call */
+};
+
 /* lock operation */
 struct file_lock { /* fcntl locks; owner is the caller's process number */
 	uint64_t start, length; /* length 0: to the end */

@@ -29,7 +29,7 @@ enum process_slot {
 
 /* Whose child each process is, its group and its session, by process id: written by proc alone, seen by every
  * process at PERSONALITY_RELATIONS. An entry of zeros: there is no such process. */
-#define PERSONALITY_RELATIONS 0x7fffbff00000ull
+#define PERSONALITY_RELATIONS (PERSONALITY_BASE + 0x180000ull)
 #define PROCESS_ID_END 32768u
 struct process_relation {
 	uint32_t parent, group, session, reserved;
@@ -44,6 +44,8 @@ struct personality_header {
 	uint64_t entry;                /* address of the first instruction */
 	struct reflect_config reflect; /* given to every space that shows the image */
 	uint64_t descriptors;          /* address of a new program's struct process_descriptors */
+	uint64_t block;                /* address of its thread's block (of other threads: their gs_base) */
+	uint64_t robust_head;          /* where in a block the address of the thread's robust list is kept; it may be 0 */
 };
 
 /* How the personality keeps a process's descriptors: proc reads it there for /proc/PID/fd. The process may have
@@ -87,6 +89,54 @@ struct process_siginfo {
 	uint32_t to_thread;              /* 1: was sent to the thread, not the process */
 	uint32_t reserved;
 };
+
+/* What fetch_signals answers: a signal (0: none was pending) in words alone, which is what costs least. */
+struct process_signal_words {
+	uint64_t numbers; /* signal, PROCESS_SIGNAL_ bits; the error above */
+	uint64_t sender;  /* process, user */
+	uint64_t cause;   /* code, status */
+	uint64_t value;
+	uint64_t times;   /* user, system: ticks, as far as 32 bits go */
+	uint64_t timer;   /* timer, overrun */
+};
+#define PROCESS_SIGNAL_TO_THREAD (1u << 8)
+#define PROCESS_SIGNAL_MORE (1u << 9) /* others are pending */
+
+static inline uint64_t process_words_join(uint64_t low, uint64_t high)
+{
+	return (uint32_t)low | high << 32;
+}
+
+static inline struct process_signal_words process_signal_pack(const struct process_siginfo *info, int more)
+{
+	return (struct process_signal_words){
+		.numbers = process_words_join((uint32_t)info->signal | (info->to_thread ? PROCESS_SIGNAL_TO_THREAD : 0) |
+		                              (more ? PROCESS_SIGNAL_MORE : 0), (uint32_t)info->error),
+		.sender = process_words_join(info->process, info->user),
+		.cause = process_words_join((uint32_t)info->code, (uint32_t)info->status),
+		.value = info->value,
+		.times = process_words_join(info->user_time, info->system_time),
+		.timer = process_words_join(info->timer, info->overrun),
+	};
+}
+
+static inline struct process_siginfo process_signal_unpack(const struct process_signal_words *words)
+{
+	return (struct process_siginfo){
+		.signal = (int32_t)(words->numbers & 0xff),
+		.error = (int32_t)(words->numbers >> 32),
+		.code = (int32_t)words->cause,
+		.process = (uint32_t)words->sender,
+		.user = (uint32_t)(words->sender >> 32),
+		.status = (int32_t)(words->cause >> 32),
+		.value = words->value,
+		.user_time = (uint32_t)words->times,
+		.system_time = words->times >> 32,
+		.timer = (uint32_t)words->timer,
+		.overrun = (uint32_t)(words->timer >> 32),
+		.to_thread = words->numbers & PROCESS_SIGNAL_TO_THREAD ? 1 : 0,
+	};
+}
 
 struct process_credentials {
 	uint32_t user, effective_user, saved_user, file_user;

@@ -22,7 +22,8 @@ from test_linux import linux_kernel, machine_options
 
 FOLDER = archive.ROOT / "bench"
 LINUX_APPEND = "console=ttyS3 quiet panic=-1 8250.nr_uarts=4 mitigations=off"
-SILENCE = 60         # seconds without a line: the guest hangs
+SILENCE = 30         # seconds without a line while a row runs: it hangs
+BOOT_SILENCE = 120   # and before the first row
 POLL = 0.02          # seconds between looks at what it said
 BOOTS_MOST = 6
 DISK_SIZE = 64 << 20
@@ -46,9 +47,18 @@ def options(icount, cpu):
     return machine_options(icount=icount, cpu=cpu, mem="512M")
 
 
+def repeatable(icount):
+    """QEMU's arguments that make a counted run the same each time: what the guest may take for chance is fixed too."""
+    return ["-seed", "1", "-rtc", "base=2026-01-01,clock=vm"] if icount else []
+
+
+def on_disk(name):
+    return name.startswith("ext4-")
+
+
 def disk(folder, names):
     """An empty ext4 file system for the rows that want one: QEMU's arguments."""
-    if not any(name.startswith("ext4-") for name in names):
+    if not any(map(on_disk, names)):
         return []
     path = Path(folder) / "disk"
     with open(path, "wb") as image:
@@ -59,7 +69,7 @@ def disk(folder, names):
 
 def disk_modules(names):
     """Debian's kernel has the disk's driver in modules, to be loaded in this order."""
-    if not any(name.startswith("ext4-") for name in names):
+    if not any(map(on_disk, names)):
         return
     drivers = Path("/lib/modules") / linux_kernel().name.removeprefix("vmlinuz-") / "kernel/drivers"
     yield "modules", stat.S_IFDIR | 0o755, b""
@@ -89,7 +99,7 @@ def atoll_line(folder, names, icount, cpu):
     archive.assemble(path, archive.system_part(build.BUILD), tree, archive.parameters("exec", command, machine.ENVIRONMENT),
                      [output.getvalue()])
     chosen = options(icount, cpu)
-    return machine.command_line(chosen, machine.kernel(chosen), path) + disk(folder, names)
+    return machine.command_line(chosen, machine.kernel(chosen), path) + disk(folder, names) + repeatable(icount)
 
 
 def linux_line(folder, names, icount, cpu):
@@ -102,7 +112,7 @@ def linux_line(folder, names, icount, cpu):
         rootfs.fill(tree, None)
         tree.writer.finish()
     accel = "tcg" if icount else qemu.accelerator(build.CACHE, quiet=True)
-    return qemu.command(options(icount, cpu), accel) + disk(folder, names) + [
+    return qemu.command(options(icount, cpu), accel) + disk(folder, names) + repeatable(icount) + [
         "-kernel", str(linux_kernel()), "-initrd", str(path), "-append", LINUX_APPEND]
 
 
@@ -114,7 +124,7 @@ def kernel_line(folder, names, icount, cpu):
                                     ["kernel-bench"])
     archive.assemble(path, services, None, None)
     chosen = options(icount, cpu)
-    return machine.command_line(chosen, machine.kernel(chosen), path)
+    return machine.command_line(chosen, machine.kernel(chosen), path) + repeatable(icount)
 
 
 ROW = re.compile(r"row (\S+) (?:ticks=(\d+) operations=(\d+) bytes=(\d+)|(failed|wrong|died) (.*))")
@@ -178,7 +188,7 @@ def watch(running, lines):
         lines.read_on()
         if over:
             return None if lines.ended else ("the kernel panicked" if running.panicked else "the machine stopped")
-        if time.monotonic() - lines.last > SILENCE:
+        if time.monotonic() - lines.last > (SILENCE if lines.running else BOOT_SILENCE):
             return "no end"
     return None
 
@@ -198,8 +208,8 @@ def boot(line, folder, said="output"):
     return lines, why
 
 
-def measure(system, names, icount, cpu, say):
-    """All rows of a system: ({row: Measured}, boot, hertz)."""
+def measure_group(system, names, icount, cpu, say):
+    """Rows that share a boot: ({row: Measured}, what the first boot said)."""
     make_line, said = SYSTEMS[system]
     rows, first, left, why = {}, None, list(names), None
     for _ in range(BOOTS_MOST):
@@ -215,6 +225,18 @@ def measure(system, names, icount, cpu, say):
             break
     for name in left:
         rows[name] = Measured(error=why or "it was not run")
+    return rows, first
+
+
+def measure(system, names, icount, cpu, say):
+    """All rows of a system: ({row: Measured}, boot, hertz). Those with a disk have a boot of their own: a disk's
+    answers come when this machine has them, and would take the others' figures along."""
+    plain, disk_names = [name for name in names if not on_disk(name)], [name for name in names if on_disk(name)]
+    rows, first = {}, None
+    for group in filter(None, (plain, disk_names)):
+        found, lines = measure_group(system, group, icount, cpu, say)
+        rows.update(found)
+        first = first or lines
     return rows, first.boot, first.hertz
 
 

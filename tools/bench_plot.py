@@ -21,7 +21,7 @@ def svg(lines):
     for index, (name, colour) in enumerate(COLOURS.items()):
         parts.append(f'<rect x="{LABEL + 150 + 120 * index}" y="9" width="10" height="10" fill="{colour}"/>'
                      f'<text x="{LABEL + 165 + 120 * index}" y="18">{name}</text>')
-    for power in range(-span, span + 1):
+    for power in range(-span, span + 1, 1 if span < 5 else 2) if span % 2 == 0 or span < 5 else range(1 - span, span, 2):
         x = middle + power * unit
         text = f"{2 ** power}" if power >= 0 else f"1/{2 ** -power}"
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 6}" y2="{height - 14}" '

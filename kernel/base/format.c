@@ -56,6 +56,8 @@ static const char *put_conversion(struct output *output, const char *format, va_
 	return format;
 }
 
+/* Never more than `size` bytes, always a NUL where there is room for one: a panic's text may come
+ * from anywhere. */
 uint64_t format_text(char *buffer, uint64_t size, const char *format, va_list arguments)
 {
 	struct output output = { buffer, size, 0 };

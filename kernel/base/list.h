@@ -39,6 +39,7 @@ static inline void list_prepend(struct list_node *list, struct list_node *node)
 	list_insert_before(list->next, node);
 }
 
+/* The node is left as one that is on no list, so that list_empty(node) tells. */
 static inline void list_remove(struct list_node *node)
 {
 	node->previous->next = node->next;

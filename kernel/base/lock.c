@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/preempt.h"
 
+/* Spins on a load: the cache line stays shared until it is free. No fairness: no section is long,
+ * no CPU starves for long. */
 void spin_lock_wait(struct spin_lock *lock)
 {
 	do {
@@ -20,6 +22,8 @@ static struct {
 	struct spin_lock *locks[16];
 } held[SYSTEM_CPUS_MAX];
 
+/* The order is checked before the lock is waited for, so that a wrong order is a panic with a
+ * backtrace and not a deadlock that needs two CPUs and luck. */
 void spin_lock(struct spin_lock *lock)
 {
 	spin_lock_in_order(lock, true);
@@ -65,6 +69,7 @@ void lock_assert_none_held(void)
 }
 #endif
 
+/* Address order makes two CPUs that want the same pair take them alike. */
 void spin_lock_pair(struct spin_lock *first, struct spin_lock *second)
 {
 	spin_lock(first < second ? first : second);

@@ -24,6 +24,9 @@ static bool log_lock_take(void)
 	return true;
 }
 
+/* The console is written under the lock, so that lines do not mix; it is slow, and turned off once
+ * a driver has the port. exit_work_set brings this CPU to system_log_signal: no notification can be
+ * signalled from here, under whatever locks. */
 void log_append(const char *bytes, uint64_t length)
 {
 	bool locked = log_lock_take();
@@ -49,6 +52,8 @@ void log_print(const char *format, ...)
 	va_end(arguments);
 }
 
+/* Positions count bytes since boot, so a reader that was too slow sees zeros where it missed some,
+ * and knows how many. */
 uint64_t log_copy(uint64_t position, char *buffer, uint64_t length)
 {
 	bool locked = log_lock_take();

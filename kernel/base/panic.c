@@ -15,6 +15,8 @@ bool panic_in_progress(void)
 	return __atomic_load_n(&panic_owner, __ATOMIC_RELAXED) != 0;
 }
 
+/* Locks may be held here by anyone, this CPU included, so from now on the log takes none (log.c)
+ * and nothing else of the kernel is called that would. */
 void panic(const char *format, ...)
 {
 	char text[256];

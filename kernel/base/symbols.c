@@ -7,6 +7,8 @@
 extern const char kernel_base[];
 extern const uint32_t kernel_symbols[];
 
+/* By the last entry not beyond the address. The table is sorted; it may be empty (an image that was
+ * not finished). */
 const char *symbol_find(uint64_t address, uint64_t *offset)
 {
 	uint32_t count = kernel_symbols[0], low = 0, high = count;

@@ -12,6 +12,8 @@
 struct trace_record trace_ring[SYSTEM_CPUS_MAX][TRACE_RECORDS];
 uint64_t trace_next[SYSTEM_CPUS_MAX];
 
+/* No lock and no atomics: interrupts are off, and no other CPU writes this ring. An NMI that panics
+ * may find the last record half written. */
 void trace(enum trace_kind kind, uint64_t a, uint64_t b)
 {
 	uint32_t cpu = cpu_number();

@@ -26,6 +26,8 @@ status_t handle_ioport_create(struct system *system, struct pool *pool, uint32_t
 	return thread_install_new(&ports->object, slot);
 }
 
+/* All bytes of an access, also the last: a word at the range's last port would reach its
+ * neighbour's. */
 static bool access_is_inside(const struct ioport *ports, uint32_t port, uint32_t width)
 {
 	if (width != 1 && width != 2 && width != 4)
@@ -49,6 +51,8 @@ status_t handle_ioport_write(struct ioport *ports, uint32_t port, uint32_t width
 	return STATUS_OK;
 }
 
+/* Read whole before anything is written: a missing page makes the call again from the top, and a
+ * port does not forget. */
 status_t handle_ioport_write_buffer(struct ioport *ports, uint32_t port, uint64_t buffer, uint32_t length)
 {
 	uint8_t bytes[BUFFER_MAX];

@@ -2,6 +2,7 @@
 #include "dev/device.h"
 #include "arch/arch.h"
 #include "base/log.h"
+#include "base/preempt.h"
 #include "ipc/notification.h"
 #include "kernel_calls.h"
 #include "mm/pool.h"
@@ -16,6 +17,8 @@ struct system {
 static struct spin_lock log_lock = SPIN_LOCK(LOCK_DEVICE);
 static struct signal_target log_target; /* under log_lock */
 
+/* Other CPUs' counters are read as they are: 64-bit loads do not tear, and a figure may be a moment
+ * old. */
 static void count_cpus(struct system_info *info)
 {
 	uint64_t now = arch_time_now();
@@ -46,6 +49,8 @@ status_t handle_system_info(struct system *system, uint64_t info_address)
 	return arch_user_write(info_address, &info, sizeof(info));
 }
 
+/* Through a copy on the stack: the log's lock is the highest level, and user memory can fault. The
+ * caller comes again for more than LOG_CHUNK. */
 status_t handle_system_log_read(struct system *system, uint64_t position, uint64_t buffer, uint64_t length)
 {
 	char bytes[LOG_CHUNK];
@@ -57,6 +62,8 @@ status_t handle_system_log_read(struct system *system, uint64_t position, uint64
 	return status == STATUS_OK ? (status_t)copied : status;
 }
 
+/* Chunks of different writers may alternate, lines of up to LOG_CHUNK do not. After a missing page
+ * the call is made again from the top, so what came before that page is in the log twice. */
 status_t handle_system_log_write(struct system *system, uint64_t buffer, uint32_t length)
 {
 	char bytes[LOG_CHUNK];
@@ -69,10 +76,13 @@ status_t handle_system_log_write(struct system *system, uint64_t buffer, uint32_
 		log_append(bytes, part);
 		buffer += part;
 		length -= part;
+		preempt_wanted();
 	}
 	return STATUS_OK;
 }
 
+/* On several ways out at once at most one finds the growth, and everything that grew before it
+ * asked is covered. */
 void system_log_signal(void)
 {
 	if (!log_take_growth())

@@ -36,6 +36,9 @@ static bool name_is(const uint8_t *name, uint64_t size, const char *path)
 	return size > length && memcmp(name, path, length) == 0 && name[length] == 0;
 }
 
+/* Sizes are 32-bit fields, so sums in 64 bits do not wrap; every one is checked against the
+ * archive's end before what it speaks of is looked at. The archive is the loader's, and a user's
+ * own --root may be part of it. */
 bool archive_find(const uint8_t *archive, uint64_t size, const char *path, struct archive_file *file)
 {
 	uint64_t at = 0;

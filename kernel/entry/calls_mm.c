@@ -20,6 +20,8 @@ status_t handle_memory_create_paged(struct pool *pool, uint64_t size, struct gat
 	return thread_install_new((struct object *)memory_create_paged(pool, size, (struct object *)pager), slot);
 }
 
+/* Never memory that the kernel hands out: two owners of one page would be the end of all isolation.
+ * 52 bits are the most an x86-64 physical address can have. */
 status_t handle_memory_create_physical(struct system *system, struct pool *pool, uint64_t physical,
                                        uint64_t size, uint32_t slot)
 {
@@ -37,6 +39,8 @@ status_t handle_memory_clone(struct pool *pool, struct memory *source, uint32_t 
 	return thread_install_new((struct object *)memory_clone(pool, source), slot);
 }
 
+/* What has been copied when a fault ends it is not told: the call fails, or is made again from the
+ * top, which writes the same bytes once more. */
 static status_t memory_transfer(struct memory *memory, uint64_t offset, uint64_t buffer, uint64_t length,
                                 bool to_memory)
 {
@@ -89,6 +93,8 @@ status_t handle_space_clone(struct pool *pool, struct space *source, uint32_t sl
 	return status == STATUS_OK ? thread_install_new(&clone->object, slot) : status;
 }
 
+/* One moment under the space's lock, with the object's inside it for the count. An own page in
+ * front of one of the object's is counted twice, hence the bound. */
 status_t handle_space_query(struct space *space, uint64_t address, uint64_t info)
 {
 	struct region_info answer;
@@ -131,6 +137,9 @@ static bool reflect_config_good(const struct reflect_config *config)
 	       config->access_begin <= config->access_end;
 }
 
+/* Under the lock against other writers; entry.S and reflect.c read it without, as the thread's own,
+ * so a program that changes it while another of its threads enters has itself to blame: all values
+ * are user addresses. */
 status_t handle_space_set_reflect(struct space *space, uint64_t config)
 {
 	struct reflect_config wanted;
@@ -146,16 +155,19 @@ status_t handle_space_set_reflect(struct space *space, uint64_t config)
 	return STATUS_OK;
 }
 
+/* All or an error: a debugger asks for what it knows to be there. */
 status_t handle_space_read(struct space *space, uint64_t address, uint64_t buffer, uint64_t length)
 {
 	struct copy copy = {
-		.space = space, .address = address, .length = length, .other = cpu_current()->space, .offset = buffer,
+		.space = space, .address = address, .length = length, .own = cpu_current()->space, .offset = buffer,
 		.to_other = true,
 	};
 
 	return copy_run(&copy) == length ? STATUS_OK : own_fault(copy.result, &copy.fault);
 }
 
+/* Through a buffer on the stack, so that at no time memory of two spaces must be held. What was
+ * written before an error stays written. */
 status_t handle_space_write(struct space *space, uint64_t address, uint64_t buffer, uint64_t length)
 {
 	uint8_t bytes[512];

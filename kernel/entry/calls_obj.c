@@ -5,6 +5,8 @@
 #include "obj/captable.h"
 #include "sched/thread.h"
 
+/* The object found in `from` cannot be freed before this CPU leaves the kernel, so no lock of both
+ * tables at once is needed. captable_install looks whether it still has a name. */
 status_t handle_cap_copy(struct captable *to, uint32_t to_slot, struct captable *from, uint32_t from_slot,
                          uint32_t rights)
 {
@@ -92,6 +94,7 @@ status_t handle_pool_info(struct pool *pool, uint64_t info)
 	return arch_user_write(info, &answer, sizeof(answer));
 }
 
+/* No lock: a charge that races with it is judged by the old limit or the new. */
 status_t handle_pool_set_limit(struct pool *pool, uint64_t limit)
 {
 	__atomic_store_n(&pool->limit, limit, __ATOMIC_RELAXED);

@@ -11,6 +11,9 @@
 #include "mm/pool.h"
 #include "sched/scheduler.h"
 
+/* Registers are in self->arch, interrupts off, no lock held. The result goes into the registers
+ * before anything else may switch threads. A call that is to be made again has changed nothing the
+ * caller can see: its instruction runs once more, after the interrupts that it made way for. */
 bool kernel_system_call(void)
 {
 	struct cpu *cpu = cpu_self();
@@ -20,9 +23,14 @@ bool kernel_system_call(void)
 	cpu->in_system_call = true;
 	status_t status = arch_call_number(&self->arch) & NATIVE_CALL ? kernel_dispatch(self) : STATUS_BAD_CALL;
 	cpu->in_system_call = false;
-	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
+	if (status == STATUS_SWITCHED) {
+		self = cpu->current;
+		thread_finish(self);
+	} else if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
 		arch_set_result(&self->arch, status);
 		trace(TRACE_CALL_OUT, (uint64_t)status, 0);
+	}
+	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
 		if (!self->finish && scheduler_may_return(cpu)) {
 			lock_assert_none_held();
 			self->system_cycles += arch_cycles() - cpu->entered;
@@ -62,6 +70,8 @@ static void reflect_or_report(struct thread *self, uint64_t vector, uint64_t err
 }
 
 /* Ask the pager of a page that user mode has touched. False: it has none, or no longer. */
+/* The exception's own figures are kept: if the pager refuses, finish_fault goes on with them,
+ * perhaps on another CPU and much later. */
 static bool ask_pager(struct thread *self, uint64_t vector, uint64_t error_code, const struct fault *fault)
 {
 	if (!endpoint_call_pager(fault, CALL_FROM_FAULT))

@@ -46,6 +46,8 @@ static uint32_t segment_protection(const Elf64_Phdr *segment)
 	       (segment->p_flags & PF_X ? MAP_EXECUTE : 0);
 }
 
+/* The image comes from the boot archive and is trusted to run, not to be well formed: bounds are
+ * checked so that a bad one is a clean panic. Each of them is written so that it cannot wrap. */
 static bool map_segment(const Elf64_Phdr *segment)
 {
 	uint64_t start = page_down(segment->p_vaddr);
@@ -85,6 +87,8 @@ static bool install(uint32_t slot, struct object *object, uint32_t rights)
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the boot information is one page");
 
 /* A fresh space and thread for the program. */
+/* A half-made incarnation is not taken apart: the caller panics. The slots of the space and the
+ * thread are replaced, all others are as the last incarnation left them. */
 static bool incarnate(void)
 {
 	const Elf64_Ehdr *header = program_header();
@@ -106,6 +110,8 @@ static bool incarnate(void)
 	return ready;
 }
 
+/* Once. The archive stays where the loader put it, and the program in it: a restart needs no memory
+ * for the image. */
 void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive)
 {
 	root.pool = pool;
@@ -129,6 +135,9 @@ bool root_owns(const struct thread *thread)
 	return thread->space == root.space;
 }
 
+/* By the thread that faulted, which has ended itself already. The old space is destroyed on the way
+ * out; its threads go with it at their next entry. A fault at every start would keep the machine
+ * busy for ever without a word: hence the limit. */
 void root_restart(void)
 {
 	uint64_t now = arch_time_now();

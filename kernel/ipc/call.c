@@ -9,11 +9,9 @@
  * A call's buffers stay where they are until its server asks (copy.c); the head of the send buffer
  * is fetched at delivery if the receiver made room for it. Capabilities are taken from the
  * sender's table at once and held by the call record until they are delivered and answered. */
-#include "ipc/call.h"
+#include "ipc/direct.h"
 #include "arch/arch.h"
 #include "base/string.h"
-#include "sched/call_record.h"
-#include "sched/scheduler.h"
 
 #define CALL_FLAGS (MESSAGE_INTERRUPTIBLE | 7ull << MESSAGE_CAPS_SHIFT)
 
@@ -75,21 +73,26 @@ static bool range_valid(uint64_t address, uint64_t length)
 	return length <= USER_ADDRESS_END && address <= USER_ADDRESS_END - length;
 }
 
-/* Read the sender's part (address 0: it has none), and make sure that the results can be written later. */
-static status_t extra_open(uint64_t address, struct message_extra *extra)
+/* The sender's part (address 0: it has none). */
+static status_t extra_read(uint64_t address, struct message_extra *extra)
 {
-	static const struct extra_results none;
 	if (!address) {
 		extra->deadline = extra->send_length = extra->receive_length = 0;
 		return STATUS_OK;
 	}
 	status_t status = arch_user_read(extra, address, EXTRA_SENT);
-	if (status == STATUS_OK)
-		status = arch_user_write(address + EXTRA_SENT, &none, sizeof(none));
 	if (status == STATUS_OK && (!range_valid(extra->send_address, extra->send_length) ||
 	                            !range_valid(extra->receive_address, extra->receive_length)))
 		status = STATUS_BAD_ADDRESS;
 	return status;
+}
+
+/* The same, with the results cleared: they say that nothing came, and can be written later. */
+static status_t extra_open(uint64_t address, struct message_extra *extra)
+{
+	static const struct extra_results none;
+	status_t status = extra_read(address, extra);
+	return status == STATUS_OK && address ? arch_user_write(address + EXTRA_SENT, &none, sizeof(none)) : status;
 }
 
 static void extra_close(struct thread *self, uint64_t address, const struct extra_results *results)
@@ -101,11 +104,9 @@ static void extra_close(struct thread *self, uint64_t address, const struct extr
 /* --- call --- */
 
 /* Commit: from here on the record says everything about the call. */
-static void fill_call(struct thread *self, struct gate *gate, const struct message_extra *extra,
-                      struct cap_list *caps)
+static void fill_call(struct thread *self, const struct message_extra *extra, struct cap_list *caps)
 {
 	struct call *call = &self->call;
-	call->label = gate->label;
 	call->extra = arch_message_extra(&self->arch);
 	if (!call->extra)
 		return;
@@ -122,7 +123,9 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	uint64_t header = arch_message_header(registers), address = arch_message_extra(registers);
 	if ((header >> 32 & ~(CALL_FLAGS >> 32)) || MESSAGE_OPERATION(header) < OPERATION_PROTOCOL_FIRST)
 		return STATUS_BAD_ARGUMENT;
-	status_t status = extra_open(address, extra);
+	status_t status = extra_read(address, extra);
+	if (status == STATUS_OK && address)
+		status = buffer_prepare(address + EXTRA_SENT, sizeof(struct extra_results), MAP_WRITE);
 	if (status == STATUS_OK)
 		status = buffer_prepare(extra->send_address, extra->send_length, MAP_READ);
 	if (status == STATUS_OK)
@@ -130,6 +133,23 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	if (status == STATUS_OK)
 		status = caps_take(address ? extra : NULL, header, caps);
 	return status;
+}
+
+/* A receiver waits, and runs at once. */
+static bool call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	struct endpoint *endpoint = gate->endpoint;
+	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, self, endpoint);
+	if (!receiver)
+		return false;
+	direct_deliver(&self->call, endpoint, gate->label, receiver);
+	fill_call(self, extra, caps);
+	endpoint_give(&self->call, receiver);
+	direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE,
+	              receiver);
+	return true;
 }
 
 status_t handle_call(struct gate *gate)
@@ -145,11 +165,14 @@ status_t handle_call(struct gate *gate)
 	spin_lock(&endpoint->lock);
 	if (object_is_dead(&endpoint->object) || object_is_dead(&gate->object))
 		status = STATUS_DESTROYED;
+	else if (call_directly(gate, &extra, &caps))
+		status = STATUS_SWITCHED;
 	else
 		status = thread_block(WAIT_CALL, &endpoint->lock, extra.deadline,
 		                      arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE);
 	if (status == STATUS_BLOCKED) {
-		fill_call(self, gate, &extra, &caps);
+		self->call.label = gate->label;
+		fill_call(self, &extra, &caps);
 		endpoint_submit(endpoint, &self->call, CALL_FROM_THREAD);
 	}
 	spin_unlock(&endpoint->lock);
@@ -286,8 +309,27 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
 	return status;
 }
 
-/* Answer the call named in the registers. `extra` holds the own message_extra afterwards. */
-static status_t reply(struct endpoint *endpoint, uint64_t address, struct message_extra *extra)
+/* The caller waits, and runs at once; the server receives. */
+static bool answer_directly(struct endpoint *endpoint, struct call *call, struct answer *answer,
+                            struct call_remains *remains)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current, *caller = call_thread(call);
+	if (cpu->attention || call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE)
+		return false;
+	if (caller->timer.deadline || !direct_answer(cpu, self, endpoint, caller))
+		return false;
+	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
+	endpoint_end_call(call, remains);
+	endpoint_fill_answer(caller, answer);
+	direct_receive(endpoint, self);
+	direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller);
+	return true;
+}
+
+/* Answer the call named in the registers, and perhaps receive at once (STATUS_SWITCHED). `extra` holds the own
+ * message_extra afterwards. */
+static status_t reply(struct endpoint *endpoint, uint64_t address, struct message_extra *extra, bool receives)
 {
 	struct thread *self = cpu_current();
 	struct answer answer;
@@ -297,19 +339,23 @@ static status_t reply(struct endpoint *endpoint, uint64_t address, struct messag
 		return status;
 	spin_lock(&endpoint->lock);
 	struct call *call = endpoint_find(endpoint, arch_message_id(&self->arch));
-	if (call)
+	if (!call)
+		status = STATUS_BAD_CALL_ID;
+	else if (receives && !extra->deadline && answer_directly(endpoint, call, &answer, &remains))
+		status = STATUS_SWITCHED;
+	else
 		endpoint_answer(call, &answer, &remains);
 	spin_unlock(&endpoint->lock);
 	cap_list_drop(&answer.caps);
 	if (call)
 		call_remains_drop(&remains);
-	return call ? STATUS_OK : STATUS_BAD_CALL_ID;
+	return status;
 }
 
 status_t handle_reply(struct endpoint *endpoint)
 {
 	struct message_extra extra;
-	return reply(endpoint, arch_message_extra(&cpu_current()->arch), &extra);
+	return reply(endpoint, arch_message_extra(&cpu_current()->arch), &extra, false);
 }
 
 status_t handle_reply_receive(struct endpoint *endpoint)
@@ -318,7 +364,7 @@ status_t handle_reply_receive(struct endpoint *endpoint)
 	struct message_extra extra;
 	if (!arch_message_id(&self->arch))
 		return handle_receive(endpoint);
-	status_t status = reply(endpoint, arch_message_extra(&self->arch), &extra);
+	status_t status = reply(endpoint, arch_message_extra(&self->arch), &extra, true);
 	if (status != STATUS_OK)
 		return status;
 	arch_message_set_id(&self->arch, 0); /* answered, whatever becomes of the receive */

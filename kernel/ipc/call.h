@@ -35,8 +35,13 @@ static inline struct thread *call_thread(struct call *call)
 struct call *endpoint_find(struct endpoint *endpoint, uint64_t id); /* delivered or parked; or NULL */
 /* A filled-in record becomes a queued call with a new id, and goes to a waiting receiver at once. */
 void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source);
+/* A delivered call into the receiver's registers. */
+void endpoint_give(struct call *call, struct thread *receiver);
 /* Put what has waited longest into the receiver's registers. False: there is nothing. */
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
+/* The parts of an answer that a caller's thread sees, and the end of the call; the thread is not woken yet. */
+void endpoint_end_call(struct call *call, struct call_remains *remains);
+void endpoint_fill_answer(struct thread *thread, struct answer *answer);
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
 
 /* --- fastpath.c --- */

@@ -24,11 +24,13 @@ status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access)
 	struct fault fault;
 	for (uint64_t end = address + length, left = COPY_STEP; address < end;) {
 		void *bytes;
-		uint64_t available;
-		enum fault_result result = space_access(space, address, access, &bytes, &available, &fault);
-		if (result != FAULT_RESOLVED)
-			return own_fault(result, &fault);
-		space_release(space);
+		uint64_t available = PAGE_SIZE - address % PAGE_SIZE;
+		if (!arch_user_touch(address, access & MAP_WRITE)) {
+			enum fault_result result = space_access(space, address, access, &bytes, &available, &fault);
+			if (result != FAULT_RESOLVED)
+				return own_fault(result, &fault);
+			space_release(space);
+		}
 		address += available;
 		if (left > available) {
 			left -= available;
@@ -65,7 +67,7 @@ status_t call_copy(struct endpoint *endpoint, uint64_t id, uint64_t offset, stru
                    uint64_t length, bool to_caller)
 {
 	struct copy copy = {
-		.memory = memory, .other = cpu_current()->space, .offset = address, .to_other = !to_caller,
+		.memory = memory, .own = cpu_current()->space, .offset = address, .to_other = !to_caller,
 	};
 	status_t status = find_buffer(endpoint, id, offset, length, to_caller, &copy);
 	if (status != STATUS_OK || !copy.length)

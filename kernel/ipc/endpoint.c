@@ -40,16 +40,8 @@ static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
 	put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
 }
 
-static void put_call(struct endpoint *endpoint, struct thread *receiver)
+void endpoint_give(struct call *call, struct thread *receiver)
 {
-	struct call *call = list_first(&endpoint->queued, struct call, in_endpoint);
-	list_remove(&call->in_endpoint);
-	list_append(&endpoint->delivered, &call->in_endpoint);
-	call->progress.state = CALL_DELIVERED;
-	if (call->progress.cancel == CANCEL_ASKED)
-		list_append(&endpoint->cancels, &call->in_cancel);
-	if (call->progress.source != CALL_FROM_GATE)
-		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
 	if (call->progress.source != CALL_FROM_THREAD) {
 		put_message(receiver, call->id, call->label, call->header, call->words);
 	} else {
@@ -63,6 +55,19 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 		receiver->finish_id = call->id;
 	}
 	trace(TRACE_MESSAGE_RECEIVE, call->id, arch_message_header(&receiver->arch));
+}
+
+static void put_call(struct endpoint *endpoint, struct thread *receiver)
+{
+	struct call *call = list_first(&endpoint->queued, struct call, in_endpoint);
+	list_remove(&call->in_endpoint);
+	list_append(&endpoint->delivered, &call->in_endpoint);
+	call->progress.state = CALL_DELIVERED;
+	if (call->progress.cancel == CANCEL_ASKED)
+		list_append(&endpoint->cancels, &call->in_cancel);
+	if (call->progress.source != CALL_FROM_GATE)
+		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
+	endpoint_give(call, receiver);
 }
 
 bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
@@ -129,7 +134,7 @@ struct call *endpoint_find(struct endpoint *endpoint, uint64_t id)
 }
 
 /* Out of the endpoint's lists; its capabilities go to the remains. */
-static void end_call(struct call *call, struct call_remains *remains)
+void endpoint_end_call(struct call *call, struct call_remains *remains)
 {
 	list_remove(&call->in_endpoint);
 	list_remove(&call->in_cancel);
@@ -161,7 +166,7 @@ static void answer_fault(struct thread *thread, int32_t status)
 	thread_wake(thread, true);
 }
 
-static void answer_thread(struct thread *thread, struct answer *answer)
+void endpoint_fill_answer(struct thread *thread, struct answer *answer)
 {
 	struct call *call = &thread->call;
 	arch_message_set_header(&thread->arch, answer->header);
@@ -172,25 +177,26 @@ static void answer_thread(struct thread *thread, struct answer *answer)
 		call->received_length = answer->received_length;
 		thread->finish = FINISH_CALL;
 	}
-	thread_wake(thread, true);
 }
 
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains)
 {
 	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
-	end_call(call, remains);
+	endpoint_end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
-	if (call->progress.source == CALL_FROM_THREAD)
-		answer_thread(call_thread(call), answer);
-	else
+	if (call->progress.source == CALL_FROM_THREAD) {
+		endpoint_fill_answer(call_thread(call), answer);
+		thread_wake(call_thread(call), true);
+	} else {
 		answer_fault(call_thread(call), MESSAGE_STATUS(answer->header));
+	}
 }
 
 /* The endpoint is gone, or the call leaves before a server has seen it. */
 static void fail_call(struct call *call, status_t status, struct call_remains *remains)
 {
-	end_call(call, remains);
+	endpoint_end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
 	call->extra = 0;
@@ -232,13 +238,13 @@ static struct endpoint *lock_endpoint_of(struct call *call)
 	}
 }
 
-void call_cancel(struct thread *thread, enum cancel_reason reason, status_t result)
+bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t result)
 {
 	struct call *call = &thread->call;
 	struct call_remains remains = { 0 };
 	struct endpoint *endpoint = lock_endpoint_of(call);
 	if (!endpoint)
-		return;
+		return false;
 	if (thread_cancel_applies(thread, reason)) {
 		if (call->progress.state == CALL_QUEUED && !call->progress.delivered_before)
 			fail_call(call, result, &remains);
@@ -247,6 +253,7 @@ void call_cancel(struct thread *thread, enum cancel_reason reason, status_t resu
 	}
 	spin_unlock(&endpoint->lock);
 	call_remains_drop(&remains);
+	return true;
 }
 
 /* --- faults --- */
@@ -465,7 +472,7 @@ static status_t gate_destroy(struct object *object)
 	struct call_remains remains = { 0 };
 	spin_lock(&gate->endpoint->lock);
 	if (gate->notice.progress.state != CALL_NONE)
-		end_call(&gate->notice, &remains);
+		endpoint_end_call(&gate->notice, &remains);
 	spin_unlock(&gate->endpoint->lock);
 	call_record_release(&gate->notice);
 	object_unreference(&gate->endpoint->object);

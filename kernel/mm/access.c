@@ -50,6 +50,8 @@ static uint64_t left_on_page(uint64_t address)
 	return PAGE_SIZE - address % PAGE_SIZE;
 }
 
+/* The loop ends: a fault that was resolved has made an entry, and only another thread of the space,
+ * which takes the page away at that very moment, sends us round again. */
 enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
                                uint64_t *available, struct fault *fault)
 {
@@ -73,29 +75,26 @@ void space_release(struct space *space)
 	spin_unlock(&space->table_lock);
 }
 
-/* Part of a copy within one page on each side. 0: nothing was copied; FAULT_RESOLVED in copy->result then means that a
- * page was brought in and the same part is to be tried again. Both table locks are held over the copy: they keep
- * both frames in place. */
-static uint64_t copy_between_spaces(struct copy *copy, uint64_t address, uint64_t other_address, uint64_t length)
+/* Part of a copy within one page of copy->space, whose table lock keeps the frame in place; the own side is left to the
+ * MMU. What is short of `length` was not copied; FAULT_RESOLVED in copy->result then means that a page was brought in
+ * and the rest is to be tried again. */
+static uint64_t copy_with_own(struct copy *copy, uint64_t address, uint64_t own_address, uint64_t length)
 {
-	struct space *from = copy->to_other ? copy->space : copy->other;
-	struct space *to = copy->to_other ? copy->other : copy->space;
-	uint64_t from_address = copy->to_other ? address : other_address;
-	uint64_t to_address = copy->to_other ? other_address : address;
-	void *source, *target;
+	uint64_t done = 0, missing = own_address;
+	void *bytes;
 
-	spin_lock_pair(&to->table_lock, &from->table_lock);
-	source = bytes_at(from, from_address, MAP_READ);
-	target = bytes_at(to, to_address, MAP_WRITE);
-	if (source && target)
-		memmove(target, source, length);
-	spin_unlock_pair(&to->table_lock, &from->table_lock);
-	if (source && target)
-		return length;
-	copy->fault_in_other = (source != NULL) == copy->to_other;
-	copy->result = source ? bring_in(to, to_address, MAP_WRITE, &copy->fault)
-	                      : bring_in(from, from_address, MAP_READ, &copy->fault);
-	return 0;
+	spin_lock(&copy->space->table_lock);
+	bytes = bytes_at(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE);
+	if (bytes)
+		done = arch_user_copy(own_address, bytes, length, copy->to_other, &missing);
+	spin_unlock(&copy->space->table_lock);
+	if (done == length)
+		return done;
+	copy->fault_in_other = bytes != NULL;
+	copy->result = bytes ? bring_in(copy->own, missing, copy->to_other ? MAP_WRITE : MAP_READ,
+	                                &copy->fault)
+	                     : bring_in(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE, &copy->fault);
+	return done;
 }
 
 /* Both locks held, the memory object's and the space's table lock. `page` 0: zeros. */
@@ -146,10 +145,10 @@ uint64_t copy_run(struct copy *copy)
 	copy->result = FAULT_RESOLVED;
 	while (done < copy->length && copy->result == FAULT_RESOLVED) {
 		uint64_t address = copy->address + done, offset = copy->offset + done, before = done;
-		uint64_t part = least(copy->length - done, least(left_on_page(address), left_on_page(offset)));
+		uint64_t part = least(copy->length - done, left_on_page(address));
 
-		done += copy->memory ? copy_with_memory(copy, address, offset, part)
-		                     : copy_between_spaces(copy, address, offset, part);
+		done += copy->memory ? copy_with_memory(copy, address, offset, least(part, left_on_page(offset)))
+		                     : copy_with_own(copy, address, offset, part);
 		if (done / COPY_STEP != before / COPY_STEP)
 			preempt_wanted();
 	}
@@ -158,6 +157,11 @@ uint64_t copy_run(struct copy *copy)
 	return done;
 }
 
+/* A private page is the space's own after region_fault, and stays so as long as the space's lock is
+ * held, since only a clone shares own pages and it takes that lock. It is reached through `own`,
+ * not through the tables, whose entry may be read-only: that is what lets a debugger set a
+ * breakpoint in program text. A shared page is left to the program's own rights: what others see is
+ * not a debugger's to change. */
 enum fault_result space_poke(struct space *space, uint64_t address, const void *bytes, uint64_t length,
                              struct fault *fault)
 {

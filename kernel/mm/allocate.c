@@ -21,6 +21,10 @@ struct slab {
 #define HEADER 64u
 #define WHOLE_PAGE 2016u /* anything larger is a page */
 
+/* Chosen so that a page holds a whole number of pieces with little left over: (4096 - HEADER) / n,
+ * rounded down to 32. All are multiples of 32, so is HEADER, and a page is aligned: every piece is
+ * too, which captables rely on (the rights of a capability are in the low bits of the object's
+ * address). */
 static const uint16_t sizes[] = {32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 576, 672, 800, 992, 1344, 2016};
 #define CLASSES (sizeof(sizes) / sizeof(sizes[0]))
 
@@ -38,6 +42,7 @@ static uint32_t class_of(uint32_t size)
 	return class;
 }
 
+/* Under the class's lock. The page lock is a higher level (base/lock.h), so a page can be had here. */
 static struct slab *slab_make(uint32_t class)
 {
 	physical_t page = page_allocate(false);
@@ -51,6 +56,8 @@ static struct slab *slab_make(uint32_t class)
 	return slab;
 }
 
+/* Pieces that were in use before come first: they are likely to be in the cache still. The rest of
+ * a fresh page is cut only as it is needed, so making a slab does not touch all of it. */
 static void *slab_take(struct slab *slab)
 {
 	void *piece = slab->free;
@@ -67,6 +74,8 @@ static void *slab_take(struct slab *slab)
 	return piece;
 }
 
+/* Clears outside of the lock: the piece is nobody else's by then. Larger sizes than WHOLE_PAGE have
+ * no slab header, so kernel_free must be told the size and tells them apart by it alone. */
 void *kernel_allocate(uint32_t size)
 {
 	void *piece = NULL;
@@ -110,6 +119,8 @@ void kernel_free(void *memory, uint32_t size)
 	slab->used--;
 	if (list_empty(&slab->in_class))
 		list_append(&partial[class], &slab->in_class);
+	/* No slab is kept for the next time: a pool that is destroyed must give back all its
+	 * frames. */
 	if (slab->used == 0) {
 		list_remove(&slab->in_class);
 		page_release(arch_direct_physical(slab));

@@ -10,9 +10,18 @@
 #include "mm/region.h"
 
 /* A fault on a page of a memory object also maps its neighbours that are there. */
+/* Aligned to its size, so that the faults of a walk through a file are one in eight, and always
+ * within one page table. */
 #define AROUND_PAGES 8u
 
 /* Write an entry, or none where nothing may be accessed; `stale`: an older one may show another frame. */
+/* Under the space's lock, and the memory object's if the frame is one of an object: both keep the
+ * frame where it is until the entry is written, and after that whoever takes the frame away takes
+ * the entry away first.
+ *
+ * An entry that only gains rights needs no flush: a CPU that still has the old one faults, walks
+ * the tables again and finds the new one (SDM vol 3A, "Optional Invalidation"). One that names
+ * another frame does: another CPU would go on reading the old frame. */
 static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection,
                               bool uncached, bool stale)
 {
@@ -33,6 +42,9 @@ static enum fault_result show(struct space *space, uint64_t address, physical_t 
 }
 
 /* The space's own page, made this space's alone if it is to be written. */
+/* A frame with more than one reference is shared with a clone and is never written. The one who
+ * writes first goes on with a copy; the last one left finds a count of 1 and writes the frame
+ * itself. Nobody can raise the count from 1 meanwhile: a clone takes this space's lock. */
 static enum fault_result own_page(struct space *space, uint64_t address, physical_t *entry, bool write,
                                   uint32_t protection)
 {
@@ -53,6 +65,9 @@ static enum fault_result own_page(struct space *space, uint64_t address, physica
 }
 
 /* The space's own copy of what a private region's memory object shows, or of zeros. */
+/* The object's lock is held over the copy, since the object could lose the frame else. It is let go
+ * before the own page is recorded: `own` is the space's. Between the two the object may change; the
+ * copy is then of a moment that the fault lasted, which is all a private mapping promises. */
 static enum fault_result new_own_page(struct space *space, struct region *region, struct fault *fault,
                                       uint32_t protection)
 {
@@ -79,6 +94,8 @@ static enum fault_result new_own_page(struct space *space, struct region *region
 
 /* Under the memory object's lock: entries for its frames around an address, where the space has no page of its
  * own. An entry that is there already says the same. */
+/* Only frames that are there already: nothing is allocated for a guess, nothing is asked of a
+ * pager. A table page that cannot be had is no error either. */
 static void show_around(struct space *space, struct region *region, uint64_t address, uint32_t protection)
 {
 	uint64_t first = address / PAGE_SIZE & ~(AROUND_PAGES - 1ull), end = first + AROUND_PAGES, own;
@@ -100,6 +117,10 @@ static void show_around(struct space *space, struct region *region, uint64_t add
 }
 
 /* A page of the region's memory object, as it is. */
+/* A page of an object that was never touched reads as zeros without a frame of its own, through the
+ * shared page of zeros; `zero_mapped` then remembers that entries for it may exist, so that the
+ * first write to the object takes them away (memory.c, new_frame). A shared mapping allocates at
+ * once instead. */
 static enum fault_result shown_page(struct space *space, struct region *region, struct fault *fault,
                                     uint32_t protection)
 {
@@ -130,6 +151,7 @@ static enum fault_result shown_page(struct space *space, struct region *region, 
 	return result;
 }
 
+/* In the order in which a page is looked for (mm/space.h): the space's own, the object's, zeros. */
 enum fault_result region_fault(struct space *space, struct region *region, struct fault *fault)
 {
 	uint64_t address = page_down(fault->address);
@@ -157,6 +179,9 @@ static enum fault_result time_page_fault(struct space *space, const struct fault
 	return show(space, TIME_PAGE_ADDRESS, arch_time_page(), MAP_READ, false, false);
 }
 
+/* Called with no lock held, from exceptions and from the kernel's own accesses alike. The space's
+ * lock is held over the whole decision: faults of one space are one after the other, faults of
+ * different spaces meet only at an object. */
 enum fault_result space_fault(struct space *space, struct fault *fault)
 {
 	enum fault_result result = FAULT_BAD;
@@ -174,6 +199,10 @@ enum fault_result space_fault(struct space *space, struct fault *fault)
 	return result;
 }
 
+/* Two words are the same futex if they are the same bytes: a shared one by its object and offset,
+ * wherever it is mapped; a private one by its space and address, also before it is written and gets
+ * a page of its own. Numbers of objects are never reused, so a key that outlives its object matches
+ * nothing. */
 status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset)
 {
 	struct region *region;

@@ -50,6 +50,7 @@ physical_t *frame_table_find(struct frame_table *table, uint64_t index)
 }
 
 /* The first entry of a subtree that is not before *index. */
+/* Depth is bounded by the digits of a page number: 36 bits in 6-bit digits are 6 levels. */
 static physical_t *next_below(struct frame_table *table, struct frame_node *node, uint64_t *index)
 {
 	uint64_t left = node->present;
@@ -72,6 +73,9 @@ static physical_t *next_below(struct frame_table *table, struct frame_node *node
 	return NULL;
 }
 
+/* First in the leaf at hand: a walk over neighbours then costs no walk from the root but at every
+ * 64th page. An entry found past `end` is the table's next all the same, so there is none before
+ * it. */
 physical_t *frame_table_next(struct frame_table *table, uint64_t *index, uint64_t end)
 {
 	struct frame_node *leaf = leaf_at_hand(table, *index);
@@ -145,6 +149,8 @@ static struct frame_node *leaf_make(struct frame_table *table, uint64_t index)
 	return node;
 }
 
+/* Takes over reference and charge, also when it fails: a caller has nothing to undo but what it did
+ * before. */
 bool frame_table_insert_charged(struct frame_table *table, uint64_t index, physical_t frame)
 {
 	struct frame_node *leaf = leaf_make(table, index);
@@ -169,6 +175,9 @@ bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t fr
 }
 
 /* Empty the entry below *link, and free the nodes that become empty. */
+/* A node is freed with its last entry, so that `present` is never 0 in a linked node and a search
+ * that enters one finds something. Freed nodes may be the leaf at hand, or above it: it is
+ * forgotten. */
 static physical_t take_below(struct frame_table *table, struct frame_node **link, uint64_t index)
 {
 	struct frame_node *node = *link;
@@ -189,6 +198,8 @@ static physical_t take_below(struct frame_table *table, struct frame_node **link
 	return frame;
 }
 
+/* A leaf that keeps another entry keeps its place in the tree too: no walk from the root. (x & (x -
+ * 1) is not 0 where more than one bit is set.) */
 static physical_t take(struct frame_table *table, uint64_t index)
 {
 	struct frame_node *leaf = leaf_at_hand(table, index);
@@ -197,6 +208,7 @@ static physical_t take(struct frame_table *table, uint64_t index)
 	                                                    : take_below(table, &table->root, index);
 }
 
+/* One credit for all of them: each walks up to the root pool. */
 uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
                                uint32_t most)
 {

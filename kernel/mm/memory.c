@@ -13,6 +13,7 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
+/* The size has been bounded before it is rounded: page_up cannot wrap. */
 static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint64_t size)
 {
 	struct memory *memory;
@@ -30,6 +31,8 @@ static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint
 	return memory;
 }
 
+/* A frame that cannot be recorded has been released by frame_table_insert; those behind it are this
+ * function's still, those before it the object's, whose end releases them. */
 static bool populate_contiguous(struct memory *memory)
 {
 	uint64_t count = memory->size / PAGE_SIZE;
@@ -87,6 +90,10 @@ struct memory *memory_create_physical(struct pool *pool, physical_t start, uint6
 	return memory;
 }
 
+/* Called while the frames are out of the table already, or are about to be replaced: no fault can
+ * bring them back, since faults on this object take its lock. Takes the table lock of one space
+ * after the other, and never the space's own, which stands before the memory object's in the order:
+ * a region's bounds are stable under this lock too. */
 void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page)
 {
 	DEBUG_ASSERT(spin_lock_held(&memory->lock));
@@ -102,6 +109,8 @@ void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page)
 	}
 }
 
+/* Mapped memory lives on without a name; here the last mapping of such an object goes. The end
+ * itself is left for the way out of the kernel: the caller holds locks. */
 void memory_region_gone(struct memory *memory)
 {
 	if (list_empty(&memory->mappers) && !object_is_dead(&memory->object) &&
@@ -119,6 +128,8 @@ physical_t page_copy(physical_t page)
 }
 
 /* The frame is shared with another object: this one goes on with a copy. */
+/* Other mappers of this object see the copy from the next fault on, never the old frame again: it
+ * belongs to the clone now. That is why the entries go before the reference does. */
 static enum fault_result copy_frame(struct memory *memory, uint64_t index, physical_t *entry)
 {
 	physical_t copy = page_copy(*entry), old = *entry;
@@ -131,6 +142,8 @@ static enum fault_result copy_frame(struct memory *memory, uint64_t index, physi
 	return FAULT_RESOLVED;
 }
 
+/* Zeros that were shown here came from the shared page: those entries would hide what is written
+ * now. */
 static enum fault_result new_frame(struct memory *memory, uint64_t index, physical_t *page)
 {
 	*page = page_allocate(true);
@@ -169,6 +182,8 @@ enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write
 	return FAULT_RESOLVED;
 }
 
+/* Page by page, so that the lock is never held for long. Nobody else writes a fresh object's pages,
+ * and for any other the result is as if two writers had raced. */
 uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *bytes, uint64_t length)
 {
 	uint64_t done = 0;

@@ -12,6 +12,9 @@
 
 /* Free the frames in a range; `mapped`: regions may still show them. STATUS_RESTART: called with the
  * lock held, it had to be let go between two steps; either way it is held on return. */
+/* The order inside a step is that of mm/memory.h: out of the table, out of every mapper's tables,
+ * then released. `dead`, a smaller size, or the lock keep new frames from coming in behind the
+ * walk. */
 static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end, bool mapped)
 {
 	physical_t frames[PAGES_AT_ONCE];
@@ -38,6 +41,8 @@ static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end,
 }
 
 /* Clear bytes of a page if it is there. */
+/* For writing, so a frame that is shared with a clone is copied first: the clone keeps its bytes. A
+ * page that is not there reads as zeros, or is the pager's to say. */
 static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t length)
 {
 	physical_t page;
@@ -51,6 +56,9 @@ static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t leng
 	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
+/* Every step leaves a valid object, so a restart from the top goes on where it was: first the size
+ * goes down, which keeps faults out, then frames go, then the size may go up. The last page's tail
+ * is cleared before, or it would come back when the object grows again. */
 status_t handle_memory_resize(struct memory *memory, uint64_t size)
 {
 	uint64_t rounded = page_up(size);
@@ -74,6 +82,7 @@ status_t handle_memory_resize(struct memory *memory, uint64_t size)
 	return status;
 }
 
+/* The ragged ends are cleared again after a restart, which does no harm. */
 status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t length)
 {
 	uint64_t end, first, last;
@@ -101,6 +110,9 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 }
 
 /* Both locks held. The paged object gets the source's frame, or a fresh one for zeros. */
+/* The frame moves: for a moment both objects hold it, so that a failure in between loses nothing.
+ * Entries of the source's mappers go first, or they would show what belongs to the paged object
+ * now. */
 static status_t supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
 {
 	physical_t *entry = frame_table_find(&source->frames, source_index);
@@ -119,6 +131,9 @@ static status_t supply_page(struct memory *memory, uint64_t index, struct memory
 	return STATUS_OK;
 }
 
+/* The checks are made anew for each page, since the locks are let go between two: either object may
+ * have been resized or destroyed. A page that is there already is left alone; two answers to one
+ * question are no error. */
 status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct memory *source, uint64_t source_offset,
                        uint64_t length)
 {
@@ -167,6 +182,8 @@ static bool share_some(struct memory *clone, struct memory *source, uint64_t *in
 	return good;
 }
 
+/* Shared pages are counted for both. The source may be written between two steps: the clone then
+ * has some pages from before and some from after, as a read of that length would have. */
 struct memory *memory_clone(struct pool *pool, struct memory *source)
 {
 	struct memory *clone = memory_create(pool, source->size, 0);
@@ -187,6 +204,8 @@ struct memory *memory_clone(struct pool *pool, struct memory *source)
 }
 
 /* `dead` keeps new frames out, so the first step unmaps all that will ever be mapped. */
+/* Called again after STATUS_RESTART until the last frame is gone. The pager is let go last and
+ * outside of the lock: that may end its gate, whose endpoint is told. */
 static status_t memory_destroy(struct object *object)
 {
 	struct memory *memory = (struct memory *)object;

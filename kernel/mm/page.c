@@ -12,6 +12,8 @@
 #include "base/preempt.h"
 #include "base/string.h"
 
+/* 16 bytes for each 4 KiB. `references` of a frame in use is changed without the lock; the rest
+ * only while it is free, and under it. */
 struct frame {
 	uint32_t references; /* atomic; 0: free or not ours */
 	uint32_t next, previous; /* frame numbers while free, 0: end of list */
@@ -23,6 +25,7 @@ struct frame {
 #define SECTIONS 16384 /* 512 GiB; memory above is left alone */
 #define SECTION_RECORDS (SECTION_FRAMES * sizeof(struct frame))
 
+/* Written at boot, by one CPU; read without a lock ever after. NULL: no free memory there. */
 static struct frame *sections[SECTIONS];
 static physical_t adopted_start, adopted_end; /* set at boot */
 
@@ -72,6 +75,8 @@ static void unlink_free(struct frame *frame)
 }
 
 /* The part of a free range in one section. */
+/* A section's records are taken from its own first free memory, so they need no memory before there
+ * is any. A section with less free memory than its records take (128 KiB) is given up. */
 static void add_in_section(physical_t start, physical_t end)
 {
 	uint64_t section = start / SECTION_BYTES;
@@ -122,6 +127,8 @@ void page_adopt_range(physical_t start, physical_t end)
 	adopted_end = end;
 }
 
+/* What the kernel may touch through the direct map. A frame that is free counts as device memory
+ * here, but no page table shows one, and this is only asked of pages that some table shows. */
 bool page_is_memory(physical_t page)
 {
 	struct frame *frame = frame_record(page / PAGE_SIZE);
@@ -145,6 +152,8 @@ physical_t page_allocate(bool zeroed)
 }
 
 /* Under the lock: the first of `count` free neighbours, or 0. */
+/* A walk over all frames under the lock: for drivers at their start, a few times in the life of the
+ * system. First fit, from low addresses up, which is where old devices can reach. */
 static uint64_t find_run(uint64_t count)
 {
 	uint64_t length = 0;
@@ -164,6 +173,8 @@ static uint64_t find_run(uint64_t count)
 	return 0;
 }
 
+/* The frames are this caller's once they are unlinked, so they are cleared without the lock and
+ * with preemption points. */
 physical_t page_allocate_contiguous(uint64_t count)
 {
 	uint64_t first = 0;
@@ -184,6 +195,8 @@ physical_t page_allocate_contiguous(uint64_t count)
 	return first * PAGE_SIZE;
 }
 
+/* Relaxed is enough: the caller holds a reference, or a lock under which one is held, so the count
+ * cannot reach 0 meanwhile. */
 void page_reference(physical_t page)
 {
 	uint32_t before = __atomic_fetch_add(&frame_of(page)->references, 1, __ATOMIC_RELAXED);
@@ -192,6 +205,8 @@ void page_reference(physical_t page)
 	(void)before;
 }
 
+/* Release, so that every use of the frame comes before its next owner's; acquire, so that the last
+ * one sees the others' uses. */
 void page_release(physical_t page)
 {
 	struct frame *frame = frame_of(page);

@@ -7,6 +7,8 @@
 /* Every charge walks up to the root, and a pool's end walks down: both stay short. */
 #define DEPTH_MAX 16
 
+/* The limit is read again in each try. Relaxed throughout: the count guards no other memory, it is
+ * only compared with a bound, and no two CPUs can both get the last byte. */
 static bool charge_one(struct pool *pool, uint64_t bytes)
 {
 	uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
@@ -21,6 +23,9 @@ static bool charge_one(struct pool *pool, uint64_t bytes)
 	return true;
 }
 
+/* Bottom up, and undone where a pool above refuses. A charge that fails may for a moment be seen by
+ * another one, which then fails too though there would have been room: a limit is reached early
+ * rather than exceeded. */
 bool pool_charge(struct pool *pool, uint64_t bytes)
 {
 	for (struct pool *at = pool; at; at = at->parent) {
@@ -49,6 +54,8 @@ void pool_credit(struct pool *pool, uint64_t bytes)
 	}
 }
 
+/* Charged by the size asked for, not by the slab class or the page it comes from: what a slab loses
+ * is the kernel's. */
 void *pool_allocate(struct pool *pool, uint32_t size)
 {
 	void *memory;
@@ -67,6 +74,9 @@ void pool_free(struct pool *pool, void *memory, uint32_t size)
 	pool_credit(pool, size);
 }
 
+/* Under the pool's lock, where pool_destroy looks for what is left: an object is either refused or
+ * found by it. The reference keeps the pool's memory for the credits to come, also after it is
+ * destroyed. */
 bool pool_add_object(struct pool *pool, struct object *object)
 {
 	bool good;
@@ -85,6 +95,8 @@ bool pool_add_object(struct pool *pool, struct object *object)
 	return good;
 }
 
+/* The charge stays until the memory is free (object_free_memory), and so does the reference to the
+ * pool. */
 void pool_remove_object(struct object *object)
 {
 	struct pool *pool = object->pool;
@@ -130,14 +142,15 @@ static struct object *pool_first(struct pool *pool)
 	return object;
 }
 
-/* Destroys what was made from it, pools below included: as deep as DEPTH_MAX allows. */
+/* Destroys what was made from it, pools below included: as deep as DEPTH_MAX allows. An object without a name is
+ * still being filled in by another CPU: it will be named, or ended, before that CPU leaves the kernel. */
 static status_t pool_destroy(struct object *dying)
 {
 	struct pool *pool = (struct pool *)dying;
 	struct object *object;
 
 	while ((object = pool_first(pool))) {
-		status_t status = object_destroy(object);
+		status_t status = object_has_been_named(object) ? object_destroy(object) : STATUS_RESTART;
 
 		object_unreference(object);
 		if (status == STATUS_RESTART || preempt_wanted())

@@ -38,6 +38,8 @@ static void tree_split(struct region *tree, uint64_t at, struct region **low, st
 	}
 }
 
+/* Of two trees, all of `low` below all of `high`. The higher priority becomes the root: expected
+ * depth is logarithmic. */
 static struct region *tree_join(struct region *low, struct region *high)
 {
 	struct region *tree = low && (!high || low->priority > high->priority) ? low : high;
@@ -61,6 +63,7 @@ static void tree_insert(struct space *space, struct region *region)
 	space->regions = tree_join(tree_join(low, region), high);
 }
 
+/* Cut out as the tree of all regions that begin in [start, start + 1). */
 static void tree_remove(struct space *space, struct region *region)
 {
 	struct region *low, *high;
@@ -78,6 +81,8 @@ static void tree_refresh(struct region *tree, struct region *region)
 	update(tree);
 }
 
+/* Regions do not overlap, so ends are in the order of starts, and the first with an end above the
+ * address is the one. */
 struct region *region_find(struct space *space, uint64_t address)
 {
 	struct region *tree = space->regions, *found = NULL;
@@ -150,6 +155,8 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 	tree_refresh(region->space->regions, region);
 }
 
+/* Depth must not be a program's to choose by the addresses it maps at, so priorities do not depend
+ * on them: a counter through a 64-bit mixer (splitmix64). */
 static uint32_t random_priority(void)
 {
 	static uint64_t state = 0x9e3779b97f4a7c15;
@@ -160,6 +167,9 @@ static uint32_t random_priority(void)
 	return (uint32_t)(next >> 32);
 }
 
+/* `like` may be a region of the tree that is about to shrink to what is below `start`
+ * (region_split): for the moment both say what is shown there, and both are on the object's list,
+ * so nobody misses a mapping. */
 static bool region_make(struct space *space, const struct region *like, uint64_t start, uint64_t end)
 {
 	struct region *region = pool_allocate(space->object.pool, sizeof(struct region));
@@ -182,6 +192,8 @@ static bool region_make(struct space *space, const struct region *like, uint64_t
 	return true;
 }
 
+/* Nothing shows its pages any more: entries and own pages have gone before (range_unmap_some), or
+ * stay valid because another region takes the range over (region_merge_at). */
 static void region_end(struct space *space, struct region *region)
 {
 	struct memory *memory = region->memory;
@@ -213,6 +225,9 @@ void region_cut(struct space *space, struct region *region, uint64_t start)
 		region_end(space, region);
 }
 
+/* Private pages do not matter here: they are kept by address, not by region. Two anonymous regions
+ * that meet are always one if they were mapped alike, so a heap that grows in steps stays a single
+ * region. */
 static bool continues(const struct region *low, const struct region *high)
 {
 	return low->end == high->start && low->memory == high->memory && low->flags == high->flags &&

@@ -9,6 +9,8 @@
 
 #define LOW_END (1ull << 31)
 
+/* The root table is made at once: a thread may be switched to a space that nothing is mapped in
+ * yet. */
 struct space *space_create(struct pool *pool)
 {
 	struct space *space = (struct space *)object_create(pool, OBJECT_SPACE);
@@ -25,6 +27,8 @@ struct space *space_create(struct pool *pool)
 	return NULL;
 }
 
+/* Checked in an order in which nothing can wrap: the address first, then the length against what is
+ * left above it. */
 bool range_check(uint64_t address, uint64_t *length)
 {
 	if (address % PAGE_SIZE || address < USER_ADDRESS_FIRST || address >= RANGE_END)
@@ -47,6 +51,8 @@ bool range_covered(struct space *space, uint64_t start, uint64_t end)
 	return true;
 }
 
+/* After it no CPU has the range in its tables or its TLB, and none can get it back before the
+ * caller allows faults. */
 void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 {
 	spin_lock(&space->table_lock);
@@ -98,6 +104,8 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 	return STATUS_OK;
 }
 
+/* A step at a time with the lock let go between: other threads of the space fault and map
+ * meanwhile, and may even map into the range, as they might have right after the call. */
 status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t length)
 {
 	status_t status;
@@ -113,6 +121,9 @@ status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t leng
 }
 
 /* Where the mapping goes: its address with that range free, or a status. */
+/* Under the lock under which the mapping is then made, so the place stays free until it is. With
+ * MAP_REPLACE a range of many steps is emptied over several rounds of the caller's loop; the last
+ * one empties it and keeps the lock. */
 static status_t choose_place(struct space *space, uint64_t address, uint64_t length, uint32_t flags)
 {
 	if (object_is_dead(&space->object))
@@ -145,6 +156,8 @@ static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t addr
 	return flags & PROTECTION_BITS & ~allowed ? STATUS_NO_RIGHT : STATUS_OK;
 }
 
+/* `allowed` is fixed here from the capability's rights and never grows: space_protect needs no
+ * capability to the memory object, and dropping the right to write must mean something. */
 status_t space_map(struct space *space, struct memory *memory, uint32_t memory_rights, uint64_t address,
                    uint64_t length, uint64_t offset, uint32_t flags)
 {
@@ -197,6 +210,9 @@ static status_t space_destroy(struct object *object)
 	return status;
 }
 
+/* Not at destruction: a CPU may still run on the root table, of a thread that has not noticed yet,
+ * or idle on it. Here every CPU has left the kernel since, and arch_space_release sees to the idle
+ * ones. */
 static void space_free(struct object *object)
 {
 	struct space *space = (struct space *)object;

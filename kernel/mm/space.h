@@ -64,16 +64,17 @@ enum fault_result space_fault(struct space *space, struct fault *fault);
 enum fault_result space_access(struct space *space, uint64_t address, uint32_t access, void **bytes,
                                uint64_t *available, struct fault *fault);
 void space_release(struct space *space);
-/* A copy between a space and another place: a memory object, or (memory NULL) another space, which may be the same. */
+/* A copy between a space and another place: a memory object, or (memory NULL) the current thread's own space, which may
+ * be the same. */
 struct copy {
 	struct space *space;
 	uint64_t address, length;
 	struct memory *memory;
-	struct space *other;
-	uint64_t offset;          /* in the memory object; the address in the other space */
+	struct space *own;        /* the current thread's */
+	uint64_t offset;          /* in the memory object; the address in the own space */
 	bool to_other;
 	/* Out, where it is short: why, where, and on which side. FAULT_RESOLVED: the memory object ends there. Of two
-	 * faults the source's counts. */
+	 * faults the space's counts. */
 	enum fault_result result;
 	struct fault fault;
 	bool fault_in_other;

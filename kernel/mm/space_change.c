@@ -17,6 +17,9 @@ static bool split_at(struct space *space, uint64_t address)
 	return !region || region->start == address || region_split(space, region, address);
 }
 
+/* Everything that can fail, before anything changes: gaps, rights, and the memory for at most two
+ * more regions. The splits need no undoing; regions that turn out the same are merged by whoever
+ * passes. */
 static status_t protect_check(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
 {
 	bool allowed = true;
@@ -80,6 +83,8 @@ status_t handle_space_protect(struct space *space, uint64_t address, uint64_t le
 	return status;
 }
 
+/* Only own pages: what a shared mapping shows is the object's (memory_discard). After a restart the
+ * range is walked from its start again, which is quick where nothing is left. */
 status_t handle_space_discard(struct space *space, uint64_t address, uint64_t length)
 {
 	physical_t frames[FRAMES_AT_ONCE];
@@ -111,6 +116,8 @@ status_t handle_space_discard(struct space *space, uint64_t address, uint64_t le
 }
 
 /* Own pages of [from, from + length) become those of the same place at `to`. All or none. */
+/* With the destination's region there already, and free of own pages. A fault in another thread
+ * cannot see the state in between: it needs the space's lock. */
 static bool move_own(struct space *space, uint64_t from, uint64_t to, uint64_t length)
 {
 	uint64_t start = from / PAGE_SIZE, end = (from + length) / PAGE_SIZE, by = to / PAGE_SIZE - start;
@@ -150,6 +157,8 @@ static status_t unmap_all(struct space *space, uint64_t start, uint64_t end)
 }
 
 /* What one region shows at [address, +length) to a free place. The old place is the caller's to unmap. */
+/* The object's frames need no moving: the new region shows them by faults. The old entries go when
+ * the caller unmaps the old place; until then both places show the same bytes, under the lock. */
 static status_t move_region(struct space *space, uint64_t address, uint64_t length, uint64_t to,
                             uint64_t new_length)
 {
@@ -169,6 +178,8 @@ static status_t move_region(struct space *space, uint64_t address, uint64_t leng
 	return (status_t)to;
 }
 
+/* In place where nothing is in the way: a program that grows an array keeps its addresses as long
+ * as possible, and nothing is copied. `length` 0 cannot be: range_check refuses it. */
 static status_t grow_or_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
                              uint64_t new_length, uint32_t flags)
 {
@@ -193,6 +204,9 @@ static status_t grow_or_move(struct space *space, uint64_t address, uint64_t len
 	return new_address ? move_region(space, address, length, new_address, new_length) : STATUS_NO_SPACE;
 }
 
+/* The checks of addresses come before the lock, those of regions after the last time it was let go
+ * (unmap_all opens it): grow_or_move looks again. A move that fails after its destination was
+ * emptied leaves that empty, as Linux does. */
 status_t handle_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
                            uint64_t new_length, uint32_t flags)
 {
@@ -224,6 +238,8 @@ status_t handle_space_move(struct space *space, uint64_t address, uint64_t lengt
 }
 
 /* Share up to `most` own pages of [*index, end), read-only on both sides. They are charged at once. */
+/* Read-only entries go straight into the clone's tables, so a child that execs at once or only
+ * reads takes no fault for them. Its space is known to nobody yet. */
 static bool clone_own(struct space *source, struct space *clone, uint64_t *index, uint64_t end, uint32_t most,
                       uint32_t protection)
 {
@@ -249,6 +265,9 @@ static bool clone_own(struct space *source, struct space *clone, uint64_t *index
 }
 
 /* Clone what a private region has of its own from *address on. False: no memory. */
+/* The source's entries become read-only before its lock is let go, and are flushed once per step by
+ * the caller: a write by another of its threads waits for nothing but the fault, which takes the
+ * lock and copies. */
 static bool clone_private(struct space *source, struct space *clone, const struct region *region, uint64_t *address,
                           uint32_t most)
 {
@@ -272,6 +291,10 @@ static bool clone_private(struct space *source, struct space *clone, const struc
 }
 
 /* Both locks held: clone from *address on. OK: at the end; RESTART: there is more. */
+/* A bounded number of pages and regions, so that forking a large program does not hold up
+ * interrupts. The source may map and unmap between two steps; what it changes behind *address is
+ * not seen again. Two threads that fork and map at once get what two such calls in some order could
+ * have given for each address. */
 static status_t clone_some(struct space *source, struct space *clone, uint64_t *address)
 {
 	uint64_t begin = *address, before = clone->own.count;

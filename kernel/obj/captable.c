@@ -11,6 +11,8 @@
 #define BLOCK_SLOTS CAPTABLE_BLOCK_SLOTS
 #define BLOCK_BYTES 4096u
 
+/* NULL: no such slot, or one in a block that was never written. Acquire pairs with the release in
+ * slot_make: a block is seen zeroed. */
 static uint64_t *slot_word(const struct captable *table, uint32_t slot)
 {
 	uint64_t *block;
@@ -26,6 +28,9 @@ static struct object *word_object(uint64_t word)
 	return (struct object *)(word & ~(uint64_t)RIGHTS_ALL);
 }
 
+/* Acquire pairs with the release in captable_install: whoever finds a new object finds it filled
+ * in. Object and rights are one word, so a lookup sees a whole capability or none, whatever a
+ * writer does meanwhile. */
 status_t captable_lookup_rights(struct captable *table, uint32_t slot, struct object **object,
                                 uint32_t *rights)
 {
@@ -69,6 +74,9 @@ static uint64_t *slot_make(struct captable *table, uint32_t slot)
 	return &(*block)[slot % BLOCK_SLOTS];
 }
 
+/* The old capability is dropped after the lock: that may end its object, which may be this very
+ * table. A dead table refuses under the lock, so captable_destroy, which takes the lock for each
+ * slot, sees every capability that got in. */
 status_t captable_install(struct captable *table, uint32_t slot, struct object *object, uint32_t rights)
 {
 	uint64_t *place, old = 0;
@@ -137,6 +145,8 @@ static bool clone_some(struct captable *clone, struct captable *source, uint32_t
 	return true;
 }
 
+/* The source's lock is let go of after every block of slots. A capability that is moved within the
+ * source meanwhile may be in the clone twice, or not at all. */
 status_t captable_clone(struct pool *pool, struct captable *source, struct captable **clone)
 {
 	bool good = true;
@@ -171,6 +181,8 @@ static status_t captable_destroy(struct object *object)
 	return STATUS_OK;
 }
 
+/* Nobody looks anything up here any more: every CPU has left the kernel since the last reference
+ * went. */
 static void captable_release(struct object *object)
 {
 	struct captable *table = (struct captable *)object;

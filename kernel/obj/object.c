@@ -17,6 +17,8 @@ static uint64_t last_number;
 static uint64_t alive[OBJECT_TYPE_COUNT];
 static struct object *to_destroy; /* a stack: pushed to by anyone, taken whole */
 
+/* Everything that can fail comes before the object is counted as alive. Its pool knows it at once,
+ * but leaves it alone until its creator has given it a name (pool_destroy). */
 struct object *object_create(struct pool *pool, enum object_type type)
 {
 	uint32_t size = object_classes[type]->size;
@@ -50,11 +52,15 @@ uint64_t object_count(void)
 	return count;
 }
 
+/* Relaxed: who makes a reference has one, or is inside a lookup that quiesce.c waits for. */
 void object_reference(struct object *object)
 {
 	__atomic_add_fetch(&object->references, 1, __ATOMIC_RELAXED);
 }
 
+/* Release, so that all uses come before the memory's next owner's; acquire for the one who finds 0.
+ * With the last reference of an object that nobody destroyed (it lost its name while it was in use)
+ * destruction still comes first. */
 void object_unreference(struct object *object)
 {
 	if (__atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) != 0)
@@ -65,6 +71,8 @@ void object_unreference(struct object *object)
 		quiesce_free(object);
 }
 
+/* A name can be added as long as there is one. OBJECT_UNNAMED, once set, stays: an object that lost
+ * its last name cannot get another, so `unnamed` runs once. */
 bool object_capability_take(struct object *object)
 {
 	uint32_t count = __atomic_load_n(&object->capabilities, __ATOMIC_RELAXED);
@@ -95,6 +103,10 @@ void object_capability_drop(struct object *object)
 	object_unreference(object);
 }
 
+/* `dead` first, and for everyone to see: from then on lookups fail and nothing new is added to the
+ * object, so the steps of class->destroy come to an end. One CPU at a time runs a step; another
+ * that finds one running comes again, since its caller may rely on the object being gone.
+ * pool_remove_object before DONE: who sees DONE may free. */
 status_t object_destroy(struct object *object)
 {
 	const struct object_class *class = object_classes[object->type];
@@ -118,6 +130,8 @@ status_t object_destroy(struct object *object)
 	return STATUS_OK;
 }
 
+/* Sequentially consistent, for begin_period in quiesce.c: an object that is pushed after a period
+ * has taken the stack waits for the next one. No ABA: the stack is only ever taken whole. */
 void object_push(struct object **stack, struct object *object)
 {
 	object->next_free = __atomic_load_n(stack, __ATOMIC_RELAXED);
@@ -127,6 +141,8 @@ void object_push(struct object **stack, struct object *object)
 	exit_work_set(1ull << cpu_number());
 }
 
+/* The list holds a reference. An object is on it at most once in its life (destroy_queued), so one
+ * link is enough; the same link serves quiesce.c later. */
 void object_destroy_later(struct object *object)
 {
 	__atomic_store_n(&object->dead, true, __ATOMIC_SEQ_CST);
@@ -141,6 +157,8 @@ bool object_destroy_pending(void)
 	return __atomic_load_n(&to_destroy, __ATOMIC_RELAXED) != NULL || quiesce_pending();
 }
 
+/* On the way out of the kernel, with no lock held. What is left when something more urgent wants
+ * the CPU goes back on the list, and this CPU or another takes it up; the order does not matter. */
 void object_destroy_some(void)
 {
 	struct object *object = __atomic_exchange_n(&to_destroy, NULL, __ATOMIC_ACQUIRE);
@@ -160,6 +178,7 @@ void object_destroy_some(void)
 	}
 }
 
+/* The pool's reference goes last: the credit for the object's memory needs it. */
 void object_free_memory(struct object *object)
 {
 	const struct object_class *class = object_classes[object->type];

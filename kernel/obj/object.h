@@ -29,6 +29,8 @@ typedef int64_t status_t; /* enum status when negative */
 #define STATUS_RESTART (-1000)
 /* Internal: the current thread's wait has begun; its result registers are set by whoever ends it. */
 #define STATUS_BLOCKED (-1001)
+/* Internal: the same, and this CPU runs another thread already, whose result is set. */
+#define STATUS_SWITCHED (-1002)
 
 struct pool;
 
@@ -78,6 +80,12 @@ status_t object_destroy(struct object *object);
 static inline bool object_is_dead(const struct object *object)
 {
 	return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE);
+}
+
+/* It has, or had, a capability: its creator has filled it in. */
+static inline bool object_has_been_named(const struct object *object)
+{
+	return __atomic_load_n(&object->capabilities, __ATOMIC_ACQUIRE) != 0;
 }
 
 static inline bool object_is_destroyed(const struct object *object)

@@ -14,6 +14,8 @@
 #define FREE_AT_ONCE 32     /* most objects freed on one way out of the kernel */
 #define COLLECTED_ENOUGH 64 /* kick the CPUs that hold the period up */
 
+/* A bit per CPU bounds SYSTEM_CPUS_MAX at 64. Owing bits are set by the one CPU that begins a
+ * period and cleared by each CPU for itself. */
 uint64_t quiesce_owing;
 static uint64_t busy; /* a bit per CPU that does not idle; atomic */
 static struct object *collected; /* a stack: pushed to by anyone, taken whole */
@@ -21,6 +23,8 @@ static uint32_t collected_count;
 static bool working; /* one CPU at a time; protects what follows */
 static struct object *waiting, *free_now;
 
+/* Called when a count has reached 0. A lookup may have raised it again meanwhile: then its owner's
+ * unreference comes here later, and the exchange fails now. */
 void quiesce_free(struct object *object)
 {
 	uint32_t none = 0;
@@ -70,6 +74,9 @@ static void free_unless_used(struct object *object)
 		quiesce_free(object);
 }
 
+/* The order is the whole argument: the stack is taken, then the busy CPUs are read. A CPU that is
+ * busy after that read came out of idle later, and what it looks up it finds in slots that no
+ * longer name what was taken. One that was busy before is in the mask. */
 static void begin_period(uint32_t cpu)
 {
 	uint32_t count = __atomic_exchange_n(&collected_count, 0, __ATOMIC_RELAXED);
@@ -81,6 +88,9 @@ static void begin_period(uint32_t cpu)
 	period_over(count);
 }
 
+/* Paying comes first and costs one load where nothing is owed. Freeing is one CPU's work at a time
+ * and at most FREE_AT_ONCE objects of it, so a way out stays short; quiesce_pending brings somebody
+ * back for the rest. */
 void quiesce_kernel_exit(uint32_t cpu)
 {
 	if (quiesce_owes(cpu)) /* right for whatever period now runs: it holds no lookup */
@@ -104,6 +114,8 @@ void quiesce_kernel_exit(uint32_t cpu)
 	__atomic_store_n(&working, false, __ATOMIC_RELEASE);
 }
 
+/* Sequentially consistent with begin_period's read. Going idle pays whatever is owed (see owed);
+ * coming back must be seen before the first lookup. */
 void quiesce_set_idle(uint32_t cpu, bool idle)
 {
 	if (idle)

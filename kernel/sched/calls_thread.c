@@ -193,9 +193,12 @@ status_t handle_thread_info(struct thread *thread, uint64_t address)
 	return arch_user_write(address, &info, sizeof(info));
 }
 
+/* A deadline and an alert may come at once, on two CPUs: one of them ends the sleep. */
+static struct spin_lock sleep_lock = SPIN_LOCK(LOCK_FUTEX);
+
 status_t handle_thread_sleep(uint64_t deadline, uint32_t flags)
 {
-	return thread_block(WAIT_SLEEP, NULL, deadline, flags & 1);
+	return thread_block(WAIT_SLEEP, &sleep_lock, deadline, flags & 1);
 }
 
 status_t handle_thread_set_base(uint32_t which, uint64_t base)

@@ -397,6 +397,15 @@ static void (*const finishers[])(struct thread *) = {
 	[FINISH_RECEIVE] = finish_receive, [FINISH_CALL] = finish_call, [FINISH_FAULT] = finish_fault,
 };
 
+void thread_finish(struct thread *thread)
+{
+	unsigned finish = thread->finish;
+	if (!finish)
+		return;
+	thread->finish = FINISH_NONE;
+	finishers[finish](thread);
+}
+
 struct thread *kernel_exit(void)
 {
 	struct cpu *cpu = cpu_self();
@@ -409,10 +418,8 @@ struct thread *kernel_exit(void)
 		object_destroy_some();
 	for (;;) {
 		thread = schedule(cpu, now);
-		unsigned finish = thread->finish;
-		if (finish) {
-			thread->finish = FINISH_NONE;
-			finishers[finish](thread);
+		if (thread->finish) {
+			thread_finish(thread);
 		} else if (thread->alerted && !thread->alert_shown) {
 			thread->alert_shown = true;
 			arch_thread_show_alert(thread);

@@ -32,6 +32,7 @@ static inline bool scheduler_may_return(const struct cpu *cpu)
 	return !__atomic_load_n(&cpu->need_reschedule, __ATOMIC_RELAXED) &&
 	       !__atomic_load_n(&cpu->exit_work, __ATOMIC_RELAXED);
 }
+void thread_finish(struct thread *thread); /* what is left to do for a wait that has ended; it is the current one */
 void thread_off_cpu(struct thread *thread); /* thread.c: this CPU has left it for another */
 
 #endif

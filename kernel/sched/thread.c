@@ -112,19 +112,17 @@ void thread_cancel_wait(struct thread *thread, enum cancel_reason reason)
 		enum wait_reason wait = thread->wait;
 		struct spin_lock *lock = thread->wait_lock;
 		spin_unlock(&thread->lock);
-		if (wait == WAIT_CALL) {
-			call_cancel(thread, reason, cancel_results[reason]);
+		if (wait == WAIT_CALL && call_cancel(thread, reason, cancel_results[reason]))
 			return;
-		}
+		if (wait == WAIT_CALL) /* it blocks or wakes this moment, on another CPU: its endpoint is not set */
+			continue;
 		/* The wait may end, and another begin, until its lock is held: so ask again under it. A requeued
 		 * futex waiter has changed its lock: once more around. */
-		if (lock)
-			spin_lock(lock);
+		spin_lock(lock);
 		bool same = thread->wait == wait && thread->wait_lock == lock && thread_cancel_applies(thread, reason);
 		if (same)
 			thread_wake_with(thread, cancel_results[reason]);
-		if (lock)
-			spin_unlock(lock);
+		spin_unlock(lock);
 		if (same)
 			return;
 	}

@@ -101,7 +101,7 @@ struct thread {
 	bool alerted;              /* sticky until thread_alert_clear */
 	bool alert_shown;          /* reflected or written to the library's alert word already */
 	bool on_cpu;               /* its registers are in use by a CPU */
-	struct spin_lock *wait_lock; /* of what it waits for (futex: its bucket); NULL: none needed */
+	struct spin_lock *wait_lock; /* of what it waits for (futex: its bucket; sleep: one for all) */
 	struct list_node waiting;  /* receivers, notification waiters or futex bucket: under *wait_lock */
 	uint64_t futex_object, futex_offset; /* WAIT_FUTEX */
 	uint64_t finish_id;        /* FINISH_RECEIVE: the call it was given; 0: a message without answer */
@@ -156,7 +156,7 @@ bool thread_cancel_applies(struct thread *thread, enum cancel_reason reason);
 status_t thread_install_new(struct object *object, uint32_t slot);
 
 /* What this floor asks of those above (ipc, entry). */
-void call_cancel(struct thread *thread, enum cancel_reason reason, status_t result);
+bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t result); /* false: no call stands */
 void finish_receive(struct thread *thread);
 void finish_call(struct thread *thread);
 void finish_fault(struct thread *thread);

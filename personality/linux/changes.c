@@ -1,5 +1,6 @@
 /* Changing what files are: mode, owner, size, times; by descriptor or by name. */
 #include "files.h"
+#include "signals.h"
 #include "time.h"
 
 struct change {
@@ -28,7 +29,7 @@ static bool same_file(const struct file_attributes *one, const struct file_attri
 	return one->device == other->device && one->inode == other->inode;
 }
 
-/* The terminal server does not know who asks, and a terminal's mode and owner are its node's: they are changed there. */
+/* The terminal server does not know who asks, and a terminal's mode and owner are its node's: there they change. */
 static int64_t change_terminal(struct thread *thread, slot_t gate, const struct change *change)
 {
 	char buffer[NUMBERS_SIZE + PATH_MAX_BYTES];
@@ -156,10 +157,28 @@ int64_t linux_truncate(struct thread *thread, uint64_t path, int64_t length)
 	return length < 0 ? -EINVAL : change_path(thread, AT_FDCWD, path, 0, &change);
 }
 
+/* RLIMIT_FSIZE: -EFBIG, with SIGXFSZ, where the file would grow beyond. */
+static int size_limit_check(struct thread *thread, int32_t descriptor, uint64_t size)
+{
+	struct file_attributes attributes = { 0 };
+	if (size <= thread->task->file_size_limit)
+		return 0;
+	struct open_file *file = file_find(thread->task, descriptor);
+	bool grows = file && file->kind == FILE_GATE &&
+	             file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) == 0 &&
+	             (attributes.mode & S_IFMT) == S_IFREG && attributes.size < size;
+	file_release(thread->task, file);
+	if (grows)
+		signal_raise(thread, SIGXFSZ, SI_USER);
+	return grows ? -EFBIG : 0;
+}
+
 int64_t linux_ftruncate(struct thread *thread, int32_t descriptor, int64_t length)
 {
 	struct change change = { .mask = ATTRIBUTE_SIZE, .size = (uint64_t)length };
-	int64_t status = length < 0 ? -EINVAL : change_descriptor(thread, descriptor, &change);
+	int64_t status = length < 0 ? -EINVAL : size_limit_check(thread, descriptor, (uint64_t)length);
+	if (status == 0)
+		status = change_descriptor(thread, descriptor, &change);
 	return status == -EOPNOTSUPP || status == -ENOSYS ? -EINVAL : status; /* not a file that has a size */
 }
 

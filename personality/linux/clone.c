@@ -40,6 +40,7 @@ static void child_prepare(struct thread *thread, struct thread *child, const str
 	if (clone->stack)
 		child->frame.registers.rsp = clone->stack;
 	child->blocked = thread->blocked;
+	child->policy = thread->policy;
 	child->restart_number = CALL_NONE;
 	child->set_address = clone->flags & CLONE_CHILD_SETTID ? clone->child_id : 0;
 	child->clear_address = clone->flags & CLONE_CHILD_CLEARTID ? clone->child_id : 0;
@@ -173,6 +174,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 			other->alive = 0;
 	if (shared)
 		files_count_again(task);
+	windows_forget(task);
 	task->threads = thread;
 	thread->next = NULL;
 	task->thread_count = 1;

@@ -94,9 +94,10 @@ void file_release(struct task *task, struct open_file *file)
 		own_free(task, file);
 	else if (file->object)
 		pipe_view_drop(task, file);
+	window_close(file);
 	slot_give_back(task, file->slot);
 	if (file->flags & FILE_RING)
-		pipe_settle(PROCESS_PIPE, WITH_DEADLINE);
+		pipe_settle(PROCESS_PIPE, NULL);
 	heap_free(file);
 }
 
@@ -244,6 +245,7 @@ static struct open_file *file_copy(const struct open_file *file)
 		copy->references = 0;
 		copy->object = NULL;
 		copy->copy_index = view ? view->membership : 0; /* for pipe_views_inherit */
+		copy->window = copy->reads = 0;
 		copy->flags &= (uint16_t)~(FILE_EDGES | FILE_WATCHED);
 	}
 	return copy;
@@ -300,6 +302,7 @@ void files_free(struct task *task)
 		struct open_file *file = files->table[i].file;
 		if (!file || --file->references > 0)
 			continue;
+		window_close(file);
 		pipe_view_abandon(file);
 		heap_free(file);
 	}

@@ -20,6 +20,7 @@ personality_header:
 	.quad access_begin, access_end, access_fault
 	.quad 0, ALERT
 	.quad first_task
+	.quad first_stack_top, ROBUST_HEAD
 
 	.text
 	.type system_call_entry, @function

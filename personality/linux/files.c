@@ -171,6 +171,8 @@ int64_t linux_lseek(struct thread *thread, int32_t descriptor, int64_t offset, u
 	if (!file)
 		return -EBADF;
 	int status = file->kind == FILE_GATE ? file_seek(file->slot, NULL, offset, whence, &position) : -ESPIPE;
+	if (status == 0)
+		file->position = (uint64_t)position;
 	file_release(thread->task, file);
 	return status < 0 ? status : position;
 }

@@ -36,11 +36,6 @@ void files_count_again(struct task *task);           /* after a fork: nobody els
 #define INTERRUPTIBLE (&interruptible)
 extern const struct call_options interruptible;
 
-/* A deadline that never comes, and so not the kernel's way for words alone: with several CPUs calls to the pipe server
- * that took it, while others were killed, have ended in a failed assertion of the kernel (thread_wake). */
-#define WITH_DEADLINE (&patient)
-extern const struct call_options patient;
-
 struct path_place { /* where a relative path starts */
 	slot_t slot;
 	bool mounted;
@@ -131,6 +126,13 @@ int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer
 int64_t pipe_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
 /* All poll events that hold; -1: ask the server. */
 int32_t pipe_ready(struct thread *thread, struct open_file *file);
+
+/* --- windows.c: file contents, read without the server ------------------------------------------------------ */
+/* At an offset or FILE_OFFSET_CURRENT. False: nothing was done, it takes a call. */
+bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                 int64_t *result);
+void window_close(struct open_file *file);
+void windows_forget(struct task *task); /* in a forked child: it has none */
 
 /* --- events.c, epoll.c -------------------------------------------------------------------------------- */
 int64_t own_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);

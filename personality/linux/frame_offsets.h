@@ -27,6 +27,7 @@
 #define STACK_TOP 192
 #define CALL_NUMBER 200
 #define SELF 208
+#define ROBUST_HEAD 216
 
 #define BLOCK_SIZE 1024 /* room for struct thread, at the end of its region */
 #define FIRST_STACK_SIZE (65536 - BLOCK_SIZE)

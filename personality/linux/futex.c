@@ -1,5 +1,5 @@
 /* Futex calls on the kernel's, which keys words by memory object and offset: private and shared are the
- * same to it. The robust list is walked here, by the thread that ends. */
+ * same to it. The robust list is walked here, by the thread that ends by itself; else by proc. */
 #include "futex.h"
 #include "time.h"
 
@@ -147,6 +147,7 @@ void robust_list_walk(struct thread *thread)
 	}
 	if (head.pending & ~1ull)
 		robust_word_end(thread, (head.pending & ~1ull) + (uint64_t)head.word_offset);
+	thread->robust_head = 0; /* proc has nothing left to do */
 }
 
 int64_t linux_set_robust_list(struct thread *thread, uint64_t head, uint64_t length)

@@ -77,7 +77,8 @@ static int link_status(uint64_t kind, slot_t gate, struct file_attributes *link)
 	return status;
 }
 
-/* Files and directories are opened again; of pipes and devices there is one more way to the same open file. */
+/* Files and directories are opened again, with the permissions of who asks now; of pipes and devices there is one more
+ * way to the same open file. */
 static int file_reopen(uint32_t flags, slot_t gate, struct path_call *call)
 {
 	uint32_t redirect = 0;
@@ -89,8 +90,8 @@ static int file_reopen(uint32_t flags, slot_t gate, struct path_call *call)
 		return status;
 	uint32_t type = attributes.mode & S_IFMT;
 	if (type == S_IFREG || type == S_IFDIR)
-		return path_open(gate, INTERRUPTIBLE, flags, 0, NULL, 0, 0, call->reply, sizeof(*call->reply), NULL, &redirect,
-		                 NULL, call->result);
+		return path_open(gate, INTERRUPTIBLE, flags, 0, NULL, 0, PROCESS_ROOT, call->reply, sizeof(*call->reply), NULL,
+		                 &redirect, NULL, call->result);
 	call->reply->attributes = attributes;
 	return flags & O_DIRECTORY ? -ENOTDIR : type == S_IFSOCK ? -ENXIO : 0;
 }

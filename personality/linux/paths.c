@@ -6,7 +6,6 @@
 #define REDIRECTS_MAX 40
 
 const struct call_options interruptible = { .flags = MESSAGE_INTERRUPTIBLE };
-const struct call_options patient = { .deadline = FOREVER };
 
 /* Where redirects arrive when the operation itself gives nothing back. */
 static slot_t redirect_slot(struct thread *thread)
@@ -141,11 +140,13 @@ int64_t path_read(char *to, uint64_t from)
 
 /* --- open -------------------------------------------------------------------------------------------- */
 
-/* The devices we can answer for ourselves, by their numbers; pipes. */
-static unsigned device_flags(const struct file_attributes *attributes, uint32_t flags)
+/* What we may not need the server for: contents, and devices that are known by their numbers. */
+static unsigned node_flags(const struct file_attributes *attributes, uint32_t flags)
 {
 	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
 	unsigned device;
+	if ((attributes->mode & S_IFMT) == S_IFREG && !(flags & (O_PATH | O_WRONLY)))
+		return FILE_CONTENT;
 	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
 		return FILE_RING;
 	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)
@@ -169,7 +170,7 @@ static unsigned device_flags(const struct file_attributes *attributes, uint32_t 
 static unsigned opened_flags(const struct path_call *call, uint32_t flags)
 {
 	return (flags & O_PATH ? FILE_PATH_ONLY : 0) | (call->mounted ? FILE_MOUNTED : 0) |
-	       device_flags(&call->reply->attributes, flags);
+	       node_flags(&call->reply->attributes, flags);
 }
 
 int path_open_file(struct thread *thread, int32_t directory, const char *path, uint32_t flags, uint32_t mode,

@@ -90,7 +90,7 @@ static void ring_tell(struct open_file *file, uint32_t *word, const uint32_t *sl
 		futex_wake(word, EVERYBODY);
 	access_load32(watched, &watches);
 	if (watches)
-		ring_changed(file->slot, WITH_DEADLINE);
+		ring_changed(file->slot, NULL);
 }
 
 /* The flags of one transfer: may it wait? */

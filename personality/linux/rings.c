@@ -149,7 +149,7 @@ void pipe_view_drop(struct task *task, struct open_file *file)
 void pipe_views_settle(void)
 {
 	if (__atomic_load_n(&area_count, __ATOMIC_RELAXED))
-		pipe_settle(PROCESS_PIPE, WITH_DEADLINE);
+		pipe_settle(PROCESS_PIPE, NULL);
 }
 
 /* --- children ------------------------------------------------------------------------------------------ */

@@ -9,8 +9,6 @@
 #include "protocol_process.h"
 #include "trace.h"
 
-#define FETCH_AT_ONCE 8
-
 static const uint64_t ignored_by_default =
 	SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT);
 static const uint64_t stopping = SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) |
@@ -93,20 +91,20 @@ static void signals_hand_on(struct thread *thread)
 void signals_fetch(struct thread *thread)
 {
 	struct task *task = thread->task;
-	struct process_siginfo infos[FETCH_AT_ONCE];
-	uint32_t count;
+	struct process_signal_words words;
 	if (thread_alert_clear() != 1)
 		return;
 	do {
-		count = 0;
-		if (process_fetch_signals(PROCESS_GATE, NULL, thread->id, infos, sizeof(infos), NULL, &count) < 0)
+		if (process_fetch_signals(PROCESS_GATE, NULL, thread->id, &words.numbers, &words.sender, &words.cause,
+		                          &words.value, &words.times, &words.timer) < 0)
+			break;
+		struct process_siginfo info = process_signal_unpack(&words);
+		if (info.signal < 1 || info.signal > SIGNAL_COUNT)
 			break;
 		lock_take(&task->lock);
-		for (uint32_t i = 0; i < count && i < FETCH_AT_ONCE; i++)
-			if (infos[i].signal >= 1 && infos[i].signal <= SIGNAL_COUNT)
-				queue_add(infos[i].to_thread ? &thread->pending : &task->pending, &infos[i]);
+		queue_add(info.to_thread ? &thread->pending : &task->pending, &info);
 		lock_release(&task->lock);
-	} while (count == FETCH_AT_ONCE);
+	} while (words.numbers & PROCESS_SIGNAL_MORE);
 	if (task_is_shared(task)) {
 		lock_take(&task->lock);
 		signals_hand_on(thread);

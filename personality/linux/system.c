@@ -55,7 +55,7 @@ int64_t linux_sysinfo(struct thread *thread, uint64_t result)
 	struct system_info info;
 	int status = system_read(&info);
 	struct linux_sysinfo figures = {
-		.uptime = (int64_t)(time_now() / NANOSECONDS),
+		.uptime = (int64_t)((time_now() + NANOSECONDS - 1) / NANOSECONDS),
 		.memory_total = info.memory_total,
 		.memory_free = info.memory_free,
 		.processes = (uint16_t)info.threads,
@@ -188,24 +188,46 @@ int64_t linux_sched_yield(struct thread *thread)
 	return 0;
 }
 
+/* Whom a scheduling call means: itself (0), one of the own threads, or another process, of which nothing is known. */
+static int scheduled_find(struct thread *thread, int32_t id, struct thread **found)
+{
+	struct task *task = thread->task;
+	uint32_t parent, group, session;
+	*found = id == 0 ? thread : NULL;
+	if (id < 0)
+		return -EINVAL;
+	if (*found)
+		return 0;
+	lock_take(&task->lock);
+	*found = task_find_thread(task, (uint32_t)id);
+	lock_release(&task->lock);
+	return *found ? 0 : process_get_ids(PROCESS_GATE, NULL, (uint32_t)id, &parent, &group, &session);
+}
+
 int64_t linux_sched_getparam(struct thread *thread, int32_t process, uint64_t parameters)
 {
-	return process < 0 ? -EINVAL : user_write32(parameters, 0);
+	struct thread *found;
+	int status = parameters ? scheduled_find(thread, process, &found) : -EINVAL;
+	return status < 0 ? status : user_write32(parameters, 0);
 }
 
 int64_t linux_sched_setparam(struct thread *thread, int32_t process, uint64_t parameters)
 {
 	uint32_t priority;
+	struct thread *found;
 	if (process < 0 || !parameters)
 		return -EINVAL;
 	if (user_read32(parameters, &priority) < 0)
 		return -EFAULT;
-	return priority == 0 ? 0 : -EINVAL;
+	int status = scheduled_find(thread, process, &found);
+	return status < 0 ? status : priority == 0 ? 0 : -EINVAL;
 }
 
 int64_t linux_sched_getscheduler(struct thread *thread, int32_t process)
 {
-	return process < 0 ? -EINVAL : SCHED_OTHER;
+	struct thread *found;
+	int status = scheduled_find(thread, process, &found);
+	return status < 0 ? status : found ? found->policy : SCHED_OTHER;
 }
 
 int64_t linux_sched_setscheduler(struct thread *thread, int32_t process, int32_t policy, uint64_t parameters)
@@ -214,7 +236,11 @@ int64_t linux_sched_setscheduler(struct thread *thread, int32_t process, int32_t
 		return -EPERM;
 	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE)
 		return -EINVAL;
-	return linux_sched_setparam(thread, process, parameters);
+	struct thread *found;
+	int64_t status = linux_sched_setparam(thread, process, parameters);
+	if (status == 0 && scheduled_find(thread, process, &found) == 0 && found)
+		found->policy = (uint8_t)policy;
+	return status;
 }
 
 static bool policy_is_known(int32_t policy)
@@ -235,7 +261,9 @@ int64_t linux_sched_get_priority_min(struct thread *thread, int32_t policy)
 
 int64_t linux_sched_rr_get_interval(struct thread *thread, int32_t process, uint64_t interval)
 {
-	return process < 0 ? -EINVAL : user_clear(interval, sizeof(struct linux_timespec));
+	struct thread *found;
+	int status = scheduled_find(thread, process, &found);
+	return status < 0 ? status : user_clear(interval, sizeof(struct linux_timespec));
 }
 
 int64_t linux_sched_setattr(struct thread *thread, int32_t process, uint64_t attributes, uint32_t flags)
@@ -252,8 +280,13 @@ int64_t linux_sched_getattr(struct thread *thread, int32_t process, uint64_t att
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
 	} result = { .size = sizeof(result), .policy = SCHED_OTHER };
+	struct thread *found;
 	if (process < 0 || !attributes || size < sizeof(result) || flags)
 		return -EINVAL;
+	int status = scheduled_find(thread, process, &found);
+	if (status < 0)
+		return status;
+	result.policy = found ? found->policy : SCHED_OTHER;
 	return user_write(attributes, &result, sizeof(result));
 }
 
@@ -270,7 +303,10 @@ int64_t linux_sched_getaffinity(struct thread *thread, int32_t process, uint64_t
 	uint64_t all;
 	if (process < 0 || length < sizeof(all) || length % sizeof(all))
 		return -EINVAL;
-	int status = cpu_mask_all(&all);
+	struct thread *found;
+	int status = scheduled_find(thread, process, &found);
+	if (status == 0)
+		status = cpu_mask_all(&all);
 	if (status == 0)
 		status = user_write(mask, &all, sizeof(all));
 	return status < 0 ? status : (int64_t)sizeof(all);

@@ -21,9 +21,10 @@
 #define PROGRAM_END MAP_ANYWHERE_END               /* programs map nothing at or above it */
 #define THREAD_AREA MAP_ANYWHERE_END               /* blocks and stacks of threads but the first */
 #define THREAD_AREA_END PERSONALITY_HANDOFF
-#define RING_AREA (PERSONALITY_HANDOFF + 0x2000000ull)
-#define RING_AREA_END PERSONALITY_RELATIONS
 #define THREAD_REGION_SIZE 0x10000ull
+#define WINDOW_AREA (PERSONALITY_HANDOFF + 0x1000000ull) /* windows on files; see windows.c */
+#define RING_AREA (PERSONALITY_HANDOFF + 0xa000000ull)   /* rings of pipes; see rings.c */
+#define RING_AREA_END PERSONALITY_BASE
 #define HEAP_AREA (PERSONALITY_BASE + 0x4000000ull)
 #define HEAP_AREA_END (PERSONALITY_BASE + 0x3c000000ull)
 
@@ -57,6 +58,7 @@ enum file_flags {
 	FILE_READS = 128, FILE_WRITES = 256, /* beside one of the devices: opened for it */
 	FILE_NULL = 512, FILE_ZERO = 1024, FILE_FULL = 2048, /* devices that need no server: device_read, device_write */
 	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
+	FILE_CONTENT = 4096, /* a regular file, opened for reading: a window may be had */
 };
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
@@ -65,6 +67,9 @@ struct open_file {
 	uint16_t kind; /* enum descriptor_kind */
 	uint16_t flags;
 	uint32_t copy_index;
+	uint16_t window;  /* windows.c: its number + 1; 0: none */
+	uint16_t reads;   /* by calls, since there was a window or need of one */
+	uint64_t position; /* where the next read is likely to be */
 	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */
 };
 struct descriptor {
@@ -113,6 +118,7 @@ struct task {
 	uint32_t thread_count;
 	uint8_t directory_mounted; /* the working directory is in a mounted tree */
 	uint8_t locks_used;        /* fcntl locks were taken: close must release them */
+	uint8_t windows_used;      /* a file was read through a window */
 	uint8_t setting_no_new_privileges, setting_dumpable, setting_keep_capabilities;
 	uint32_t setting_death_signal;
 	uint64_t descriptor_limit; /* RLIMIT_NOFILE */
@@ -142,6 +148,7 @@ struct thread {
 	uint64_t stack_top;
 	uint64_t call_number;       /* of the system call in hand; CALL_NONE: none */
 	struct thread *self;
+	uint64_t robust_head;       /* set_robust_list; proc reads it here when the thread has been ended */
 	/* set at creation */
 	struct task *task;
 	uint32_t id;
@@ -158,11 +165,11 @@ struct thread {
 	uint8_t restore_mask; /* sigsuspend, ppoll: saved_mask comes back after the handler */
 	uint8_t resuming;     /* in restart_syscall: deadline_for gives restart_deadline */
 	uint8_t interrupted;  /* enum restart_kind + 1 of a call that gave EINTR; 0: none */
+	uint8_t policy;       /* of scheduling, as set; all are treated alike */
 	uint8_t stopped;      /* the process was stopped and continued during the call in hand */
 	uint64_t restart_number, restart_deadline;
 	struct linux_stack alternate;
 	uint64_t clear_address;  /* set_tid_address */
-	uint64_t robust_head;
 	uint64_t set_address; /* new thread: CLONE_CHILD_SETTID */
 	slot_t notification;  /* for poll; 0: not made yet */
 	slot_t redirect;      /* where path redirects arrive; 0: none yet */
@@ -173,11 +180,13 @@ struct thread {
 #define THREAD_STACK_TOP 192
 #define THREAD_CALL_NUMBER 200
 #define THREAD_SELF 208
+#define THREAD_ROBUST_HEAD 216
 _Static_assert(__builtin_offsetof(struct thread, frame) == 0, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, alert) == THREAD_ALERT, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, stack_top) == THREAD_STACK_TOP, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, call_number) == THREAD_CALL_NUMBER, "entry.S");
 _Static_assert(__builtin_offsetof(struct thread, self) == THREAD_SELF, "entry.S");
+_Static_assert(__builtin_offsetof(struct thread, robust_head) == THREAD_ROBUST_HEAD, "entry.S");
 
 static inline struct thread *thread_self(void)
 {

@@ -57,6 +57,8 @@ static int64_t gate_read(struct thread *thread, struct open_file *file, uint64_t
 	uint64_t count = 0;
 	int status = file_read(file->slot, INTERRUPTIBLE, offset, length, flags | transfer_flags(thread, SIGTTIN),
 	                       (void *)buffer, length, NULL, &count);
+	if (status == 0 && offset == FILE_OFFSET_CURRENT)
+		file->position += count;
 	return status < 0 ? status : (int64_t)count;
 }
 
@@ -68,6 +70,8 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
 		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
+	if (file->flags & FILE_CONTENT && window_read(thread, file, buffer, length, offset, &result))
+		return result;
 	if (file->flags & FILE_RING)
 		result = offset != FILE_OFFSET_CURRENT ? -ESPIPE
 		                                       : pipe_read(thread, file, buffer, length, pipe_flags_of(flags));
@@ -439,27 +443,50 @@ int64_t linux_sendfile(struct thread *thread, int32_t out, int32_t in, uint64_t 
 }
 
 /* Both ends must be regular files. */
-static int copy_range_check(struct task *task, int32_t descriptor)
-{
+/* One end of a range to copy: the file, and where it begins. */
+struct range_end {
 	struct file_attributes attributes;
+	int64_t start;
+};
+
+static int range_end_read(struct task *task, int32_t descriptor, uint64_t offset, struct range_end *end)
+{
 	struct open_file *file = file_find_io(task, descriptor);
 	if (!file)
 		return -EBADF;
-	int status = file->kind == FILE_GATE ? file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL) : -EINVAL;
-	if (status == 0 && (attributes.mode & S_IFMT) != S_IFREG)
-		status = (attributes.mode & S_IFMT) == S_IFDIR ? -EISDIR : -EINVAL;
+	int status = -EINVAL;
+	if (file->kind == FILE_GATE)
+		status = file_status(file->slot, NULL, &end->attributes, sizeof(end->attributes), NULL);
+	uint32_t type = end->attributes.mode & S_IFMT;
+	if (status == 0 && type != S_IFREG)
+		status = type == S_IFDIR ? -EISDIR : -EINVAL;
+	if (status == 0)
+		status = offset ? user_read(&end->start, offset, sizeof(end->start))
+		                : file_seek(file->slot, NULL, 0, SEEK_CUR, &end->start);
 	file_release(task, file);
 	return status;
+}
+
+/* Within one file the ranges must lie apart. */
+static bool ranges_meet(const struct range_end *in, const struct range_end *out, uint64_t length)
+{
+	int64_t left = (int64_t)in->attributes.size - in->start;
+	int64_t count = left < 0 ? 0 : (int64_t)MINIMUM(length, (uint64_t)left);
+	return in->attributes.device == out->attributes.device && in->attributes.inode == out->attributes.inode &&
+	       out->start + count > in->start && out->start < in->start + count;
 }
 
 int64_t linux_copy_file_range(struct thread *thread, int32_t in, uint64_t in_offset, int32_t out,
                               uint64_t out_offset, uint64_t length, uint32_t flags)
 {
-	int status = flags ? -EINVAL : copy_range_check(thread->task, in);
+	struct range_end from, to;
+	int status = flags ? -EINVAL : range_end_read(thread->task, in, in_offset, &from);
 	if (status == 0)
-		status = copy_range_check(thread->task, out);
+		status = range_end_read(thread->task, out, out_offset, &to);
 	if (status == 0 && descriptor_appends(thread->task, out))
 		status = -EBADF;
+	if (status == 0 && ranges_meet(&from, &to, length))
+		status = -EINVAL;
 	return status < 0 ? status : copy_between(thread, in, in_offset, out, out_offset, length);
 }
 

@@ -16,7 +16,8 @@ static bool read_at(const struct process *process, uint64_t address, void *to, u
 }
 
 /* Part of the table; how many entries. */
-static uint32_t table_read(const struct process *process, uint32_t first, struct process_descriptor_entry *to, uint32_t most)
+static uint32_t table_read(const struct process *process, uint32_t first, struct process_descriptor_entry *to,
+                           uint32_t most)
 {
 	struct process_descriptors descriptors;
 	if (!read_at(process, process->descriptors, &descriptors, sizeof descriptors))

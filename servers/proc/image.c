@@ -32,6 +32,16 @@ uint64_t image_descriptors(void)
 	return image.header.descriptors;
 }
 
+uint64_t image_block(void)
+{
+	return image.header.block;
+}
+
+uint64_t image_robust_head(void)
+{
+	return image.header.robust_head;
+}
+
 static int segment_copy(slot_t to, uint64_t to_offset, uint64_t from_offset, uint64_t length)
 {
 	static char chunk[COPY_CHUNK];

@@ -84,6 +84,7 @@ struct thread {
 	slot_t slot;
 	uint32_t own_slot;        /* in its process's captable; 0: none */
 	uint64_t clear_child_tid;
+	uint64_t block;           /* the personality's, in its space */
 	uint64_t blocked;         /* as last told */
 	uint64_t stop_call;       /* its parked process_stop, or 0 */
 	struct signal_queue signals;
@@ -227,6 +228,8 @@ void step_end(void);
 int image_load(void);
 uint64_t image_entry(void);
 uint64_t image_descriptors(void);
+uint64_t image_block(void);
+uint64_t image_robust_head(void);
 struct account *account_create(void);
 void account_release(struct account *account);
 struct address_space *address_space_create(struct account *account);
@@ -318,7 +321,7 @@ void queue_move(struct signal_queue *to, struct signal_queue *from);
 int signal_send(struct process *process, struct thread *thread, const struct process_siginfo *info);
 void signal_send_group(struct group *group, const struct process_siginfo *info);
 int signal_kill(struct process *sender, int64_t target, uint32_t thread, const struct process_siginfo *info);
-unsigned signal_fetch(struct thread *thread, struct process_siginfo *to, unsigned most);
+bool signal_fetch(struct thread *thread, struct process_siginfo *to); /* the oldest; false: none is pending */
 
 /* stop.c */
 void process_halt(struct process *process, uint32_t signal);
@@ -355,6 +358,9 @@ int nice_set(struct process *caller, uint32_t which, uint32_t who, int32_t nice)
 void info_fill(const struct process *process, struct process_info *info);
 void usage_fill(const struct process *process, int who, struct process_usage *usage);
 int64_t info_command(struct request *request, const struct process *process, uint32_t part);
+
+/* robust.c: what a thread that has been ended leaves locked is marked, and whoever waits is woken */
+void robust_release(const struct thread *thread, slot_t space);
 
 /* descriptors.c */
 uint32_t descriptors_list(struct request *request, const struct process *process, uint32_t first);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FETCH_MOST 64u
 
 static struct process *caller_of(const struct request *request)
 {
@@ -69,13 +68,16 @@ static int serve_send_signal(struct request *request, const struct process_send_
 static int serve_fetch_signals(struct request *request, const struct process_fetch_signals_in *in,
                                struct process_fetch_signals_out *out)
 {
-	static struct process_siginfo fetched[FETCH_MOST]; /* read when the answer goes out */
+	struct process_siginfo info = { 0 };
 	struct thread *thread = thread_find(in->thread);
-	uint64_t most = request->receive_length / sizeof fetched[0];
 	if (!thread || thread->process != caller_of(request))
 		return -ESRCH;
-	out->count = signal_fetch(thread, fetched, most < FETCH_MOST ? (unsigned)most : FETCH_MOST);
-	request_reply_data(request, fetched, out->count * sizeof fetched[0]);
+	if (!signal_fetch(thread, &info))
+		return 0;
+	struct process_signal_words words =
+	    process_signal_pack(&info, thread->signals.first || thread->process->signals.first);
+	*out = (struct process_fetch_signals_out){ words.numbers, words.sender, words.cause,
+	                                           words.value, words.times, words.timer };
 	return 0;
 }
 

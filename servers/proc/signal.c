@@ -181,23 +181,19 @@ int signal_kill(struct process *sender, int64_t target, uint32_t thread_id, cons
 	return group ? kill_many(sender, group, info) : -ESRCH;
 }
 
-static unsigned fetch_from(struct process *process, struct signal_queue *queue, struct process_siginfo *to,
-                           unsigned most)
+static bool fetch_from(struct process *process, struct signal_queue *queue, struct process_siginfo *to)
 {
-	unsigned count = 0;
-	while (count < most && queue->first) {
-		to[count] = queue->first->info;
-		if (SIGNAL_BIT(to[count].signal) & SIGNALS_STOPPING)
-			process->stop_fetched = true;
-		count++;
-		queue_unlink(queue, &queue->first);
-	}
+	if (!queue->first)
+		return false;
+	*to = queue->first->info;
+	if (SIGNAL_BIT(to->signal) & SIGNALS_STOPPING)
+		process->stop_fetched = true;
+	queue_unlink(queue, &queue->first);
 	queue_recount(queue);
-	return count;
+	return true;
 }
 
-unsigned signal_fetch(struct thread *thread, struct process_siginfo *to, unsigned most)
+bool signal_fetch(struct thread *thread, struct process_siginfo *to)
 {
-	unsigned count = fetch_from(thread->process, &thread->signals, to, most);
-	return count + fetch_from(thread->process, &thread->process->signals, to + count, most - count);
+	return fetch_from(thread->process, &thread->signals, to) || fetch_from(thread->process, &thread->process->signals, to);
 }

@@ -39,6 +39,7 @@ struct thread *thread_make(struct process *process, uint32_t id, struct address_
 	thread->id = id;
 	thread->serial = ++state.next_serial;
 	thread->process = process;
+	thread->block = start->gs_base ? start->gs_base : image_block();
 	thread->slot = slot_allocate();
 	queue_init(&thread->signals);
 	if (!thread->slot || thread_build(thread, space, start) < 0) {
@@ -90,6 +91,8 @@ void thread_end(struct thread *thread)
 	slot_free(thread->slot);
 	if (thread->stop_call) /* nobody is there to read the answer, but the call must end */
 		parked_answer(thread->stop_call, -EINTR, NULL, NULL, 0, NULL, 0);
+	if (process->space)
+		robust_release(thread, process->space->space);
 	struct thread **link = &process->threads;
 	while (*link != thread)
 		link = &(*link)->next;

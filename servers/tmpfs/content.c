@@ -89,6 +89,8 @@ int content_truncate(struct node *node, uint64_t size)
 		node->content.borrowed = NULL;
 	if (status)
 		return status;
+	if (size < node->size)
+		window_shrink(node, size);
 	if (size < node->size && node->content.object && size % CONTENT_PAGE)
 		memory_object_discard(node->content.object, size, pages_for(size) - size);
 	if (size == 0 && node->content.object)
@@ -199,6 +201,7 @@ uint64_t content_resident(struct node *node)
 
 void content_free(struct node *node)
 {
+	window_close(node);
 	if (node->content.object)
 		handle_drop(node->content.object);
 	node->content = (struct content){ 0 };

@@ -99,6 +99,26 @@ uint64_t memory_object_resident(handle_t object)
 	return info.resident;
 }
 
+void *shared_page_make(handle_t *handle)
+{
+	handle_t object = memory_object_make(CONTENT_PAGE);
+	if (!object)
+		return NULL;
+	int64_t address = space_map(SELF_SPACE, object, 0, CONTENT_PAGE, 0, MAP_READ | MAP_WRITE | MAP_ANYWHERE);
+	if (address < 0) {
+		slot_free(object);
+		return NULL;
+	}
+	*handle = object;
+	return (void *)address;
+}
+
+void shared_page_drop(void *page, handle_t handle)
+{
+	space_unmap(SELF_SPACE, (uint64_t)page, CONTENT_PAGE);
+	slot_free(handle);
+}
+
 void handle_drop(handle_t handle)
 {
 	slot_free(handle);

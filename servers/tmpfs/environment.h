@@ -27,6 +27,9 @@ int memory_object_populate(handle_t object, uint64_t offset, uint64_t length, bo
 int64_t memory_object_write(handle_t object, uint64_t offset, const void *data, uint64_t length);
 int64_t memory_object_read(handle_t object, uint64_t offset, void *data, uint64_t length);
 uint64_t memory_object_resident(handle_t object);
+/* A page that processes may be shown: its address here, zeroed, and its handle. NULL: no memory. */
+void *shared_page_make(handle_t *handle);
+void shared_page_drop(void *page, handle_t handle);
 /* Forget any capability: a memory object, a gate. */
 void handle_drop(handle_t handle);
 /* Bytes of the data quota that are left, and its size. */

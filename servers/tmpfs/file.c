@@ -285,6 +285,49 @@ static int serve_memory(struct request *request, const struct file_memory_in *in
 	return 0;
 }
 
+static int serve_window(struct request *request, struct file_window_out *out)
+{
+	struct open_file *file = this_file(request);
+	struct node *node = file->node;
+	(void)out;
+	if (!open_file_readable(file))
+		return -EBADF;
+	if (!node_is(node, S_IFREG) || !node->content.object)
+		return -ENODEV;
+	if (window_open(node) < 0)
+		return -ENOMEM;
+	const slot_t shown[] = { node->content.object, node->content.window_page };
+	for (unsigned i = 0; i < 2; i++) {
+		slot_t slot = slot_allocate();
+		if (!slot || cap_copy(SELF_CAPTABLE, slot, SELF_CAPTABLE, shown[i], RIGHT_COPY | RIGHT_READ) != STATUS_OK) {
+			if (slot)
+				slot_free(slot);
+			if (i)
+				slot_free(request->reply_caps[0]);
+			return -ENFILE;
+		}
+		request_send_cap(request, i, slot, true);
+	}
+	return 0;
+}
+
+static int serve_advance(struct request *request, const struct file_advance_in *in, struct file_advance_out *out)
+{
+	struct open_file *file = this_file(request);
+	struct node *node = file->node;
+	if (!open_file_readable(file))
+		return -EBADF;
+	if (!node_is(node, S_IFREG))
+		return node_is(node, S_IFDIR) ? -EISDIR : -EINVAL;
+	out->offset = (int64_t)file->offset;
+	if (file->offset < node->size)
+		out->count = smaller(in->length, node->size - file->offset);
+	file->offset += out->count;
+	if (!(file->flags & O_NOATIME))
+		node_accessed(node);
+	return 0;
+}
+
 static int serve_synchronize(struct request *request)
 {
 	return open_file_is_path(this_file(request)) ? -EBADF : 0;
@@ -459,6 +502,8 @@ int serve_file(struct request *request)
 		.allocate = serve_allocate,
 		.release_locks = serve_release_locks,
 		.system_status = serve_system_status,
+		.window = serve_window,
+		.advance = serve_advance,
 	};
 	if (!this_file(request))
 		return -EBADF;

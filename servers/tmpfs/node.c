@@ -8,8 +8,6 @@
 
 struct tree tree;
 
-static const int64_t day = 86400ll * 1000000000;
-
 int tree_start(const char *mount_path)
 {
 	tree = (struct tree){ .next_number = 1 };
@@ -74,10 +72,12 @@ void node_release(struct node *node)
 void node_unlink(struct node *node)
 {
 	node->links--;
-	if (node->links == 0 && node->references == 0)
+	if (node->links == 0 && node->references == 0) {
 		node_collect(node);
-	else
+	} else {
 		node->change_time = clock_now();
+		window_tell(node);
+	}
 }
 
 void node_attributes(struct node *node, struct file_attributes *attributes)
@@ -110,6 +110,7 @@ void node_touch(struct node *node, bool modified)
 	node->change_time = clock_now();
 	if (modified)
 		node->modify_time = node->change_time;
+	window_tell(node);
 }
 
 /* As Linux's relatime: an access time is only brought up to date when it would look wrong. */
@@ -117,8 +118,10 @@ void node_accessed(struct node *node)
 {
 	int64_t now = clock_now();
 	if (node->access_time <= node->modify_time || node->access_time <= node->change_time ||
-	    now - node->access_time >= day)
+	    now - node->access_time >= DAY) {
 		node->access_time = now;
+		window_tell(node);
+	}
 }
 
 static void tree_empty(struct node *directory)

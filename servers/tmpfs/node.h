@@ -14,6 +14,7 @@
 
 #define NAME_LENGTH_MAX 255
 #define FILE_SIZE_MAX (1ull << 44)
+#define DAY (86400ll * 1000000000) /* nanoseconds */
 
 struct node;
 struct lock;
@@ -54,6 +55,8 @@ struct content {
 	bool shared;   /* somebody has it mapped for writing: it is never right for long */
 	uint64_t capacity;
 	uint64_t resident; /* bytes */
+	struct file_window *window; /* what readers of the object see (window.c); NULL: nobody asked */
+	handle_t window_page;
 };
 
 struct node {
@@ -164,5 +167,11 @@ int content_allocate(struct node *node, uint32_t mode, uint64_t offset, uint64_t
 int64_t content_seek(struct node *node, uint64_t offset, bool hole);
 uint64_t content_resident(struct node *node); /* bytes in use */
 void content_free(struct node *node);
+
+/* Windows: reading without calls */
+int window_open(struct node *node); /* of a file with a memory object: 0 or -ENOMEM */
+void window_tell(struct node *node); /* after a change of size or times */
+void window_shrink(struct node *node, uint64_t size); /* before bytes are taken away */
+void window_close(struct node *node);
 
 #endif

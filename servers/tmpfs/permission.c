@@ -144,5 +144,6 @@ int node_set_attributes(struct node *node, const struct session *session, uint32
 	else if (mask & ATTRIBUTE_MODIFY_TIME)
 		node->modify_time = attributes->modify_time;
 	node->change_time = now;
+	window_tell(node);
 	return 0;
 }

@@ -17,7 +17,7 @@
 #define BYTES_MAX 200u
 #define RECORDS (16 * PAGE_SIZE) /* the table of call ids stays */
 
-enum { SLOT_TABLE = 1, SLOT_POOL, SLOT_CARRIED, SLOT_GATES = 10, SLOT_ENDPOINTS = 20, SLOT_THREADS = 30,
+enum { SLOT_TABLE = 1, SLOT_POOL, SLOT_CARRIED, SLOT_SPACE, SLOT_GATES = 10, SLOT_ENDPOINTS = 20, SLOT_THREADS = 30,
        SLOT_RECEIVED = 60, SLOT_NOTIFICATIONS = 80 };
 
 static struct pool *pool;
@@ -455,6 +455,7 @@ int main(int argc, char **argv)
 	space = space_create(pool);
 	CHECK(captable_install(table, SLOT_TABLE, &table->object, RIGHTS_ALL) == STATUS_OK);
 	CHECK(captable_install(table, SLOT_POOL, &pool->object, RIGHTS_ALL) == STATUS_OK);
+	CHECK(captable_install(table, SLOT_SPACE, &space->object, RIGHTS_ALL) == STATUS_OK);
 	CHECK(space_map(space, NULL, 0, AREA, THREADS * PAGE_SIZE, 0, MAP_READ | MAP_WRITE) == AREA);
 	thread_make(DRIVER);
 	CHECK(kernel_exit() == threads[DRIVER]);

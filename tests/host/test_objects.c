@@ -312,6 +312,40 @@ static void free_behind_long_list(struct pool *pool)
 	CHECK(pool->used == used);
 }
 
+/* A pool that ends while an object is being made from it, on another CPU, leaves that object alone until it has a name. */
+static void pool_ends_early(void)
+{
+	struct pool *pool = pool_create(machine_pool, 1 << 20);
+	struct memory *memory = memory_create(pool, PAGE_SIZE, 0);
+
+	CHECK(object_destroy(&pool->object) == STATUS_RESTART && !object_is_dead(&memory->object));
+	CHECK(captable_install(cpu_current()->captable, 5, &memory->object, RIGHTS_ALL) == STATUS_OK);
+	object_unreference(&memory->object);
+	CHECK(object_destroy(&pool->object) == STATUS_OK && object_is_dead(&memory->object));
+	CHECK(call(KERNEL_CALL_CAP_DROP, SLOT_TABLE, 5, 0, 0, 0) == STATUS_OK);
+	object_unreference(&pool->object);
+	machine_settle();
+}
+
+/* Interrupt lines that the machine may lack leave nothing behind, and each has one owner. */
+static void claim_interrupt_lines(struct pool *pool)
+{
+	struct object *system = object_create(pool, OBJECT_SYSTEM);
+
+	CHECK(captable_install(cpu_current()->captable, 5, system, RIGHTS_ALL) == STATUS_OK);
+	object_unreference(system);
+	for (uint64_t line = 24; line < 300; line++)
+		CHECK(call(KERNEL_CALL_IRQ_CREATE, 5, SLOT_POOL, line, 6, 0) == STATUS_BAD_ARGUMENT);
+	for (int again = 0; again < 2; again++) {
+		CHECK(call(KERNEL_CALL_IRQ_CREATE, 5, SLOT_POOL, 3, 6, 0) == STATUS_OK);
+		CHECK(call(KERNEL_CALL_IRQ_CREATE, 5, SLOT_POOL, 3, 7, 0) == STATUS_BUSY);
+		CHECK(call(KERNEL_CALL_CAP_DROP, SLOT_TABLE, 6, 0, 0, 0) == STATUS_OK);
+		machine_settle();
+	}
+	CHECK(call(KERNEL_CALL_CAP_DROP, SLOT_TABLE, 5, 0, 0, 0) == STATUS_OK);
+	machine_settle();
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t steps = 20000, base_objects, base_free, base_used;
@@ -326,6 +360,8 @@ int main(int argc, char **argv)
 	refuse_nonsense();
 	machine_settle();
 	free_behind_long_list(pool);
+	pool_ends_early();
+	claim_interrupt_lines(pool);
 	base_objects = object_count();
 	base_free = page_free();
 	base_used = pool->used;

@@ -593,8 +593,43 @@ static void test_random(unsigned seed, unsigned steps)
 	stop();
 }
 
+/* What readers without calls are told is what the node says, at every step. */
+static void test_windows(void)
+{
+	struct node *node;
+	start();
+	CHECK(open_path(root_session, "/w", O_CREAT | O_RDWR, &node) == 0);
+	node_reference(node);
+	CHECK(content_truncate(node, 5000) == 0);
+	CHECK(window_open(node) == 0 && window_open(node) == 0);
+	const struct file_window *window = node->content.window;
+	CHECK(window->size == 5000 && window->accessed_until == 0);
+	node_accessed(node);
+	CHECK(window->accessed_until == (uint64_t)(node->access_time + DAY));
+	CHECK(content_begin_write(node, 9000, 10) == 0 && window->size == 5000);
+	content_end_write(node, 9000, 10, 10);
+	CHECK(window->size == 9010 && window->accessed_until == 0);
+	node_accessed(node);
+	CHECK(content_truncate(node, 1) == 0 && window->size == 1 && window->accessed_until == 0);
+	node_accessed(node);
+	struct file_attributes attributes = { .access_time = -5, .modify_time = -10, .mode = 0600 };
+	CHECK(node_set_attributes(node, root_session, ATTRIBUTE_MODE, &attributes, false) == 0);
+	CHECK(window->accessed_until == 0);
+	CHECK(node_set_attributes(node, root_session, ATTRIBUTE_ACCESS_TIME | ATTRIBUTE_MODIFY_TIME, &attributes, false) == 0);
+	CHECK(window->accessed_until == 0);
+	node_accessed(node);
+	CHECK(window->accessed_until != 0);
+	uint64_t objects = fake_objects;
+	node_release(node);
+	struct walk walk;
+	CHECK(walk_as(root_session, "/w", WALK_NAME, &walk) == 0 && tree_unlink(&walk, 0) == 0);
+	CHECK(fake_objects == objects - 2);
+	stop();
+}
+
 int main(void)
 {
+	test_windows();
 	test_paths();
 	test_rename();
 	test_permissions();

@@ -105,6 +105,19 @@ uint64_t memory_object_resident(handle_t handle)
 	return pages * CONTENT_PAGE;
 }
 
+void *shared_page_make(handle_t *handle)
+{
+	*handle = memory_object_make(CONTENT_PAGE);
+	return *handle ? objects[*handle].bytes : NULL;
+}
+
+void shared_page_drop(void *page, handle_t handle)
+{
+	if (page != objects[handle].bytes)
+		abort();
+	handle_drop(handle);
+}
+
 void handle_drop(handle_t handle)
 {
 	fake_quota += objects[handle].size;

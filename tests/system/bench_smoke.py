@@ -47,6 +47,31 @@ def read(system):
     system.equal((lines.rows["c"].error, lines.ended), ("wrong: x == y", True))
 
 
+def goes_on(system):
+    """A boot that ends in the middle of a row costs that row; the others come from the next boot."""
+    told = [(("begin a", "row a ticks=8 operations=1 bytes=0 batches=8", "begin b"), "the kernel panicked"),
+            (("begin c", "row c ticks=9 operations=1 bytes=0 batches=8", "end"), None)]
+    asked = []
+
+    def boot(line, folder, said):
+        asked.append(line)
+        lines = bench_guest.Lines(Path(folder) / said)
+        texts, why = told[len(asked) - 1]
+        for text in texts:
+            lines.line(text)
+        return lines, why
+
+    real = bench_guest.boot
+    bench_guest.boot, bench_guest.SYSTEMS["told"] = boot, (lambda folder, names, icount, cpu: list(names), "output")
+    try:
+        rows, _, _ = bench_guest.measure("told", ["a", "b", "c"], True, "max", lambda text: None)
+    finally:
+        bench_guest.boot = real
+        del bench_guest.SYSTEMS["told"]
+    system.equal(asked, [["a", "b", "c"], ["c"]], "the rows of each boot")
+    system.equal((rows["a"].ticks, rows["b"].error, rows["c"].ticks), (8, "the kernel panicked", 9))
+
+
 def counted(system):
     path = Path(system.folder) / "out.json"
     done = system.front_door("bench", "null-call", "clock-gettime", "tcp-round-trip", "kernel-call-4",
@@ -63,4 +88,5 @@ def test(system):
     figures(system)
     shown(system)
     read(system)
+    goes_on(system)
     counted(system)

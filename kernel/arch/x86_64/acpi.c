@@ -25,6 +25,8 @@ static uint32_t table_length(const uint8_t *table)
 	return (uint32_t)field(table, 4, 4);
 }
 
+/* ACPI 5.2.5 (RSDP), 5.2.7 (RSDT: 32-bit addresses), 5.2.8 (XSDT: 64-bit ones, from revision 2 on).
+ * Checksums are not looked at: without these tables there would be no going on anyway. */
 static const uint8_t *table_find(const uint8_t *rsdp, const char *signature)
 {
 	uint32_t size = rsdp[RSDP_REVISION] >= 2 && field(rsdp, RSDP_XSDT, 8) ? 8 : 4; /* of an address */
@@ -38,12 +40,16 @@ static const uint8_t *table_find(const uint8_t *rsdp, const char *signature)
 	return NULL;
 }
 
+/* Flag 0: enabled. Others are places for processors that may be plugged in. */
 static void cpu_found(uint64_t apic_id, uint64_t flags)
 {
 	if (flags & 1 && machine.cpu_count < SYSTEM_CPUS_MAX)
 		machine.cpu_apic_ids[machine.cpu_count++] = (uint32_t)apic_id;
 }
 
+/* ACPI 5.2.12.2 (local APIC), .3 (I/O APIC), .5 (interrupt source override: ISA lines are
+ * edge-triggered and active high unless one says otherwise, in bits 0..1 polarity and 2..3 trigger
+ * mode of its flags), .12 (local x2APIC, for ids from 255 up). */
 static void madt_entry_read(const uint8_t *entry)
 {
 	switch (entry[0]) {
@@ -71,6 +77,8 @@ static void madt_entry_read(const uint8_t *entry)
 }
 
 /* Name(_S5_, Package(){a, ...}): 08? "_S5_" 12 length count 0A a | a */
+/* ACPI 7.4.2.6: the package of \_S5 begins with SLP_TYP for PM1a. 4.8.3.2.1: in PM1_CNT SLP_TYP is
+ * bits 10..12 and SLP_EN, which makes it happen, bit 13. */
 static void dsdt_read(const uint8_t *dsdt)
 {
 	for (uint32_t at = HEADER_SIZE; at + 12 < table_length(dsdt); at++) {
@@ -84,9 +92,11 @@ static void dsdt_read(const uint8_t *dsdt)
 	}
 }
 
+/* ACPI 5.2.9 has the FADT's offsets (DSDT 40, PM1a_CNT_BLK 64, PM_TMR_BLK 76), 5.2.12 the MADT's
+ * (entries from 44 on: a type and a length each). */
 void acpi_read(physical_t rsdp)
 {
-	for (unsigned line = 0; line < LINE_COUNT; line++) {
+	for (unsigned line = 0; line < ARCH_IRQ_LINES; line++) {
 		machine.lines[line].gsi = line;
 		machine.lines[line].low = machine.lines[line].level = line >= 16; /* PCI; the others are ISA */
 	}

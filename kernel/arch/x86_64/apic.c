@@ -3,6 +3,8 @@
 #include "arch/local.h"
 #include "sched/cpu.h"
 
+/* Offsets in the register page; in x2APIC mode register 0x10 * n is MSR 0x800 + n (SDM vol 3A,
+ * "Extended XAPIC (x2APIC)"). */
 enum apic_register {
 	APIC_ID = 0x20,
 	APIC_PRIORITY = 0x80,
@@ -27,6 +29,7 @@ enum apic_register {
 #define BASE_X2APIC (1ull << 10)
 #define BASE_ENABLE (1ull << 11)
 
+/* Where firmware leaves it, and no system moves it. The boot tables map it uncached (boot.S). */
 static volatile uint32_t *const apic_page = (void *)(DIRECT_MAP_BASE + 0xfee00000);
 
 static uint32_t apic_read(enum apic_register at)
@@ -42,6 +45,8 @@ static void apic_write(enum apic_register at, uint32_t value)
 		apic_page[at / 4] = value;
 }
 
+/* On each CPU, with interrupts off. LINT0 was the old controller's way in, and the error interrupt
+ * has nobody to tell. The divide register's encoding of "by 1" is 1011b (SDM vol 3A, "APIC Timer"). */
 void apic_setup_cpu(void)
 {
 	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | BASE_ENABLE | (features.x2apic ? BASE_X2APIC : 0));
@@ -60,11 +65,14 @@ uint32_t apic_id(void)
 	return features.x2apic ? id : id >> 24;
 }
 
+/* Before the handler works: interrupts stay off until the kernel is left, so none nests. */
 void apic_end_interrupt(void)
 {
 	apic_write(APIC_END, 0);
 }
 
+/* The page's two halves are one command to the hardware only with the low half last, and the
+ * previous one must have been accepted. Interrupts are off, so nothing of this CPU comes between. */
 void apic_send(uint32_t target, uint32_t command)
 {
 	command |= COMMAND_ASSERT;
@@ -90,6 +98,8 @@ void arch_cpu_kick(uint32_t cpu)
 	apic_send(cpus[cpu].arch.apic_id, VECTOR_KICK);
 }
 
+/* One-shot; 0 stops it. A count that runs out while it is set again may still interrupt once: too
+ * early is checked for. */
 void apic_timer_start(uint32_t count)
 {
 	apic_write(APIC_TIMER_INITIAL, count);

@@ -16,6 +16,7 @@ struct space;
 struct fault;
 
 /* --- time and processors --- */
+/* Never goes back, on any CPU. */
 uint64_t arch_time_now(void);             /* nanoseconds since boot */
 uint64_t arch_cycles_time(uint64_t cycles); /* arch_cycles() (arch/cpu.h) in nanoseconds */
 void arch_timer_set(uint64_t deadline);   /* one-shot, this CPU; 0: none */
@@ -28,6 +29,8 @@ void arch_spin_hint(void);
 /* --- threads: registers (arch/thread.h has inline accessors for calls and messages) --- */
 status_t arch_thread_init(struct thread *thread, const struct registers *registers, struct thread *like);
 void arch_thread_release(struct thread *thread); /* extended state memory */
+/* Both ways only of a thread that no other CPU runs: the caller holds its lock and has seen it off
+ * CPU, or it is the current one. */
 void arch_thread_get_registers(const struct thread *thread, struct registers *registers);
 /* Sanitised: user segments, user addresses, only user-settable flags. STATUS_BAD_ARGUMENT. */
 status_t arch_thread_set_registers(struct thread *thread, const struct registers *registers);
@@ -69,7 +72,10 @@ status_t arch_user_read(void *to, uint64_t from, uint64_t length);
 status_t arch_user_write(uint64_t to, const void *from, uint64_t length);
 
 /* --- devices --- */
-status_t arch_irq_enable(uint32_t line); /* route to this machine's boot CPU, masked; BAD_ARGUMENT */
+#define ARCH_IRQ_LINES 128u /* all of these take line numbers below it, whether the machine has the line or not */
+/* A line that is masked loses no interrupt: a level stays asserted, an edge is remembered and comes
+ * at the unmask. */
+status_t arch_irq_enable(uint32_t line); /* route to this machine's boot CPU, masked; BAD_ARGUMENT: it has none */
 void arch_irq_mask(uint32_t line);
 void arch_irq_unmask(uint32_t line);
 uint32_t arch_port_read(uint16_t port, uint32_t width);
@@ -85,6 +91,12 @@ void arch_backtrace(void);        /* to the log */
 uint32_t arch_cpu_start_others(void);
 /* The end of kernel_main and kernel_cpu_main: kernel_exit() says what this CPU runs. */
 _Noreturn void arch_run_threads(void);
+
+/* The current thread's memory as it is mapped right now: bytes copied before the first fault, which is left alone; short
+ * at a range that is not the user's, too. Any lock may be held. *missing: where it faulted, which may be some bytes on
+ * (a word that straddles two pages). */
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing);
+bool arch_user_touch(uint64_t user, bool write); /* such an access would not fault now */
 
 /* --- what the portable kernel gives the architecture --- */
 /* Called by the entry code with the user registers saved in current->arch, when the fast path (ipc/call.h) has not

@@ -29,6 +29,8 @@ struct memory_entry {
 	uint32_t type;
 };
 
+/* e820 as it was: types other than 1 (ACPI tables, reserved, defective) are left alone. What does
+ * not fit in `ranges` is memory that is not used, never memory that is used wrongly. */
 static void memory_map_read(const char *at, const char *end, uint32_t entry_size)
 {
 	for (; at + entry_size <= end && range_count < RANGES_MAX; at += entry_size) {
@@ -49,6 +51,8 @@ static void command_line_found(const char *text)
 }
 
 /* --- QEMU --- */
+/* struct hvm_start_info of Xen's start_info.h, version 1 (with the memory map). All addresses are
+ * physical. */
 struct pvh_info {
 	uint32_t magic, version, flags, module_count;
 	uint64_t modules, command_line, rsdp, memory_map;
@@ -80,6 +84,7 @@ enum multiboot_tag_type {
 	TAG_ACPI_OLD = 14,
 	TAG_ACPI_NEW = 15,
 };
+/* Multiboot2 3.6, "Boot information format": tags of any order, each padded to 8 bytes. */
 struct multiboot_tag {
 	uint32_t type, size;
 	union {
@@ -123,6 +128,8 @@ static void multiboot_tag_read(const struct multiboot_tag *tag)
 	}
 }
 
+/* Up to the total size, which is the first word. A framebuffer or a command line may be missing;
+ * without a memory map or an archive the kernel panics once it can say so. */
 static void multiboot_read(const char *information)
 {
 	const char *at = information + 8, *end = information + *(const uint32_t *)information;
@@ -139,6 +146,9 @@ static void multiboot_read(const char *information)
 }
 
 /* --- memory --- */
+/* What below LOW_MEMORY_END is called usable is never handed out, so drivers may map it (firmware
+ * tables, video memory). Everything else that the loader called usable is refused, whether it is
+ * free now or the kernel's own. */
 bool arch_memory_is_free_ram(physical_t start, physical_t end)
 {
 	for (unsigned i = 0; i < range_count; i++)
@@ -148,6 +158,8 @@ bool arch_memory_is_free_ram(physical_t start, physical_t end)
 }
 
 /* All but low memory, the kernel right above it, and the archive. */
+/* The kernel lies at 1 MiB, at the beginning of a range, so what is below its end is skipped.
+ * Memory above what the direct map reaches is left alone. */
 static void memory_give(void)
 {
 	physical_t limit = paging_extend_direct_map(), low = kernel_physical(kernel_end);
@@ -163,6 +175,10 @@ static void memory_give(void)
 	}
 }
 
+/* The order matters. Nothing is allocated before memory_give, and that comes when the loader's
+ * words have been read, for they lie in memory that it hands out. The GS base is set in cpu_setup:
+ * before it no lock may be taken and no panic shown. The clock needs the local APIC and the ACPI
+ * timer's port; locks and the log work without it. */
 void boot_main(uint32_t magic, uint32_t information)
 {
 	const void *loader = arch_direct_map(information);

@@ -22,6 +22,7 @@ physical_t arch_time_page(void)
 	return kernel_physical(&time_page);
 }
 
+/* A 128-bit product: 64 bits would wrap within seconds. */
 static uint64_t scale(uint64_t value, uint64_t multiplier)
 {
 	return (uint64_t)(((unsigned __int128)value * multiplier) >> SCALE_SHIFT);
@@ -32,6 +33,8 @@ uint64_t arch_cycles_time(uint64_t cycles)
 	return scale(cycles, time_page.time.multiplier);
 }
 
+/* The TSC is taken to be invariant and alike on all CPUs, as it is on everything of the last
+ * fifteen years and in QEMU. */
 uint64_t arch_time_now(void)
 {
 	return arch_cycles_time(arch_cycles() - time_page.time.tsc_base);
@@ -62,11 +65,13 @@ static struct moment moment_read(void)
 	return best;
 }
 
+/* ACPI 4.8.3.3: at least 24 bits, and it wraps. The window is far shorter than one turn (4.7 s). */
 static uint32_t reference_passed(uint32_t since, uint32_t now)
 {
 	return (now - since) & PM_TIMER_MASK;
 }
 
+/* Both clocks in one window, so that they agree with each other. */
 static void measure(void)
 {
 	apic_timer_start(~0u);
@@ -87,6 +92,7 @@ struct calendar {
 };
 
 /* In binary-coded decimals and 24 hours, as firmware leaves the clock. */
+/* MC146818: an index goes to port 0x70, the register comes from 0x71. Its top bit would mask NMIs. */
 static uint8_t rtc_read(uint8_t index)
 {
 	port_write8(0x70, index);
@@ -99,6 +105,7 @@ static struct calendar calendar_read(void)
 	return (struct calendar){ rtc_read(0), rtc_read(2), rtc_read(4), rtc_read(7), rtc_read(8), rtc_read(9) };
 }
 
+/* Gregorian, for years from 1970 on. 719468 days are from the 1st of March of year 0 to 1970. */
 static uint64_t days_since_1970(uint64_t year, uint64_t month, uint64_t day)
 {
 	/* The year begins in March, so that the odd day is its last. */

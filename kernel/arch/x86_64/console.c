@@ -27,6 +27,9 @@ void arch_console_enable(bool enabled)
 	console_on = enabled && console_present;
 }
 
+/* Sixteen bytes whenever the transmitter is empty (line status bit 5), the size of its FIFO.
+ * Interrupts are off and the log's lock is held: this is what an early console costs, and why a
+ * driver takes the port over. */
 void arch_console_write(const char *bytes, uint64_t length)
 {
 	for (uint64_t at = 0; console_on && at < length;) {

@@ -6,6 +6,7 @@
 
 #define XCR0_WANTED 0xe7u /* x87, SSE, AVX, AVX-512: fits in a page */
 
+/* SDM vol 3A, "Task Management in 64-bit Mode": only stacks are left of the task state. */
 struct tss {
 	uint32_t reserved0;
 	uint64_t rsp[3];
@@ -40,8 +41,14 @@ static struct tss tss[SYSTEM_CPUS_MAX];
 static struct idt_gate idt[256];
 extern char trap_stubs[], system_call_entry[];
 
+/* SDM vol 3A, "Interrupt Stack Table". NMI, double fault and machine check can come when rsp is a
+ * program's, or about to be (entry.S), so they bring their own. An NMI during an NMI is held back
+ * until its IRET. */
 enum interrupt_stack { STACK_NONE, STACK_NMI, STACK_FATAL };
 
+/* What is set in CR4 is what the CPU has and the kernel uses. PCID, SMEP, SMAP, UMIP and FSGSBASE
+ * are taken where they are; the code that does without is the same but for FS and GS (thread.c) and
+ * the TLB (tlb.c). */
 void features_detect(void)
 {
 	struct cpuid basic = cpuid(1, 0), more = { 0 };
@@ -77,6 +84,8 @@ void cpu_allocate_stacks(uint32_t index)
 	tss[index].interrupt_stack[STACK_FATAL - 1] = special_stack(index);
 }
 
+/* All are interrupt gates: the kernel is entered with interrupts off. Programs may raise breakpoint
+ * and overflow themselves (INT3, INT 4: DPL 3); any other INT n is a general protection fault. */
 void idt_setup(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++) {
@@ -95,6 +104,8 @@ void idt_setup(void)
 	idt[VECTOR_MACHINE_CHECK].stack = STACK_FATAL;
 }
 
+/* The descriptor stays "busy" in the table once it is loaded, so each CPU has its own. Data
+ * segments are not loaded: base and limit count for nothing in 64-bit mode, and null selectors do. */
 static void tables_load(uint32_t index, uint64_t kernel_stack)
 {
 	uint64_t task = (uint64_t)&tss[index], selector = SELECTOR_TSS + 16 * index;

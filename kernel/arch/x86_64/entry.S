@@ -272,4 +272,26 @@ user_copy_fault_bytes:
 	movq %rcx, %rax
 	ret
 
+	/* bool user_touch_read(uint64_t address), user_touch_write: can it be, without a fault? Nothing is changed. */
+	.globl user_touch_read, user_touch_write, user_touch_loads, user_touch_stores, user_touch_fault
+	.balign 16
+user_touch_read:
+	STAC
+user_touch_loads:
+	movb (%rdi), %al
+	CLAC
+	movl $1, %eax
+	ret
+user_touch_write:
+	STAC
+user_touch_stores:
+	lock orb $0, (%rdi)
+	CLAC
+	movl $1, %eax
+	ret
+user_touch_fault:
+	CLAC
+	xorl %eax, %eax
+	ret
+
 	.section .note.GNU-stack, "", @progbits

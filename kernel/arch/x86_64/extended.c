@@ -10,6 +10,8 @@
 #define CONTROL_WORD_DEFAULT 0x37f
 #define MXCSR_DEFAULT 0x1f80
 
+/* SDM vol 1, "Managing State Using the XSAVE Feature Set". CPUID 0Dh tells the size for what XCR0
+ * has enabled now. */
 void extended_setup(void)
 {
 	if (!features.extended_mask)
@@ -41,6 +43,8 @@ void extended_load(struct cpu *cpu, struct thread *to)
 	to->arch.extended_cpu = cpu->index;
 }
 
+/* Zeros are the initial state but for these two control words: XSTATE_BV 0 means "as after reset",
+ * and MXCSR is loaded from memory whatever it says. */
 status_t extended_init(struct thread *thread, struct thread *like)
 {
 	thread->arch.extended = NULL;

@@ -15,6 +15,8 @@
 static struct spin_lock lines_lock = SPIN_LOCK(LOCK_DEVICE + 1);
 static uint32_t boot_apic_id;
 
+/* 82093AA 3.1: IOREGSEL at 0, IOWIN at 0x10. Two accesses, so under the lock (or before there are
+ * other CPUs). */
 static void controller_write(struct io_apic *controller, uint32_t index, uint32_t value)
 {
 	controller->page[0] = index;
@@ -22,6 +24,9 @@ static void controller_write(struct io_apic *controller, uint32_t index, uint32_
 }
 
 /* False: no controller has its pin. */
+/* 82093AA 3.2.4: the low half of an entry at 0x10 + 2 * pin. Fixed delivery, physical destination:
+ * the boot CPU, set once in the high half. A level line that stays asserted interrupts again as
+ * soon as it is unmasked. */
 static bool line_write(uint32_t number)
 {
 	struct line *line = &machine.lines[number];
@@ -47,6 +52,8 @@ void pic_silence(void)
 	port_write8(0xa1, 0xff);
 }
 
+/* Everything masked first: firmware may have left lines open, and their vectors mean something else
+ * now. */
 void ioapic_setup(void)
 {
 	boot_apic_id = apic_id();
@@ -63,8 +70,6 @@ void ioapic_setup(void)
 
 status_t arch_irq_enable(uint32_t number)
 {
-	if (number >= LINE_COUNT)
-		return STATUS_BAD_ARGUMENT;
 	struct line *line = &machine.lines[number];
 	spin_lock(&lines_lock);
 	line->enabled = line->masked = true;
@@ -98,12 +103,15 @@ void arch_irq_unmask(uint32_t number)
 	spin_unlock(&lines_lock);
 }
 
+/* Masked before the end of interrupt is told: a level line that is still asserted would come right
+ * back. `enabled` is read without the lock: it is set before the line can interrupt, and never
+ * taken back. */
 void ioapic_interrupt(uint8_t vector)
 {
 	uint32_t number = (uint32_t)vector - VECTOR_DEVICE;
 	bool deliver = false;
 
-	if (number < LINE_COUNT && machine.lines[number].enabled) {
+	if (number < ARCH_IRQ_LINES && machine.lines[number].enabled) {
 		spin_lock(&lines_lock);
 		deliver = !machine.lines[number].masked;
 		machine.lines[number].pending = !deliver && !machine.lines[number].level;

@@ -31,6 +31,8 @@ void cpu_allocate_stacks(uint32_t index);              /* the stacks of NMI and 
 void idt_setup(void);
 
 /* --- paging.c: the kernel's own tables --- */
+/* Bits of a page table entry (SDM vol 3A, "4-Level Paging and 5-Level Paging"). Without a PAT entry
+ * of our own, UNCACHED (PCD and PWT) is strong uncacheable. */
 #define PAGE_PRESENT (1ull << 0)
 #define PAGE_WRITE (1ull << 1)
 #define PAGE_USER (1ull << 2)
@@ -65,7 +67,6 @@ void thread_update_bases(const struct thread *thread);
 bool user_write_now(uint64_t to, const void *from, uint64_t length);
 
 /* --- acpi.c: what the firmware says --- */
-#define LINE_COUNT 128u
 struct machine {
 	uint32_t cpu_apic_ids[SYSTEM_CPUS_MAX], cpu_count;
 	struct io_apic {
@@ -77,7 +78,7 @@ struct machine {
 		uint32_t gsi;    /* how it is wired */
 		bool low, level;
 		bool enabled, masked, pending; /* under the lock of ioapic.c */
-	} lines[LINE_COUNT];
+	} lines[ARCH_IRQ_LINES];
 	uint16_t pm_timer, pm_control; /* ports; 0: none */
 	uint16_t power_off_value;      /* for pm_control; 0: unknown */
 };

@@ -12,6 +12,8 @@ _Static_assert(SYSTEM_CPUS_MAX * (STACK_PAGES + 1) <= 512, "one table holds all 
 extern uint64_t kernel_tables[], stacks_table[], direct_pointers[];
 extern char boot_stack_guard[];
 
+/* W^X, and the page below the boot stack missing: a kernel stack that is too small is a double
+ * fault, not a silent overwrite. */
 static uint64_t image_flags(uint64_t address)
 {
 	if (address == (uint64_t)boot_stack_guard)
@@ -23,6 +25,8 @@ static uint64_t image_flags(uint64_t address)
 	return PAGE_PRESENT | PAGE_GLOBAL | PAGE_WRITE | PAGE_NO_EXECUTE;
 }
 
+/* The boot tables keep everything writable and executable, and stay for the trampoline. Other CPUs
+ * come to kernel_root in smp_cpu_start. */
 void paging_protect_kernel(void)
 {
 	for (uint64_t at = (uint64_t)kernel_start; at < (uint64_t)kernel_end; at += PAGE_SIZE) {
@@ -32,6 +36,8 @@ void paging_protect_kernel(void)
 	cr3_write(kernel_physical(kernel_root));
 }
 
+/* In gigabyte pages, present or not: nothing uses an address that the memory map did not name. 4
+ * GiB come from boot.S. */
 physical_t paging_extend_direct_map(void)
 {
 	if (!(cpuid(0x80000001, 0).edx & 1 << 26)) /* 1 GiB pages */
@@ -50,6 +56,7 @@ physical_t boot_page_allocate(void)
 	return page;
 }
 
+/* At boot only, for a CPU that does not run yet: entries that were absent need no flush. */
 uint64_t stack_create(uint32_t index)
 {
 	uint64_t first = index * (STACK_PAGES + 1) + 1; /* the one before it stays unmapped */

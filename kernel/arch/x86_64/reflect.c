@@ -20,6 +20,9 @@ static void continue_at(struct thread *thread, uint64_t address)
 	thread->arch.registers.rip = address;
 }
 
+/* The frame is all the program gets, so nothing is changed until it is written. The address is the
+ * program's choice and checked like any other; with a pager behind it the exception is not deferred
+ * but goes to the gate. */
 static bool frame_deliver(struct thread *thread, uint64_t vector, uint64_t error_code, uint64_t address)
 {
 	const struct reflect_config *config = &thread->space->reflect;
@@ -51,6 +54,8 @@ bool arch_thread_reflect(struct thread *thread, uint64_t vector, uint64_t error_
 	return frame_deliver(thread, vector, error_code, address);
 }
 
+/* Inside the library its own code looks at the word before it blocks; the exit range closes the gap
+ * between that look and the system call (docs/kernel/reflect.md). */
 void arch_thread_show_alert(struct thread *thread)
 {
 	const struct reflect_config *config = &thread->space->reflect;

@@ -14,6 +14,7 @@ uint64_t smp_stack; /* of the CPU being started; read by boot.S */
 static uint32_t smp_index;
 
 /* On the new CPU, still on the boot tables. */
+/* No lock, no log before cpu_setup: GS is not this CPU's yet. */
 void smp_cpu_start(void)
 {
 	uint32_t index = smp_index;
@@ -25,6 +26,10 @@ void smp_cpu_start(void)
 	kernel_cpu_main();
 }
 
+/* INIT, wait, STARTUP, wait, STARTUP (SDM vol 3A, "MP Initialization Protocol"). cpu_count is
+ * raised first: the new CPU's struct is then looked at by all others, and it is initialised. One
+ * that does not answer in 200 ms ends the search: should it wake later, it would run on a stack and
+ * an index that the next one has. */
 static bool cpu_start(uint32_t index, uint32_t apic_id)
 {
 	smp_stack = stack_create(index);

@@ -11,6 +11,7 @@
 
 static uint64_t next_serial;
 
+/* Table pages are ordinary frames, reached through the direct map. */
 static uint64_t *table_of(uint64_t entry)
 {
 	return arch_direct_map(entry & PAGE_ADDRESS);
@@ -31,6 +32,8 @@ physical_t charged_page(struct pool *pool, bool zeroed)
 	return page;
 }
 
+/* The kernel's half is two entries, the same in every space for good (paging.c), so a new stack or
+ * page of the kernel never has to be told to spaces. */
 status_t arch_space_init(struct arch_space *space, struct pool *pool)
 {
 	physical_t page = charged_page(pool, true);
@@ -68,6 +71,8 @@ static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool mak
 	return &table[level_index(address, 0)];
 }
 
+/* Accessed and dirty are set at once: nobody reads them, and the CPU would spend a locked write on
+ * setting them. One store, since other CPUs walk these tables at any time. */
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached)
 {
@@ -99,6 +104,9 @@ bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *p
 }
 
 /* Keep only `keep` of each page's entry in the range (0: nothing at all) and set `set` in it. */
+/* Whole empty subtrees are skipped at their top entry, so a large range costs by what is in it.
+ * Plain stores: the CPU writes nothing into these entries (accessed and dirty are set already), so
+ * no bit of its can be lost. */
 static void table_change(uint64_t *table, unsigned level, uint64_t start, uint64_t end, uint64_t keep, uint64_t set)
 {
 	uint64_t step = 1ull << (PAGE_SHIFT + 9 * level), next;
@@ -118,6 +126,8 @@ void arch_space_unmap(struct arch_space *space, uint64_t start, uint64_t end)
 	arch_space_restrict(space, start, end, 0);
 }
 
+/* Rights only go; what a page had not been given stays missing. After 0 nothing is left of the
+ * entry, not even its frame. */
 void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
 {
 	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY);
@@ -150,6 +160,8 @@ static void tables_free(struct arch_space *space, uint64_t *table, unsigned entr
 }
 
 /* The tables below the root are cut off, then flushed, then freed. */
+/* Cut off, flushed, freed: a CPU that walks these tables at this moment must not find a table page
+ * that is something else's by now (SDM vol 3A, "Invalidation of TLBs and Paging-Structure Caches"). */
 void arch_space_clear(struct arch_space *space)
 {
 	uint64_t *root = arch_direct_map(space->root), *end = root + USER_ENTRIES;
@@ -164,6 +176,8 @@ void arch_space_clear(struct arch_space *space)
 	}
 }
 
+/* CPUs that idle keep the tables they ran on, to save two loads of CR3. They are asked to leave
+ * here, at the latest. */
 void arch_space_release(struct arch_space *space)
 {
 	if (!space->root)

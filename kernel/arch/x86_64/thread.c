@@ -24,6 +24,9 @@ void arch_thread_get_registers(const struct thread *thread, struct registers *re
 	}
 }
 
+/* What IRET and SYSRET must never see: an instruction pointer that is not canonical would fault in
+ * ring 0, with the user's stack. Flags are cut to those a program may have; the interrupt flag is
+ * always set. */
 status_t arch_thread_set_registers(struct thread *thread, const struct registers *registers)
 {
 	if (registers->rip >= USER_ADDRESS_END || registers->fs_base >= USER_ADDRESS_END ||
@@ -37,6 +40,8 @@ status_t arch_thread_set_registers(struct thread *thread, const struct registers
 	return STATUS_OK;
 }
 
+/* The registers themselves need nothing: they are in struct thread since the entry, and kernel_exit
+ * names whose are loaded. */
 void arch_thread_switch(struct thread *from, struct thread *to)
 {
 	if (from) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "sched/cpu.h"
 
+/* Above it a reload of CR3 is cheaper than so many INVLPG, also with what must be walked again. */
 #define FLUSH_PAGES_MAX 32u
 #define CR3_KEEP (1ull << 63)
 
@@ -60,6 +61,8 @@ static void local_flush(uint64_t start, uint64_t end)
 }
 
 /* Answer a request that waits for this CPU, if there is one. */
+/* The space is compared without a lock: this CPU alone changes what it has loaded, and the request
+ * does not change until all bits are cleared. */
 void shootdown_serve(void)
 {
 	uint32_t index = cpu_self()->index;
@@ -80,6 +83,9 @@ void arch_spin_hint(void)
 		shootdown_serve();
 }
 
+/* Called with the table lock held, interrupts off, so two CPUs may want one of each other: who
+ * waits for its turn serves the other's request (arch_spin_hint). Who has its turn need not serve
+ * while it waits: there is no second request. */
 static void shootdown(struct arch_space *space, uint64_t start, uint64_t end, uint64_t targets)
 {
 	while (__atomic_exchange_n(&shootdown_busy, 1, __ATOMIC_ACQUIRE))
@@ -95,6 +101,8 @@ static void shootdown(struct arch_space *space, uint64_t start, uint64_t end, ui
 	__atomic_store_n(&shootdown_busy, 0, __ATOMIC_RELEASE);
 }
 
+/* Synchronous: on return no CPU uses an old entry, so frames may be freed. CPUs that do not run the
+ * space are told by `stale_cpus`, and pay when they come back to it. */
 void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end)
 {
 	uint32_t index = cpu_self()->index;

@@ -12,6 +12,7 @@ struct patch {
 };
 extern const struct patch patches_begin[], patches_end[];
 extern char user_copy_words[], user_copy_bytes[], user_copy_fault_words[], user_copy_fault_bytes[];
+extern char user_touch_loads[], user_touch_stores[], user_touch_fault[];
 static bool halting; /* a panic stops every CPU by NMI */
 
 void trap_from_user(uint64_t vector, uint64_t error_code);
@@ -52,6 +53,8 @@ static void interrupt(uint8_t vector)
 	}
 }
 
+/* The registers are the thread's own, in struct thread; there is no frame on the stack to go back
+ * to. */
 static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t address)
 {
 	struct thread *thread = cpu_current();
@@ -95,6 +98,8 @@ static void backtrace_line(uint64_t address)
 	log_print("  %016lx %s+0x%lx\n", address, name ? name : "?", offset);
 }
 
+/* By frame pointers, which all of the kernel keeps. It must survive any broken stack: frames are
+ * aligned, in the kernel's half, and each above the one before, or the walk ends. */
 void arch_backtrace(void)
 {
 	const uint64_t *frame = __builtin_frame_address(0);
@@ -118,6 +123,9 @@ static _Noreturn void fatal(const struct trap_frame *frame)
 }
 
 /* A page fault of user_copy ends it; user.c resolves it. */
+/* Only these two instructions may fault on a user address, and only by a page fault; anything else
+ * is a bug of the kernel and fatal. Resolving it is left to user.c: a fault handler that takes
+ * locks could meet its own. */
 static bool user_copy_faulted(struct trap_frame *frame)
 {
 	uint64_t address = cr2_read();
@@ -129,6 +137,8 @@ static bool user_copy_faulted(struct trap_frame *frame)
 		frame->r8 = frame->rdx;
 	} else if (frame->rip == (uint64_t)user_copy_bytes) {
 		frame->rip = (uint64_t)user_copy_fault_bytes;
+	} else if (frame->rip == (uint64_t)user_touch_loads || frame->rip == (uint64_t)user_touch_stores) {
+		frame->rip = (uint64_t)user_touch_fault;
 	} else {
 		return false;
 	}
@@ -161,11 +171,15 @@ void arch_halt(void)
 		__asm__ volatile("cli; hlt");
 }
 
+/* STI takes effect after the next instruction, so no interrupt can slip in between it and HLT and
+ * be slept through. */
 void arch_idle(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* STI holds interrupts back for one instruction: the first NOP ends that, pending ones come at the
+ * second. */
 void arch_interrupt_window(void)
 {
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");

@@ -9,8 +9,13 @@ struct user_copy_result {
 	uint64_t remaining, fault_address;
 };
 struct user_copy_result user_copy(void *to, const void *from, uint64_t length);
+bool user_touch_read(uint64_t address), user_touch_write(uint64_t address);
 
 /* One of the two addresses is the user's, said again. FAULT_RESOLVED when all is copied. */
+/* Straight through the program's own addresses, with SMAP lifted: no look-up and no lock where
+ * nothing is missing, which is nearly always. (Measured: with a look-up in the page tables instead,
+ * small file reads take a fifth more instructions.) The range is checked once; a hole that opens
+ * meanwhile is a fault like any other. */
 static enum fault_result copy_resolving(uint64_t user, void *to, const void *from, uint64_t length,
                                         struct fault *fault)
 {
@@ -28,6 +33,21 @@ static enum fault_result copy_resolving(uint64_t user, void *to, const void *fro
 		if (resolved != FAULT_RESOLVED)
 			return resolved;
 	}
+}
+
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing)
+{
+	if (user >= USER_ADDRESS_END || length > USER_ADDRESS_END - user)
+		return 0;
+	struct user_copy_result result =
+	    to_user ? user_copy((void *)user, bytes, length) : user_copy(bytes, (void *)user, length);
+	*missing = result.fault_address;
+	return length - result.remaining;
+}
+
+bool arch_user_touch(uint64_t user, bool write)
+{
+	return user < USER_ADDRESS_END && (write ? user_touch_write(user) : user_touch_read(user));
 }
 
 status_t arch_user_read(void *to, uint64_t from, uint64_t length)

@@ -17,6 +17,8 @@ enum msr {
 
 #define CR0_TASK_SWITCHED (1ull << 3)
 
+/* SDM vol 3A, "Control Registers". LONG_TABLES is PAE, FXSR and SIMD_EXCEPTIONS are OSFXSR and
+ * OSXMMEXCPT, XSAVE is OSXSAVE. */
 #define CR4_LONG_TABLES (1ull << 5)
 #define CR4_GLOBAL_PAGES (1ull << 7)
 #define CR4_FXSR (1ull << 9)
@@ -42,6 +44,8 @@ enum msr {
 #define SELECTOR_USER_CODE 0x33
 #define SELECTOR_TSS 0x40
 
+/* Below 32 they are the CPU's (SDM vol 3A, "Exception and Interrupt Vectors"). A higher sixteen is
+ * a higher priority for the local APIC: kicks, shootdowns and the timer come before devices. */
 enum vector {
 	VECTOR_NMI = 2,
 	VECTOR_BREAKPOINT = 3,

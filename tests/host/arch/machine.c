@@ -472,6 +472,34 @@ static status_t user_copy(uint64_t user, void *bytes, uint64_t length, uint32_t 
 	return STATUS_OK;
 }
 
+bool arch_user_touch(uint64_t user, bool write)
+{
+	struct machine_entry *entry = *entry_link(&cpus[0].current->space->arch, user & ~(PAGE_SIZE - 1));
+
+	return entry && (!write || (entry->protection & MAP_WRITE));
+}
+
+uint64_t arch_user_copy(uint64_t user, void *bytes, uint64_t length, bool to_user, uint64_t *missing)
+{
+	uint64_t done = 0;
+
+	if (user >= USER_ADDRESS_END || length > USER_ADDRESS_END - user)
+		return 0;
+	for (; done < length && arch_user_touch(user + done, to_user); done++) {
+		uint64_t page = (user + done) & ~(PAGE_SIZE - 1);
+		uint8_t *place = (uint8_t *)arch_direct_map((*entry_link(&cpus[0].current->space->arch, page))->page);
+
+		if (to_user)
+			place[(user + done) % PAGE_SIZE] = ((uint8_t *)bytes)[done];
+		else
+			((uint8_t *)bytes)[done] = place[(user + done) % PAGE_SIZE];
+	}
+	*missing = user + done;
+	if (done < length && machine_random(2))
+		done -= done % 8; /* as where a word straddles two pages */
+	return done;
+}
+
 status_t arch_user_read(void *to, uint64_t from, uint64_t length)
 {
 	return user_copy(from, to, length, MAP_READ);
@@ -591,17 +619,18 @@ uint64_t arch_thread_get_base(const struct thread *thread, uint32_t which)
 
 status_t arch_irq_enable(uint32_t line)
 {
+	CHECK(line < ARCH_IRQ_LINES);
 	return line < 24 ? STATUS_OK : STATUS_BAD_ARGUMENT;
 }
 
 void arch_irq_mask(uint32_t line)
 {
-	(void)line;
+	CHECK(line < ARCH_IRQ_LINES);
 }
 
 void arch_irq_unmask(uint32_t line)
 {
-	(void)line;
+	CHECK(line < ARCH_IRQ_LINES);
 }
 
 uint32_t arch_port_read(uint16_t port, uint32_t width)

@@ -2,6 +2,7 @@
  * their name alone, record locks of processes that have gone. */
 #include "check.h"
 #include <sys/file.h>
+#include <sys/resource.h>
 
 static void directories(void)
 {
@@ -109,6 +110,24 @@ static void locks(void)
 	SAY(lock(file, F_GETLK, F_WRLCK, 20, 5));
 }
 
+static void file_size(void)
+{
+	static char bytes[200];
+	struct rlimit limit = { 150, 150 };
+	int large = open("large", O_RDWR | O_CREAT | O_TRUNC, 0600), file = open("f", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	SAY(write(large, bytes, 200));
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_IGN);
+	SAY(write(file, bytes, 100));
+	SAY(write(file, bytes, 100));
+	SAY(write(file, bytes, 100));
+	SAY(ftruncate(file, 150));
+	SAY(ftruncate(file, 151));
+	SAY(ftruncate(large, 160));
+	signal(SIGXFSZ, SIG_DFL);
+	SAY(ftruncate(file, 200));
+}
+
 int main(void)
 {
 	in_child("directories", directories);
@@ -116,5 +135,6 @@ int main(void)
 	in_child("names alone", names_alone);
 	in_child("full table", full_table);
 	in_child("locks", locks);
+	in_child("file size", file_size);
 	return 0;
 }

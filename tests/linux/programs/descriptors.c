@@ -210,6 +210,20 @@ static void others(void)
 	SAY(open(path, O_RDONLY) >= 0);
 }
 
+/* What was opened with more rights is not opened again with them. */
+static void rights(void)
+{
+	int file = open("secret", O_RDONLY | O_CREAT, 0600);
+	char path[32];
+	sprintf(path, "/proc/self/fd/%d", file);
+	SAY(open(path, O_RDWR) >= 0);
+	SAY(chmod("secret", 0604));
+	SAY(setuid(1000));
+	SAY(open(path, O_RDWR) >= 0);
+	SAY(open(path, O_RDONLY) >= 0);
+	SAY(read(file, path, 1));
+}
+
 static void vforked(void)
 {
 	char path[64];
@@ -231,6 +245,7 @@ int main(void)
 	in_child("own", own);
 	in_child("opening", opening);
 	in_child("others", others);
+	in_child("rights", rights);
 	in_child("vforked", vforked);
 	return 0;
 }

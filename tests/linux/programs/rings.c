@@ -194,7 +194,7 @@ static void last_one(void)
 /* --- partners that garble what is shared ----------------------------------------------------------------- */
 
 /* Where Atoll's personality keeps rings (RING_AREA); on Linux nothing is there, and nothing is garbled. */
-#define SHARED 0x7fffb2000000ull
+#define SHARED 0x7fffba000000ull
 #define SHARED_EACH 0x11000ull
 static sigjmp_buf not_there;
 

@@ -159,6 +159,60 @@ static void keys(void)
 	printf("%ld\n", counter);
 }
 
+/* A lock in shared memory whose holder goes, in every way there is, with somebody waiting or not. */
+static pthread_mutex_t *shared_lock;
+
+static pid_t holder(int how)
+{
+	int ends[2];
+	char byte;
+	pipe(ends);
+	pid_t child = fork();
+	if (child == 0) {
+		pthread_mutex_lock(shared_lock);
+		write(ends[1], "x", 1);
+		if (how == 0)
+			_exit(0);
+		if (how == 1)
+			execl("/bin/true", "true", NULL);
+		for (;;)
+			pause();
+	}
+	read(ends[0], &byte, 1);
+	close(ends[0]);
+	close(ends[1]);
+	return child;
+}
+
+static void owner_died(void)
+{
+	pthread_mutexattr_t attributes;
+	shared_lock = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(shared_lock, &attributes);
+	for (int how = 0; how < 3; how++) {
+		pid_t child = holder(how);
+		if (how == 2)
+			kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		SAY(pthread_mutex_lock(shared_lock) == EOWNERDEAD);
+		SAY(pthread_mutex_consistent(shared_lock));
+		SAY(pthread_mutex_unlock(shared_lock));
+	}
+	pid_t child = holder(2), waiter = fork();
+	if (waiter == 0)
+		_exit(pthread_mutex_lock(shared_lock) == EOWNERDEAD ? 7 : 8);
+	usleep(50000);
+	kill(child, SIGKILL);
+	int status;
+	waitpid(child, NULL, 0);
+	waitpid(waiter, &status, 0);
+	SAY(WEXITSTATUS(status));
+	SAY(pthread_mutex_lock(shared_lock) == EOWNERDEAD);
+}
+
 int main(void)
 {
 	in_child("counting", counting);
@@ -169,5 +223,6 @@ int main(void)
 	in_child("fork_from_thread", fork_from_thread);
 	in_child("exec_from_thread", exec_from_thread);
 	in_child("keys", keys);
+	in_child("owner died", owner_died);
 	return 0;
 }
