@@ -6,7 +6,7 @@ How kernel.def is written (protocols/README.md says it for the others):
                           arguments in order: rdi rsi rdx r10 r8 r9; errors beyond BAD_HANDLE, WRONG_TYPE,
                           NO_RIGHT, which every handle can give; may go on in the next line
     returns MEANING       what a non-negative result is; absent: 0
-    "one line of meaning"
+    ; one line of meaning (and comments begin with a ; in the first column)
 
 TYPE: u64 u32 i64   numbers; a u32 with high bits set is BAD_ARGUMENT
       slot          a slot number in the caller's captable (checked against its size)
@@ -81,11 +81,11 @@ def parse_argument(name, text):
     return Argument(name, "object", match[1], tuple(match[2].split("|")), bool(match[3]), bool(match[4]))
 
 
-def lines_of(path):
+def lines_of(path, comment="#"):
+    """Lines that are not empty, nor begin with a comment."""
     for number, line in enumerate(Path(path).read_text().splitlines(), 1):
-        text = line.strip()
-        if text and not text.startswith("#"):
-            yield number, text
+        if line.strip() and not line.startswith(comment):
+            yield number, line.strip()
 
 
 def at_line(path, number, function, *arguments):
@@ -116,8 +116,8 @@ def kernel_line(calls, text):
         calls.append(call_line(text))
     elif words[0] == "returns":
         calls[-1].returns = text[len("returns "):]
-    elif text[0] == '"':
-        calls[-1].meaning = text.strip('"')
+    elif words[0] == ";":
+        calls[-1].meaning = text[2:]
     else:
         raise DefinitionError(f"unknown word {words[0]}")
 
@@ -126,7 +126,7 @@ def joined(lines):
     """A declaration goes on until the line that says what the call returns or means."""
     begun = None
     for number, text in lines:
-        if begun and not text.startswith(("returns ", '"')):
+        if begun and not text.startswith(("returns ", "; ")):
             begun = begun[0], f"{begun[1]} {text}"
             continue
         if begun:
@@ -138,7 +138,7 @@ def joined(lines):
 
 def read_kernel(path):
     calls = []
-    for number, text in joined(lines_of(path)):
+    for number, text in joined(lines_of(path, ";")):
         at_line(path, number, kernel_line, calls, text)
     numbers = [call.number for call in calls]
     if len(set(numbers)) != len(numbers):

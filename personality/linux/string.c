@@ -4,7 +4,9 @@
 void *memcpy(void *to, const void *from, uint64_t length)
 {
 	void *result = to;
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+	uint64_t words = length / 8, rest = length % 8;
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
 	return result;
 }
 
@@ -22,7 +24,9 @@ void *memmove(void *to, const void *from, uint64_t length)
 void *memset(void *to, int value, uint64_t length)
 {
 	void *result = to;
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(length) : "a"(value) : "memory");
+	uint64_t bytes = 0x0101010101010101ull * (uint8_t)value, words = length / 8, rest = length % 8;
+	__asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(bytes) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(bytes) : "memory");
 	return result;
 }
 

@@ -6,8 +6,11 @@
 
 #define TABLE_SIZE (ID_END * sizeof(struct process_relation))
 
+#define PAGE_RELATIONS (ATOLL_PAGE_SIZE / sizeof(struct process_relation))
+
 static struct process_relation *relations;
 static slot_t memory;
+static uint16_t known[ID_END / PAGE_RELATIONS]; /* processes on each page; one without any is given back */
 
 int relation_start(void)
 {
@@ -29,6 +32,8 @@ slot_t relation_memory(void)
 void relation_tell(const struct process *process)
 {
 	volatile struct process_relation *relation = &relations[process->id];
+	if (process->group && !relation->group)
+		known[process->id / PAGE_RELATIONS]++;
 	relation->parent = process->parent ? process->parent->id : 0;
 	relation->group = process->group ? process->group->id : 0;
 	relation->session = process->group ? process->group->session->id : 0;
@@ -36,5 +41,9 @@ void relation_tell(const struct process *process)
 
 void relation_forget(uint32_t id)
 {
+	uint32_t page = id / PAGE_RELATIONS;
+	bool last = relations[id].group && --known[page] == 0;
 	relations[id] = (struct process_relation){ 0 };
+	if (last)
+		memory_discard(memory, page * ATOLL_PAGE_SIZE, ATOLL_PAGE_SIZE);
 }
