@@ -69,14 +69,15 @@ INLINE void direct_deliver(struct call *call, struct endpoint *endpoint, uint64_
 }
 
 /* May the answer go straight to this caller? Nothing is there for the server's next receive, nothing more urgent than
- * the caller waits for this CPU, and the server works on the caller's time (or the slow path sees to the
+ * the caller waits for this CPU, nor as urgent where no slice has an end yet, and the server works on the caller's time (or the slow path sees to the
  * times). Both are locked then. */
 INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint *endpoint, struct thread *caller)
 {
 	if (!list_empty(&endpoint->queued) || !list_empty(&endpoint->cancels) || cpu->payer == self ||
 	    (endpoint->notification && __atomic_load_n(&endpoint->notification->bits, __ATOMIC_ACQUIRE)))
 		return false;
-	return !(cpu->queue.ready_levels & ((1u << scheduler_level(caller)) - 1)) && direct_lock(cpu, self, caller);
+	uint32_t others = ((cpu->slice_end ? 1u : 2u) << scheduler_level(caller)) - 1;
+	return !(cpu->queue.ready_levels & others) && direct_lock(cpu, self, caller);
 }
 
 /* The server waits for its next call. */

@@ -28,6 +28,7 @@ struct cpu {
 			bool need_reschedule; /* look at the queue before going on; set by any CPU */
 			bool exit_work;       /* something else is to be done on the way out; set by any CPU */
 			bool no_fast_path;    /* ipc/fastpath.c is switched off */
+			bool turn_due;        /* the slice ended while something more urgent ran */
 		};
 		uint32_t attention; /* all of them in one look: 0, nothing stands against the fast path */
 	};

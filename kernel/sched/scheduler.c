@@ -197,11 +197,14 @@ static struct thread *pop_better(struct cpu *cpu, struct thread *keep, bool turn
 	return pop(queue, limit, 1ull << cpu->index);
 }
 
+/* A slice that ends while its thread waits for a more urgent server is over all the same: turn_due says so until the
+ * server is done, and keeps it from going straight back. */
 static struct thread *choose(struct cpu *cpu, struct thread *keep)
 {
-	bool turn = cpu->slice_end && arch_time_now() >= cpu->slice_end;
+	bool turn = cpu->turn_due || (cpu->slice_end && arch_time_now() >= cpu->slice_end);
 	if (turn)
 		cpu->slice_end = 0;
+	cpu->turn_due = turn && keep && cpu->queue.ready_levels >> scheduler_level(keep) > 1;
 	for (;;) {
 		struct thread *thread = cpu->next;
 		cpu->next = NULL;
@@ -274,14 +277,12 @@ static void program_timer(struct cpu *cpu)
 {
 	uint64_t deadline = __atomic_load_n(&cpu->timer_first, __ATOMIC_RELAXED);
 	struct thread *current = cpu->current;
-	if (current && (cpu->queue.ready_levels & ((2u << scheduler_level(current)) - 1))) {
-		if (!cpu->slice_end)
-			cpu->slice_end = arch_time_now() + TIME_SLICE;
-		if (!deadline || cpu->slice_end < deadline)
-			deadline = cpu->slice_end;
-	} else {
+	if (!current || !cpu->queue.ready_levels)
 		cpu->slice_end = 0;
-	}
+	else if (!cpu->slice_end && (cpu->queue.ready_levels & ((2u << scheduler_level(current)) - 1)))
+		cpu->slice_end = arch_time_now() + TIME_SLICE;
+	if (cpu->slice_end && (!deadline || cpu->slice_end < deadline))
+		deadline = cpu->slice_end;
 	if (deadline == cpu->timer_programmed)
 		return;
 	cpu->timer_programmed = deadline;
