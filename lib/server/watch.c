@@ -73,6 +73,14 @@ void watch_fire(struct watch_list *list, uint32_t ready)
 	}
 }
 
+uint32_t watch_wanted(const struct watch_list *list)
+{
+	uint32_t events = 0;
+	for (const struct watch *watch = list->first; watch; watch = watch->next)
+		events |= watch->events;
+	return events;
+}
+
 void watch_clear(struct watch_list *list)
 {
 	while (list->first)

@@ -29,6 +29,8 @@ int watch_poll(struct watch_list *list, struct request *request, uint32_t ready,
                uint64_t cookie, uint64_t bits, uint32_t *result);
 /* The file is ready for these: signal and forget every watch that waits for one of them. */
 void watch_fire(struct watch_list *list, uint32_t ready);
+/* All events that somebody waits for. */
+uint32_t watch_wanted(const struct watch_list *list);
 /* The file is gone. */
 void watch_clear(struct watch_list *list);
 

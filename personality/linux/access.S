@@ -78,6 +78,23 @@ access_exchange32:
 	xor %eax, %eax
 	ret
 
+/* rdi at, esi what to add */
+	.globl access_add32
+	.type access_add32, @function
+access_add32:
+	lock add %esi, (%rdi)
+	xor %eax, %eax
+	ret
+
+/* rdi at, esi value, rdx old value out */
+	.globl access_swap32
+	.type access_swap32, @function
+access_swap32:
+	xchg %esi, (%rdi)
+	mov %esi, (%rdx)
+	xor %eax, %eax
+	ret
+
 /* rdi to, rsi mask, rdx kind */
 	.globl access_save_extended
 	.type access_save_extended, @function

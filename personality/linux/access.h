@@ -18,6 +18,8 @@ int64_t access_string_length(const char *from, uint64_t limit);
 int64_t access_clear(void *to, uint64_t length);
 int64_t access_load32(const uint32_t *from, uint32_t *value);
 int64_t access_exchange32(uint32_t *at, uint32_t expected, uint32_t value, uint32_t *found);
+int64_t access_add32(uint32_t *at, uint32_t value);
+int64_t access_swap32(uint32_t *at, uint32_t value, uint32_t *old);
 int64_t access_save_extended(void *to, uint64_t mask, uint64_t kind);    /* kind 1: xsave, 0: fxsave */
 int64_t access_load_extended(const void *from, uint64_t mask, uint64_t kind);
 

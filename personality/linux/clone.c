@@ -59,6 +59,7 @@ static void parent_tell(const struct clone *clone, uint32_t id)
 static void locks_take(struct task *task)
 {
 	lock_take(&task->lock);
+	pipe_views_lock();
 	lock_take(&task->files.lock);
 	heap_lock();
 }
@@ -67,6 +68,7 @@ static void locks_release(struct task *task)
 {
 	heap_unlock();
 	lock_release(&task->files.lock);
+	pipe_views_unlock();
 	lock_release(&task->lock);
 }
 
@@ -176,6 +178,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 	task->threads = thread;
 	thread->next = NULL;
 	task->thread_count = 1;
+	pipe_views_forget(task);
 	task->process = process;
 	task->locks_used = 0;
 	signals_clear(&task->pending);
@@ -199,8 +202,10 @@ void child_start(struct thread *thread, uint64_t process, uint64_t id)
 	thread->call_number = CALL_NONE;
 	if (thread->start == START_FORK)
 		fork_child(thread, (uint32_t)process);
-	if (thread->start == START_SHARED)
+	if (thread->start == START_SHARED) {
 		thread->task->process = (uint32_t)process;
+		pipe_views_inherit(thread->task);
+	}
 	if (thread->start != START_FORK) {
 		lock_take(&thread->task->lock);
 		if (thread->start == START_SHARED)

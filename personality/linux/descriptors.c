@@ -3,6 +3,7 @@
  * A descriptor points to an open file, which dup shares and which holds one capability. A call that uses a file
  * holds it meanwhile, so that another thread's close drops the capability only afterwards. */
 #include "files.h"
+#include "protocol_pipe.h"
 
 /* --- slots --------------------------------------------------------------------------------------- */
 
@@ -91,8 +92,12 @@ void file_release(struct task *task, struct open_file *file)
 		epoll_forget(file);
 	if (file->kind != FILE_GATE)
 		own_free(task, file);
+	else if (file->object)
+		pipe_view_drop(task, file);
 	window_close(file);
 	slot_give_back(task, file->slot);
+	if (file->flags & FILE_RING)
+		pipe_settle(PROCESS_PIPE, NULL);
 	heap_free(file);
 }
 
@@ -235,8 +240,11 @@ static struct open_file *file_copy(const struct open_file *file)
 {
 	struct open_file *copy = heap_allocate(sizeof(*copy));
 	if (copy) {
+		const struct pipe_view *view = file->object;
 		*copy = *file;
 		copy->references = 0;
+		copy->object = NULL;
+		copy->copy_index = view ? view->membership : 0; /* for pipe_views_inherit */
 		copy->window = copy->reads = 0;
 		copy->flags &= (uint16_t)~(FILE_EDGES | FILE_WATCHED);
 	}
@@ -292,10 +300,11 @@ void files_free(struct task *task)
 	struct files *files = &task->files;
 	for (uint32_t i = 0; i < files->size; i++) {
 		struct open_file *file = files->table[i].file;
-		if (file && --file->references == 0) {
-			window_close(file);
-			heap_free(file);
-		}
+		if (!file || --file->references > 0)
+			continue;
+		window_close(file);
+		pipe_view_abandon(file);
+		heap_free(file);
 	}
 	if (files->table != files->first)
 		heap_free(files->table);

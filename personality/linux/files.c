@@ -133,7 +133,7 @@ static int64_t pair_make(struct thread *thread, uint64_t result, uint32_t flags,
 		slot_give_back(task, second);
 		return status;
 	}
-	return descriptors_pair(task, first, second, two_way ? FILE_SOCKET : 0,
+	return descriptors_pair(task, first, second, FILE_RING | (two_way ? FILE_SOCKET : 0),
 	                        flags & O_CLOEXEC ? FD_CLOEXEC : 0, result);
 }
 

@@ -99,6 +99,34 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
 int64_t transfer_vectors(struct thread *thread, int32_t descriptor, uint64_t vectors, uint64_t count, int64_t offset,
                          uint32_t flags, bool writing);
 
+/* --- rings.c: where the bytes of pipes and socket pairs are ------------------------------------------ */
+struct ring;
+struct pipe_view { /* an end's rings, as this process sees them; does not change while the file is held */
+	struct ring *input, *output; /* NULL: not in this direction */
+	uint32_t *flags;     /* O_NONBLOCK, shared by all who have the end */
+	uint32_t member;     /* what our locks hold */
+	bool socket;
+	slot_t membership;   /* goes with the process */
+};
+/* The view of a file that may be an end; NULL and a negative errno: it is none (-ENOSYS, -EOPNOTSUPP), or no memory. */
+struct pipe_view *pipe_view(struct task *task, struct open_file *file, int *error);
+void pipe_view_drop(struct task *task, struct open_file *file);   /* the file goes */
+void pipe_view_abandon(struct open_file *file); /* of a vfork child that is gone: memory only */
+void pipe_views_forget(struct task *task);      /* in a forked child: it becomes a member of its own */
+void pipe_views_inherit(struct task *task);     /* in a vfork child: likewise */
+/* Another process has ended: its ends count as closed from here on in what rings say. */
+void pipe_views_settle(void);
+void pipe_views_lock(void); /* around fork */
+void pipe_views_unlock(void);
+
+/* --- pipes.c ----------------------------------------------------------------------------------------- */
+enum pipe_flags { PIPE_NOWAIT = 1, PIPE_UNINTERRUPTED = 2, PIPE_NO_SIGNAL = 4 };
+/* Only of files with FILE_RING. Bytes or a negative errno. */
+int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
+int64_t pipe_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
+/* All poll events that hold; -1: ask the server. */
+int32_t pipe_ready(struct thread *thread, struct open_file *file);
+
 /* --- windows.c: file contents, read without the server ------------------------------------------------------ */
 /* At an offset or FILE_OFFSET_CURRENT. False: nothing was done, it takes a call. */
 bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,

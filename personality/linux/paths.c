@@ -147,6 +147,8 @@ static unsigned node_flags(const struct file_attributes *attributes, uint32_t fl
 	unsigned device;
 	if ((attributes->mode & S_IFMT) == S_IFREG && !(flags & (O_PATH | O_WRONLY)))
 		return FILE_CONTENT;
+	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
+		return FILE_RING;
 	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)
 		return 0;
 	switch (attributes->special_device) {

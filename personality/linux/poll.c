@@ -15,6 +15,12 @@ uint32_t file_ready(struct thread *thread, struct open_file *file, uint32_t even
 	uint32_t ready = 0;
 	if (file->kind != FILE_GATE)
 		return own_poll(thread, file, events, notification, bits, deadline);
+	if (file->flags & FILE_RING) {
+		int32_t now = pipe_ready(thread, file);
+		ready = (uint32_t)now & (events | POLLERR | POLLHUP);
+		if (now >= 0 && (!notification || (ready && !(events & FILE_POLL_EDGE))))
+			return ready;
+	}
 	int status = file_poll(file->slot, NULL, events, cookie, bits, notification, &ready);
 	/* A file whose server knows no readiness is always ready, as a regular file is. */
 	return status < 0 ? events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) : ready & (events | POLLERR | POLLHUP);
@@ -41,6 +47,19 @@ static int poll_once(struct thread *thread, struct linux_pollfd *list, uint64_t 
 	return ready;
 }
 
+/* Something can be said without asking any server. */
+static bool rings_ready(struct thread *thread, const struct linux_pollfd *list, uint64_t count)
+{
+	uint32_t ready = 0;
+	for (uint64_t i = 0; i < count && !ready; i++) {
+		struct open_file *file = list[i].descriptor < 0 ? NULL : file_find_io(thread->task, list[i].descriptor);
+		if (file && file->flags & FILE_RING)
+			ready = file_ready(thread, file, (uint16_t)list[i].events, 0, 0, 0, NULL);
+		file_release(thread->task, file);
+	}
+	return ready;
+}
+
 static int64_t poll_wait(struct thread *thread, struct linux_pollfd *list, uint64_t count, uint64_t deadline)
 {
 	bool waits = deadline > time_now();
@@ -49,11 +68,14 @@ static int64_t poll_wait(struct thread *thread, struct linux_pollfd *list, uint6
 		return -ENOMEM;
 	for (;;) {
 		uint64_t wake = deadline;
-		int ready = poll_once(thread, list, count, notification, &wake);
+		bool asks = waits && !rings_ready(thread, list, count);
+		int ready = poll_once(thread, list, count, asks ? notification : 0, &wake);
 		if (ready > 0 || !waits || time_now() >= deadline)
 			return ready;
 		if (signals_pending_set(thread) & ~thread->blocked)
 			return -EINTR;
+		if (!asks)
+			continue; /* somebody took meanwhile what was there */
 		if (notification_wait(notification, wake, 1) == STATUS_INTERRUPTED)
 			return -EINTR;
 	}

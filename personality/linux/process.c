@@ -91,6 +91,8 @@ static int wait_call(struct thread *thread, int64_t selector, uint32_t options, 
 		int status = process_wait(PROCESS_GATE, INTERRUPTIBLE, selector, options & ~WAIT_CHILD_KINDS, kind,
 		                          &result->usage, sizeof(result->usage), NULL, &result->process, &result->status,
 		                          &result->code, &result->user);
+		if (status == 0 && result->process != 0)
+			pipe_views_settle();
 		if (status < 0 || result->process == 0 || !children_ignored(thread->task) || options & WAIT_NOHANG)
 			return status;
 	}

@@ -23,6 +23,8 @@
 #define THREAD_AREA_END PERSONALITY_HANDOFF
 #define THREAD_REGION_SIZE 0x10000ull
 #define WINDOW_AREA (PERSONALITY_HANDOFF + 0x1000000ull) /* windows on files; see windows.c */
+#define RING_AREA (PERSONALITY_HANDOFF + 0xa000000ull)   /* rings of pipes; see rings.c */
+#define RING_AREA_END PERSONALITY_BASE
 #define HEAP_AREA (PERSONALITY_BASE + 0x4000000ull)
 #define HEAP_AREA_END (PERSONALITY_BASE + 0x3c000000ull)
 
@@ -50,6 +52,7 @@ enum file_flags {
 	FILE_MOUNTED = 2,   /* from a mounted tree: its path calls take the identity */
 	FILE_SOCKET = 4,    /* one end of a socket pair */
 	FILE_EDGES = 8,     /* an edge-triggered epoll watches it: reading and writing rearm it */
+	FILE_RING = 16,     /* an end of a pipe or a socket pair: its bytes are in shared memory */
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
 	FILE_READS = 128, FILE_WRITES = 256, /* beside one of the devices: opened for it */
@@ -67,7 +70,7 @@ struct open_file {
 	uint16_t window;  /* windows.c: its number + 1; 0: none */
 	uint16_t reads;   /* by calls, since there was a window or need of one */
 	uint64_t position; /* where the next read is likely to be */
-	void *object; /* struct epoll, struct event, struct timer */
+	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */
 };
 struct descriptor {
 	struct open_file *file;

@@ -1,6 +1,7 @@
 /* One line per system call: "PID.TID name(arguments) = result". Lines go to the standard error of the first program that
  * is traced, and stay there wherever its children send theirs; the log does not take lines from programs. */
 #include "trace.h"
+#include "files.h"
 #include "protocol_file.h"
 #include "protocol_log.h"
 
@@ -62,11 +63,16 @@ static void line_path(struct line *line, uint64_t address)
 	line_char(line, '"');
 }
 
+struct open_file trace_file = { .references = 1, .kind = FILE_GATE };
+
 static void line_send(struct line *line)
 {
 	if (trace_slot) {
 		line->text[line->length++] = '\n';
-		file_write(trace_slot, NULL, FILE_OFFSET_CURRENT, 0, line->text, line->length, NULL);
+		trace_file.slot = trace_slot;
+		if (file_write(trace_slot, NULL, FILE_OFFSET_CURRENT, 0, line->text, line->length, NULL) == -EOPNOTSUPP)
+			pipe_write(thread_self(), &trace_file, (uint64_t)line->text, line->length,
+			           PIPE_UNINTERRUPTED | PIPE_NO_SIGNAL);
 	} else {
 		log_write(PROCESS_LOG, NULL, 7, line->text, line->length);
 	}

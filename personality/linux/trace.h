@@ -6,6 +6,7 @@
 
 extern bool trace_enabled; /* of this address space: a program and the children it forks */
 extern slot_t trace_slot;  /* the open file that lines go to; 0: the log, if it takes them */
+extern struct open_file trace_file; /* the same, where it is an end of a pipe */
 void trace_begin(struct thread *thread, uint64_t number); /* of calls that may not come back */
 void trace_call(struct thread *thread, uint64_t number, int64_t result);
 void trace_signal(struct thread *thread, int signal, uint64_t handler);

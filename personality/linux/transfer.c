@@ -36,24 +36,52 @@ static int64_t zeros_read(const struct thread *thread, uint64_t buffer, uint64_t
 
 /* --- one piece ------------------------------------------------------------------------------------------ */
 
-int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
-                     uint32_t flags)
+static unsigned pipe_flags_of(uint32_t flags)
+{
+	return flags & FILE_RWF_NOWAIT ? PIPE_NOWAIT : 0;
+}
+
+/* Where the server neither reads nor writes: it is an end of a pipe that came by name or from another program. */
+static bool ring_found(struct thread *thread, struct open_file *file)
+{
+	int error;
+	if (file->flags & FILE_RING || !pipe_view(thread->task, file, &error))
+		return false;
+	__atomic_or_fetch(&file->flags, (uint16_t)FILE_RING, __ATOMIC_RELAXED);
+	return true;
+}
+
+static int64_t gate_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                         uint32_t flags)
 {
 	uint64_t count = 0;
-	if (file->flags & FILE_DEVICES && (file->flags & (FILE_READS | FILE_EDGES)) == FILE_READS)
-		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
-	if (file->kind != FILE_GATE)
-		return own_read(thread, file, buffer, length);
-	int64_t result;
-	if (file->flags & FILE_CONTENT && window_read(thread, file, buffer, length, offset, &result))
-		return result;
 	int status = file_read(file->slot, INTERRUPTIBLE, offset, length, flags | transfer_flags(thread, SIGTTIN),
 	                       (void *)buffer, length, NULL, &count);
 	if (status == 0 && offset == FILE_OFFSET_CURRENT)
 		file->position += count;
+	return status < 0 ? status : (int64_t)count;
+}
+
+int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                     uint32_t flags)
+{
+	int64_t result;
+	if (file->flags & FILE_DEVICES && (file->flags & (FILE_READS | FILE_EDGES)) == FILE_READS)
+		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
+	if (file->kind != FILE_GATE)
+		return own_read(thread, file, buffer, length);
+	if (file->flags & FILE_CONTENT && window_read(thread, file, buffer, length, offset, &result))
+		return result;
+	if (file->flags & FILE_RING)
+		result = offset != FILE_OFFSET_CURRENT ? -ESPIPE
+		                                       : pipe_read(thread, file, buffer, length, pipe_flags_of(flags));
+	else
+		result = gate_read(thread, file, buffer, length, offset, flags);
+	if (result == -EOPNOTSUPP && ring_found(thread, file))
+		return file_read_at(thread, file, buffer, length, offset, flags);
 	if (file->flags & FILE_EDGES)
 		epoll_rearm(file, POLLIN | POLLRDNORM | POLLRDHUP | POLLPRI);
-	return status < 0 ? status : (int64_t)count;
+	return result;
 }
 
 /* RLIMIT_FSIZE: how much of a write to a regular file may go on; -EFBIG, with SIGXFSZ, where nothing may. */
@@ -76,27 +104,41 @@ static int64_t size_limit_apply(struct thread *thread, struct open_file *file, u
 	return -EFBIG;
 }
 
+static int64_t gate_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length,
+                          int64_t offset, uint32_t flags, const struct call_options *options)
+{
+	uint64_t count = 0;
+	int status = file_write(file->slot, options, offset, flags | transfer_flags(thread, SIGTTOU), (const void *)buffer,
+	                        length, &count);
+	if (status == -EPIPE)
+		signal_raise(thread, SIGPIPE, SI_USER);
+	return status < 0 ? status : (int64_t)count;
+}
+
 int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length,
                       int64_t offset, uint32_t flags)
 {
-	uint64_t count = 0;
+	int64_t result;
 	if (file->flags & FILE_DEVICES && (file->flags & (FILE_WRITES | FILE_EDGES)) == FILE_WRITES)
 		return file->flags & FILE_FULL && length > 0 ? -ENOSPC : (int64_t)length;
 	if (file->kind != FILE_GATE)
 		return own_write(thread, file, buffer, length);
-	if (thread->task->file_size_limit != RLIM_INFINITY && length > 0) {
+	if (!(file->flags & FILE_RING) && thread->task->file_size_limit != RLIM_INFINITY && length > 0) {
 		int64_t allowed = size_limit_apply(thread, file, length, offset);
 		if (allowed < 0)
 			return allowed;
 		length = (uint64_t)allowed;
 	}
-	int status = file_write(file->slot, INTERRUPTIBLE, offset, flags | transfer_flags(thread, SIGTTOU),
-	                        (const void *)buffer, length, &count);
+	if (file->flags & FILE_RING)
+		result = offset != FILE_OFFSET_CURRENT ? -ESPIPE
+		                                       : pipe_write(thread, file, buffer, length, pipe_flags_of(flags));
+	else
+		result = gate_write(thread, file, buffer, length, offset, flags, INTERRUPTIBLE);
+	if (result == -EOPNOTSUPP && ring_found(thread, file))
+		return file_write_at(thread, file, buffer, length, offset, flags);
 	if (file->flags & FILE_EDGES)
 		epoll_rearm(file, POLLOUT | POLLWRNORM);
-	if (status == -EPIPE)
-		signal_raise(thread, SIGPIPE, SI_USER);
-	return status < 0 ? status : (int64_t)count;
+	return result;
 }
 
 static int64_t transfer(struct thread *thread, int32_t descriptor, uint64_t buffer, uint64_t length, int64_t offset,
@@ -310,10 +352,10 @@ static int64_t copy_write(struct thread *thread, struct copy_end *in, struct cop
 	if (in->file->kind != FILE_GATE || file_seek(in->file->slot, NULL, (int64_t)(done - length), SEEK_CUR, NULL) == 0)
 		return put;
 	while (done < length && (put > 0 || put == -EINTR) && out->file->kind == FILE_GATE) {
-		uint64_t count = 0;
-		int status = file_write(out->file->slot, NULL, out->offset < 0 ? out->offset : out->offset + (int64_t)done,
-		                        transfer_flags(thread, SIGTTOU), buffer + done, length - done, &count);
-		put = status < 0 ? status : (int64_t)count;
+		int64_t offset = out->offset < 0 ? out->offset : out->offset + (int64_t)done;
+		uint64_t rest = (uint64_t)buffer + done;
+		put = out->file->flags & FILE_RING ? pipe_write(thread, out->file, rest, length - done, PIPE_UNINTERRUPTED)
+		                                   : gate_write(thread, out->file, rest, length - done, offset, 0, NULL);
 		if (put == 0)
 			break;
 		if (put > 0)

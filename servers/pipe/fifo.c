@@ -62,13 +62,12 @@ int fifo_open(struct request *request, struct fifo *fifo, uint32_t flags)
 	bool wait = (access == OPEN_READ && !pipe->writers) || (access == OPEN_WRITE && !pipe->readers);
 	if (!wait || (flags & OPEN_NONBLOCK))
 		return fifo_answer_now(request, end);
-	/* `done` remembers the other side's count at this moment. */
-	struct waiter *waiter = waiter_create(request, WAITER_OPEN, end, 0);
+	struct waiter *waiter = waiter_create(request, end);
 	if (!waiter) {
 		end_destroy(end);
 		return -ENOMEM;
 	}
-	waiter->done = access == OPEN_READ ? pipe->writers_ever : pipe->readers_ever;
+	waiter->others = access == OPEN_READ ? pipe->writers_ever : pipe->readers_ever;
 	waiter_append(&pipe->opens, waiter);
 	request_park(request);
 	return REQUEST_PARKED;
@@ -94,7 +93,7 @@ void fifo_advance(struct pipe *pipe)
 	for (struct waiter *waiter = pipe->opens.first; waiter; waiter = next) {
 		next = waiter->next;
 		uint64_t now = waiter->end->input ? pipe->writers_ever : pipe->readers_ever;
-		if (now != waiter->done)
+		if (now != waiter->others)
 			open_answer(pipe, waiter);
 	}
 }

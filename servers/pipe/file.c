@@ -1,4 +1,4 @@
-/* The file protocol, as a pipe's end speaks it. */
+/* The file protocol, as a pipe's end speaks it: without reading and writing, which need no server. */
 #include "pipe.h"
 #include "protocol_file.h"
 #include "protocols/file.h"
@@ -15,27 +15,6 @@
 static struct end *request_end(const struct request *request)
 {
 	return label_find(&state.labels, request->label);
-}
-
-static bool may_wait(const struct end *end, uint32_t flags)
-{
-	return !(end->flags & OPEN_NONBLOCK) && !(flags & FILE_RWF_NOWAIT);
-}
-
-static int serve_read(struct request *request, const struct file_read_in *in, struct file_read_out *out)
-{
-	struct end *end = request_end(request);
-	if (in->offset != FILE_OFFSET_CURRENT)
-		return -ESPIPE;
-	return end_read(request, end, in->length, may_wait(end, in->flags), &out->count);
-}
-
-static int serve_write(struct request *request, const struct file_write_in *in, struct file_write_out *out)
-{
-	struct end *end = request_end(request);
-	if (in->offset != FILE_OFFSET_CURRENT)
-		return -ESPIPE;
-	return end_write(request, end, request->send_length, may_wait(end, in->flags), &out->count);
 }
 
 static int serve_seek(struct request *request, const struct file_seek_in *in, struct file_seek_out *out)
@@ -55,8 +34,8 @@ static int serve_status(struct request *request)
 		.mode = end->pair ? MODE_SOCKET : MODE_FIFO,
 		.links = 1,
 		.block_size = 4096,
-		.access_time = pipe->used_at,
-		.modify_time = pipe->used_at,
+		.access_time = pipe->made_at,
+		.modify_time = pipe->made_at,
 		.change_time = pipe->made_at,
 	};
 	request_reply_data(request, &attributes, sizeof attributes);
@@ -65,7 +44,8 @@ static int serve_status(struct request *request)
 
 static int control_pending(struct request *request, const struct end *end)
 {
-	int32_t pending = end->input ? (int32_t)end->input->ring.count : 0;
+	uint32_t found = end->input ? ring_pending(end->input) : 0;
+	int32_t pending = found <= RING_CAPACITY ? (int32_t)found : 0;
 	int64_t done = request_write(request, 0, &pending, sizeof pending);
 	return done < 0 ? (int)done : done < (int64_t)sizeof pending ? -EFAULT : 0;
 }
@@ -83,16 +63,30 @@ static int serve_control(struct request *request, const struct file_control_in *
 			return -EFAULT;
 		memcpy(&on, request->data, sizeof on);
 		end->flags = on ? end->flags | OPEN_NONBLOCK : end->flags & ~OPEN_NONBLOCK;
+		ring_show_flags(end);
 		return 0;
 	default:
 		return -ENOTTY;
 	}
 }
 
+/* The rings say that somebody watches before they are looked at. */
 static int serve_poll(struct request *request, const struct file_poll_in *in, struct file_poll_out *out)
 {
 	struct end *end = request_end(request);
-	return watch_poll(&end->watches, request, end_ready(end), in->events, in->cookie, in->bits, &out->ready);
+	bool watches = request->caps[0].kind == MESSAGE_CAP_SLOT;
+	struct pipe *pipes[2] = { end->input, end->output };
+	for (int i = 0; i < 2 && watches; i++) {
+		if (!pipes[i])
+			continue;
+		ring_watch(pipes[i], true, true);
+		ring_note(pipes[i]);
+	}
+	int status = watch_poll(&end->watches, request, end_ready(end), in->events, in->cookie, in->bits, &out->ready);
+	for (int i = 0; i < 2; i++)
+		if (pipes[i])
+			pipe_watch(pipes[i]);
+	return status;
 }
 
 static int serve_synchronize(struct request *request)
@@ -111,6 +105,7 @@ static int serve_set_flags(struct request *request, const struct file_set_flags_
 {
 	struct end *end = request_end(request);
 	end->flags = (end->flags & ~OPEN_SETTABLE) | (in->flags & OPEN_SETTABLE);
+	ring_show_flags(end);
 	return 0;
 }
 
@@ -130,8 +125,6 @@ static int serve_system_status(struct request *request)
 int file_serve(struct request *request)
 {
 	static const struct file_operations operations = {
-		.read = serve_read,
-		.write = serve_write,
 		.seek = serve_seek,
 		.status = serve_status,
 		.control = serve_control,

@@ -2,6 +2,7 @@
 #include "pipe.h"
 #include "protocol_device.h"
 #include "protocol_pipe.h"
+#include "protocol_ring.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -76,6 +77,13 @@ static int serve_make_fifo(struct request *request, struct pipe_make_fifo_out *o
 	return 0;
 }
 
+/* The kernel's notices of closed gates have come before this call. */
+static int serve_settle(struct request *request)
+{
+	(void)request;
+	return 0;
+}
+
 static int serve_open(struct request *request, const struct device_open_in *in, struct device_open_out *out)
 {
 	(void)out;
@@ -88,6 +96,7 @@ static int handle(struct request *request)
 		.make = serve_make,
 		.make_pair = serve_make_pair,
 		.make_fifo = serve_make_fifo,
+		.settle = serve_settle,
 	};
 	static const struct device_operations device_operations = { .open = serve_open };
 	if (request->label < LABEL_FIRST)
@@ -97,6 +106,10 @@ static int handle(struct request *request)
 		return -EBADF;
 	if (node->kind == NODE_FIFO)
 		return device_dispatch(&device_operations, request);
+	if (node->kind == NODE_MEMBER)
+		return -ENOSYS; /* it is only there to be dropped */
+	if (request->operation >= OPERATION_RING_ATTACH && request->operation <= OPERATION_RING_CHANGED)
+		return ring_serve(request);
 	return file_serve(request);
 }
 
@@ -104,12 +117,8 @@ static void cancel(uint64_t id, unsigned reason)
 {
 	(void)reason;
 	struct waiter *waiter = waiter_find(id);
-	if (!waiter)
-		return; /* answered in the meantime */
-	if (waiter->kind == WAITER_OPEN)
+	if (waiter) /* else answered in the meantime */
 		fifo_cancel(waiter);
-	else
-		transfer_cancel(waiter);
 }
 
 static void closed(uint64_t label)
@@ -119,6 +128,8 @@ static void closed(uint64_t label)
 		return;
 	if (node->kind == NODE_FIFO)
 		fifo_destroy((struct fifo *)node);
+	else if (node->kind == NODE_MEMBER)
+		member_destroy((struct member *)node);
 	else
 		end_destroy((struct end *)node);
 }
@@ -131,5 +142,6 @@ int main(void)
 		.cancel = cancel,
 		.closed = closed,
 	};
+	touch_prepare();
 	server_run(&server);
 }

@@ -11,20 +11,37 @@ struct pipe *pipe_create(void)
 	struct pipe *pipe = calloc(1, sizeof *pipe);
 	if (!pipe)
 		return NULL;
-	pipe->reads.last = &pipe->reads.first;
-	pipe->writes.last = &pipe->writes.first;
 	pipe->opens.last = &pipe->opens.first;
 	pipe->inode = ++state.next_inode;
-	pipe->made_at = pipe->used_at = (int64_t)time_real();
+	pipe->made_at = (int64_t)time_real();
 	return pipe;
 }
 
 void pipe_release(struct pipe *pipe)
 {
-	if (pipe->readers || pipe->writers || pipe->named)
+	if (pipe->readers || pipe->writers || pipe->named || pipe->members)
 		return;
-	free(pipe->ring.bytes);
+	ring_free(pipe);
 	free(pipe);
+}
+
+/* The pipe whose ring has this end's flag word. */
+static struct pipe *end_home(const struct end *end)
+{
+	return end->input ? end->input : end->output;
+}
+
+static bool index_take(struct end *end)
+{
+	uint64_t *words = end_home(end)->ends;
+	for (uint32_t i = 0; i < RING_ENDS / 64; i++) {
+		if (~words[i] == 0)
+			continue;
+		end->index = i * 64 + (uint32_t)__builtin_ctzll(~words[i]);
+		words[i] |= 1ull << end->index % 64;
+		return true;
+	}
+	return false;
 }
 
 struct end *end_create(struct pipe *input, struct pipe *output, uint32_t flags)
@@ -35,23 +52,32 @@ struct end *end_create(struct pipe *input, struct pipe *output, uint32_t flags)
 	if (!end)
 		return NULL;
 	end->node.kind = NODE_END;
+	end->flags = flags;
+	end->input = input;
+	end->output = output;
 	end->node.label = label_make(&state.labels, end);
-	if (!end->node.label) {
+	if (!end->node.label || !index_take(end)) {
+		if (end->node.label)
+			label_drop(&state.labels, end->node.label);
 		free(end);
 		return NULL;
 	}
 	state.end_count++;
-	end->flags = flags;
-	if ((end->input = input)) {
+	if (input) {
 		end->next_reader = input->readers;
 		input->readers = end;
 		input->readers_ever++;
 	}
-	if ((end->output = output)) {
+	if (output) {
 		end->next_writer = output->writers;
 		output->writers = end;
 		output->writers_ever++;
 	}
+	if (input)
+		ring_show_ends(input);
+	if (output && output != input)
+		ring_show_ends(output);
+	ring_show_flags(end);
 	return end;
 }
 
@@ -63,6 +89,7 @@ slot_t end_gate(struct end *end)
 static void end_unlink(struct end *end)
 {
 	struct end **link;
+	end_home(end)->ends[end->index / 64] &= ~(1ull << end->index % 64);
 	if (end->input) {
 		for (link = &end->input->readers; *link != end; link = &(*link)->next_reader)
 			;
@@ -81,15 +108,14 @@ static void pipe_lost_end(struct pipe *pipe)
 	if (!pipe)
 		return;
 	if (!pipe->readers && !pipe->writers)
-		ring_skip(&pipe->ring, pipe->ring.count);
-	pipe_advance(pipe);
+		ring_empty(pipe);
+	ring_show_ends(pipe);
 	pipe_changed(pipe);
 	pipe_release(pipe);
 }
 
 void end_destroy(struct end *end)
 {
-	transfer_end_closed(end);
 	end_unlink(end);
 	watch_clear(&end->watches);
 	label_drop(&state.labels, end->node.label);
@@ -105,14 +131,15 @@ uint32_t end_ready(const struct end *end)
 {
 	uint32_t ready = 0;
 	if (end->input) {
-		if (end->input->ring.count)
+		if (ring_pending(end->input))
 			ready |= WATCH_IN | WATCH_READ_NORMAL;
 		/* A named pipe that nobody has opened for writing yet has not hung up. */
 		if (!end->input->writers && (!end->input->named || end->input->writers_ever))
 			ready |= end->pair ? WATCH_IN | WATCH_READ_HANGUP | WATCH_HANGUP : WATCH_HANGUP;
 	}
 	if (end->output) {
-		if (ring_room(&end->output->ring) >= PIPE_ATOMIC || !end->output->readers)
+		uint32_t pending = ring_pending(end->output);
+		if (pending <= RING_CAPACITY - RING_ATOMIC || pending > RING_CAPACITY || !end->output->readers)
 			ready |= WATCH_OUT | WATCH_WRITE_NORMAL;
 		if (!end->output->readers)
 			ready |= end->pair ? 0 : WATCH_ERROR;
@@ -120,12 +147,26 @@ uint32_t end_ready(const struct end *end)
 	return ready;
 }
 
+void pipe_watch(struct pipe *pipe)
+{
+	uint32_t data = 0, room = 0;
+	for (struct end *end = pipe->readers; end; end = end->next_reader)
+		data |= watch_wanted(&end->watches);
+	for (struct end *end = pipe->writers; end; end = end->next_writer)
+		room |= watch_wanted(&end->watches);
+	ring_watch(pipe, data & (WATCH_IN | WATCH_READ_NORMAL), room & (WATCH_OUT | WATCH_WRITE_NORMAL));
+}
+
+/* The ring says that somebody watches before it is looked at, so that what comes after the look is told. */
 void pipe_changed(struct pipe *pipe)
 {
+	pipe_watch(pipe);
+	ring_note(pipe);
 	for (struct end *end = pipe->readers; end; end = end->next_reader)
 		if (end->watches.count)
 			watch_fire(&end->watches, end_ready(end));
 	for (struct end *end = pipe->writers; end; end = end->next_writer)
 		if (end->watches.count)
 			watch_fire(&end->watches, end_ready(end));
+	pipe_watch(pipe);
 }

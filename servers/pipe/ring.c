@@ -1,61 +1,157 @@
-/* A ring of bytes: what was written and not read yet.
- *
- * Bytes go straight between the ring and the buffers of the calls, at most two pieces each
- * way. The ring changes only by what was really copied. */
+/* A pipe's ring, as far as the server has to do with it: its words, of which it sees the first page alone. They are
+ * the processes' to garble: what is read is only ever a number of bytes or a number of a member. */
 #include "pipe.h"
-#include <errno.h>
-#include <stdlib.h>
+#include "atoll/startup.h"
+#include <limits.h>
+#include <string.h>
 
-static uint32_t smaller(uint64_t a, uint32_t b)
+extern const char touch_begin[], touch_end[], touch_fault[];
+void reflect_entry(void); /* lib/atoll/start.S */
+
+void touch_prepare(void)
 {
-	return a < b ? (uint32_t)a : b;
+	struct reflect_config config = {
+		.system_call_entry = (uint64_t)reflect_entry,
+		.access_begin = (uint64_t)touch_begin,
+		.access_end = (uint64_t)touch_end,
+		.access_fault = (uint64_t)touch_fault,
+	};
+	space_set_reflect(SELF_SPACE, &config);
 }
 
-uint32_t ring_room(const struct ring *ring)
+bool ring_make(struct pipe *pipe)
 {
-	return PIPE_CAPACITY - ring->count;
-}
-
-const char *ring_head(const struct ring *ring, uint32_t *length)
-{
-	*length = smaller(ring->count, PIPE_CAPACITY - ring->head);
-	return ring->bytes + ring->head;
-}
-
-void ring_skip(struct ring *ring, uint32_t length)
-{
-	ring->count -= length;
-	ring->head = ring->count ? (ring->head + length) % PIPE_CAPACITY : 0;
-}
-
-int64_t ring_fill(struct ring *ring, uint64_t call, uint64_t offset, uint64_t length)
-{
-	if (!ring->bytes && !(ring->bytes = malloc(PIPE_CAPACITY)))
-		return -ENOMEM;
-	uint32_t total = smaller(length, ring_room(ring)), done = 0;
-	while (done < total) {
-		uint32_t at = (ring->head + ring->count) % PIPE_CAPACITY;
-		uint32_t piece = smaller(total - done, PIPE_CAPACITY - at);
-		int64_t copied = parked_read(call, offset + done, ring->bytes + at, piece);
-		if (copied <= 0)
-			return done ? (int64_t)done : copied < 0 ? copied : -EFAULT;
-		ring->count += (uint32_t)copied;
-		done += (uint32_t)copied;
+	if (pipe->ring)
+		return true;
+	pipe->memory = slot_allocate();
+	if (!pipe->memory)
+		return false;
+	int64_t at = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory);
+	if (at >= 0)
+		at = space_map(SELF_SPACE, pipe->memory, 0, RING_BYTES, 0, MAP_READ | MAP_WRITE | MAP_ANYWHERE);
+	/* What is given away may be mapped, not resized or destroyed. */
+	if (at < 0 || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
+	                       RIGHT_READ | RIGHT_WRITE | RIGHT_COPY) < 0) {
+		if (at > 0)
+			space_unmap(SELF_SPACE, (uint64_t)at, RING_BYTES);
+		slot_free(pipe->memory);
+		pipe->memory = 0;
+		return false;
 	}
-	return done;
+	pipe->ring = (struct ring *)at;
+	ring_show_ends(pipe);
+	for (struct end *end = pipe->readers; end; end = end->next_reader)
+		ring_show_flags(end);
+	for (struct end *end = pipe->writers; end; end = end->next_writer)
+		ring_show_flags(end);
+	return true;
 }
 
-int64_t ring_drain(struct ring *ring, uint64_t call, uint64_t length)
+void ring_free(struct pipe *pipe)
 {
-	uint32_t total = smaller(length, ring->count), done = 0;
-	while (done < total) {
-		uint32_t piece;
-		const char *bytes = ring_head(ring, &piece);
-		int64_t copied = parked_write(call, done, bytes, smaller(total - done, piece));
-		if (copied <= 0)
-			return done ? (int64_t)done : copied < 0 ? copied : -EFAULT;
-		ring_skip(ring, (uint32_t)copied);
-		done += (uint32_t)copied;
+	if (!pipe->ring)
+		return;
+	space_unmap(SELF_SPACE, (uint64_t)pipe->ring, RING_BYTES);
+	slot_free(pipe->memory);
+	pipe->ring = NULL;
+	pipe->memory = 0;
+}
+
+uint32_t ring_pending(const struct pipe *pipe)
+{
+	uint32_t tail, head;
+	if (!pipe->ring)
+		return 0;
+	if (touch_load(&pipe->ring->tail, &tail) < 0 || touch_load(&pipe->ring->head, &head) < 0)
+		return UINT32_MAX;
+	return ring_count(tail, head);
+}
+
+void ring_note(struct pipe *pipe)
+{
+	if (pipe->ring) {
+		touch_load(&pipe->ring->tail, &pipe->tail_seen);
+		touch_load(&pipe->ring->head, &pipe->head_seen);
 	}
-	return done;
+}
+
+bool ring_moved(const struct pipe *pipe)
+{
+	uint32_t tail = 0, head = 0;
+	touch_load(&pipe->ring->tail, &tail);
+	touch_load(&pipe->ring->head, &head);
+	return tail != pipe->tail_seen || head != pipe->head_seen;
+}
+
+/* Nobody has an end of it: a named pipe begins anew. */
+void ring_empty(struct pipe *pipe)
+{
+	uint32_t tail, head;
+	if (pipe->ring && touch_load(&pipe->ring->tail, &tail) == 0 && touch_load(&pipe->ring->head, &head) == 0)
+		touch_replace(&pipe->ring->head, head, (tail & ~RING_CLOSED) | (head & RING_CLOSED));
+}
+
+static void show_side(uint32_t *word, bool open)
+{
+	if (open) {
+		touch_and(word, ~RING_CLOSED);
+	} else {
+		touch_or(word, RING_CLOSED);
+		futex_wake(word, INT_MAX);
+	}
+}
+
+void ring_show_ends(struct pipe *pipe)
+{
+	if (!pipe->ring)
+		return;
+	bool unopened = pipe->named && !pipe->writers_ever;
+	if (unopened)
+		touch_or(&pipe->ring->unopened, 1);
+	else
+		touch_and(&pipe->ring->unopened, 0);
+	show_side(&pipe->ring->tail, pipe->writers != NULL);
+	show_side(&pipe->ring->head, pipe->readers != NULL);
+}
+
+void ring_show_flags(const struct end *end)
+{
+	struct ring *ring = end->input ? end->input->ring : end->output->ring;
+	if (!ring)
+		return;
+	touch_and(&ring->flags[end->index], 0);
+	touch_or(&ring->flags[end->index], end->flags);
+}
+
+static void watch_word(uint32_t *word, bool on)
+{
+	if (on)
+		touch_or(word, 1);
+	else
+		touch_and(word, 0);
+}
+
+void ring_watch(struct pipe *pipe, bool data, bool room)
+{
+	if (!pipe->ring)
+		return;
+	watch_word(&pipe->ring->data_watched, data);
+	watch_word(&pipe->ring->room_watched, room);
+}
+
+static void lock_break(uint32_t *lock, uint64_t member)
+{
+	uint32_t mine = (uint32_t)member << 1;
+	touch_replace(lock, mine, 0);
+	if (touch_replace(lock, mine | RING_AWAITED, 0) == 0)
+		futex_wake(lock, INT_MAX);
+}
+
+/* The member is gone: what it held is free, and what it had done but not told is told. */
+void ring_unlock(struct pipe *pipe, uint64_t member)
+{
+	lock_break(&pipe->ring->write_lock, member);
+	lock_break(&pipe->ring->read_lock, member);
+	futex_wake(&pipe->ring->tail, INT_MAX);
+	futex_wake(&pipe->ring->head, INT_MAX);
 }

@@ -1,4 +1,4 @@
-/* Waiters: parked calls, in a queue in order of arrival and in a table by call id, so that a
+/* Waiters: parked opens, in a queue in order of arrival and in a table by call id, so that a
  * cancel request finds its own at once. */
 #include "pipe.h"
 #include <stdlib.h>
@@ -8,15 +8,13 @@ static struct waiter **waiter_bucket(uint64_t id)
 	return &state.waiters[id % WAITER_BUCKETS];
 }
 
-struct waiter *waiter_create(struct request *request, enum waiter_kind kind, struct end *end, uint64_t length)
+struct waiter *waiter_create(struct request *request, struct end *end)
 {
 	struct waiter *waiter = calloc(1, sizeof *waiter);
 	if (!waiter)
 		return NULL;
 	waiter->id = request->id;
-	waiter->kind = kind;
 	waiter->end = end;
-	waiter->length = length;
 	waiter->same_hash = *waiter_bucket(waiter->id);
 	*waiter_bucket(waiter->id) = waiter;
 	return waiter;
