@@ -11,17 +11,19 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 QEMU = "qemu-system-x86_64"
 PROBE_STATUS = 99   # isa-debug-exit turns the byte 0x31 into 0x31 * 2 + 1
 
-# At 0xfffff000: from real mode to long mode with the page tables below, a loop of a moment, then
-# `mov dx, 0x501; mov al, 0x31; out dx, al`.
+# At 0xfffff000: from real mode to long mode with the page tables below, extended state loaded as a kernel does (some
+# hosts cannot), a loop of a moment, then `mov dx, 0x501; mov al, 0x31; out dx, al`.
 PROBE_CODE = bytes.fromhex(
-    "fa2e660f011668f00f20e06683c8200f22e066b800c0ffff0f22d866b9800000c00f32660d000100000f300f20c0"
-    "660d010000800f22c066ea3ff0ffff0800b9a08601000f31e2fc66ba0105b031eef4ebfd660f1f44000000000000"
-    "0000000000000000009b20000f0058f0ffff")
+    "fa2e660f011668f00f20e06683c8200f22e066b800c0ffff0f22d866b9800000c00f32660d000100000f300f20c0660d"
+    "010000800f22c066ea3ff0ffff0800eb2f9090900f31e2fc66ba0105b031eef4ebfd660f1f4400000000000000000000"
+    "00000000009b20000f0058f0ffff00000f20e00d000204000f22e031c931d2b8030000000f01d1bb0080ffff480fae2b"
+    "b9a0860100ebad")
 
 
 def probe_firmware():
@@ -61,7 +63,8 @@ def accelerator(cache, quiet=False):
         return "tcg"
     answer = "no"
     if os.access("/dev/kvm", os.R_OK | os.W_OK):
-        kept = cache / f"kvm-{boot_identity()}-{os.getuid()}"
+        probe = zlib.crc32(PROBE_CODE)   # the answer of another one does not count
+        kept = cache / f"kvm-{boot_identity()}-{os.getuid()}-{probe:08x}"
         if not kept.exists():
             cache.mkdir(parents=True, exist_ok=True)
             kept.write_text("yes" if kvm_runs_a_guest() else "no")
