@@ -1,0 +1,84 @@
+/* The stash: what a server remembers, at one address in each of its incarnations, and an undo log of the step in hand.
+ *
+ * Recoverable code (compiled with compiler.cc) saves the old contents of what it overwrites in the stash, so at any
+ * instruction the start of the step can be had again. README.md says how, and why it works.
+ *
+ * In the address space, from low to high: the journal (header, then the undo log), the image (variables of recoverable
+ * code, placed by stash.ld), the heap. All of it is one memory object that outlives the server: first the image and the
+ * heap, then the journal. */
+#ifndef STASH_H
+#define STASH_H
+
+#define STASH_JOURNAL 0x10000000 /* address of the header */
+#define STASH_LOG 0x10010000     /* of the undo log */
+#define STASH_BASE 0x40000000    /* of the image */
+#define STASH_IMAGE_MAX 0x400000
+#define STASH_HEAP (STASH_BASE + STASH_IMAGE_MAX)
+#define STASH_SIZE 0x20000000    /* image and heap */
+#define STASH_GRANULE_SHIFT 5
+#define STASH_GRANULE (1 << STASH_GRANULE_SHIFT) /* bytes that are saved at a time */
+/* Every granule is saved once a step at most, and takes a word beside its bytes. */
+#define STASH_JOURNAL_SIZE (STASH_LOG - STASH_JOURNAL + STASH_SIZE / STASH_GRANULE * (STASH_GRANULE + 8))
+#define STASH_OBJECT_SIZE (STASH_SIZE + STASH_JOURNAL_SIZE) /* of the memory object */
+#define STASH_LOG_END 16         /* offset of the header's log_end, for save.S */
+
+#ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STASH_MAGIC 0x6873617473ull
+#define STASH_RECORD_SIZE 0x7000
+
+/* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
+struct stash_header {
+	uint64_t magic;
+	uint64_t version;   /* of what the server keeps in the stash; its own count */
+	uint64_t log_end;   /* address after the last entry of the undo log */
+	/* Two counts of steps, each above one bit: the number of the record that counts from then on. */
+	uint64_t committed; /* one store here commits a step */
+	uint64_t step;      /* whose undo log it is: of the step in hand if its count is one more, else void */
+	uint64_t reserved[3];
+	_Alignas(16) unsigned char record[2][STASH_RECORD_SIZE];
+};
+_Static_assert(sizeof(struct stash_header) <= STASH_LOG - STASH_JOURNAL, "the log begins after it");
+_Static_assert(offsetof(struct stash_header, log_end) == STASH_LOG_END, "save.S knows it");
+
+#define stash_journal ((struct stash_header *)STASH_JOURNAL)
+
+/* Before anything else in a new incarnation: take back the step that its predecessor did not finish. False: the stash is
+ * not usable (not one, or too new). `fresh`: nothing was in it. */
+bool stash_open(bool *fresh);
+/* A step: everything between is as if it had never been, or is there for good. With `new_record` what was prepared in
+ * stash_record_next() is the record from then on, by the very store that commits. */
+void stash_begin(void);
+void stash_commit(bool new_record);
+/* Take the step in hand back. */
+void stash_roll_back(void);
+/* STASH_RECORD_SIZE bytes each, written without hooks: the record that counts, and the other one. */
+void *stash_record(void);
+void *stash_record_next(void);
+
+/* Save these bytes: before they are written by what is not recoverable code (the kernel, an assembly routine). Bytes
+ * outside of the stash are ignored. */
+static inline void stash_save_bytes(const void *address, uint64_t length)
+{
+	__asm__ volatile("sub $128, %%rsp\n\tcall stash_save_range\n\tadd $128, %%rsp"
+	                 :
+	                 : "D"(address), "S"(length)
+	                 : "rax", "rdx", "cc", "memory");
+}
+
+/* The allocator for recoverable code, under the C library's rules. free and realloc of what is not an allocated block
+ * trap: a server that does so is broken. */
+void *stash_malloc(size_t size);
+void *stash_calloc(size_t count, size_t size);
+void *stash_realloc(void *block, size_t size);
+void stash_free(void *block);
+char *stash_strdup(const char *text);
+
+/* Given by what the stash is used in: memory for this part of the heap, before it is touched. False: there is none. */
+bool stash_supply(uint64_t offset, uint64_t length);
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+/* A stash on the building machine, and programs over it that are killed in the middle of a step.
+ *
+ * A step runs in a child that shares the stash and nothing else. It is killed at the Nth hook, or some instructions
+ * later, one by one; what it left behind is then taken back as a new incarnation would. */
+#ifndef STASH_HOST_H
+#define STASH_HOST_H
+
+#include "stash/stash.h"
+
+/* A number from a seed that is advanced. */
+uint32_t random_next(uint64_t *seed);
+
+/* The part of the stash that is in use, to compare. */
+void stash_snapshot(void);
+bool stash_same_as_snapshot(void);
+
+/* Run steps 0 to `steps` - 1, each killed that many times at random before it may finish. False: a step was not taken
+ * back byte for byte, or the end is not that of a run that nothing interrupted; stderr has it. */
+bool steps_survive_kills(void (*step)(uint64_t), unsigned steps, unsigned kills_a_step);
+/* One step, without a kill; the number of hooks it called. */
+uint64_t step_whole(void (*step)(uint64_t), uint64_t argument);
+
+#endif
