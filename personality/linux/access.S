@@ -2,6 +2,7 @@
  * faults the kernel continues at access_fault (struct reflect_config), which returns -EFAULT to
  * the caller. Only registers that a C function may destroy are used. */
 #define EFAULT 14
+#include "frame_offsets.h"
 
 	.text
 	.globl access_begin
@@ -66,6 +67,38 @@ access_load32:
 	mov (%rdi), %eax
 	mov %eax, (%rsi)
 	xor %eax, %eax
+	ret
+
+/* rdi, rsi from; the second above the first. -EFAULT is a pair, too, which the caller tells apart. */
+	.globl access_load_pair
+	.type access_load_pair, @function
+access_load_pair:
+	mov (%rdi), %ecx
+	mov (%rsi), %eax
+	shl $32, %rax
+	or %rcx, %rax
+	ret
+
+/* rdi an item of epoll.c: the first in the list from there that is not as it was */
+	.globl access_still_list
+	.type access_still_list, @function
+access_still_list:
+	test %rdi, %rdi
+	jz 2f
+1:	mov ACCESS_STILL_IN(%rdi), %rax
+	test %rax, %rax
+	jz 2f
+	mov (%rax), %eax
+	cmp ACCESS_STILL_MARKS(%rdi), %eax
+	jne 2f
+	mov ACCESS_STILL_OUT(%rdi), %rax
+	mov (%rax), %eax
+	cmp ACCESS_STILL_MARKS + 4(%rdi), %eax
+	jne 2f
+	mov ACCESS_STILL_NEXT(%rdi), %rdi
+	test %rdi, %rdi
+	jnz 1b
+2:	mov %rdi, %rax
 	ret
 
 /* rdi at, esi expected, edx value, rcx found out */

@@ -17,6 +17,8 @@ int64_t access_string_copy(char *to, const char *from, uint64_t limit); /* lengt
 int64_t access_string_length(const char *from, uint64_t limit);
 int64_t access_clear(void *to, uint64_t length);
 int64_t access_load32(const uint32_t *from, uint32_t *value);
+uint64_t access_load_pair(const uint32_t *low, const uint32_t *high); /* -EFAULT is not told apart from a pair */
+void *access_still_list(void *first);
 int64_t access_exchange32(uint32_t *at, uint32_t expected, uint32_t value, uint32_t *found);
 int64_t access_add32(uint32_t *at, uint32_t value);
 int64_t access_swap32(uint32_t *at, uint32_t value, uint32_t *old);

@@ -58,6 +58,7 @@ static void parent_tell(const struct clone *clone, uint32_t id)
 
 static void locks_take(struct task *task)
 {
+	epolls_lock();
 	lock_take(&task->lock);
 	pipe_views_lock();
 	lock_take(&task->files.lock);
@@ -70,6 +71,7 @@ static void locks_release(struct task *task)
 	lock_release(&task->files.lock);
 	pipe_views_unlock();
 	lock_release(&task->lock);
+	epolls_unlock();
 }
 
 static int64_t fork_copy(struct thread *thread, const struct clone *clone)
@@ -179,6 +181,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 	thread->next = NULL;
 	task->thread_count = 1;
 	pipe_views_forget(task);
+	epolls_renew(task);
 	task->process = process;
 	task->locks_used = 0;
 	signals_clear(&task->pending);
@@ -191,6 +194,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 	if (thread->notification) {
 		slot_give_back(task, thread->notification);
 		thread->notification = 0;
+		memset(thread->watched, 0, sizeof(thread->watched));
 	}
 }
 

@@ -55,6 +55,16 @@ slot_t slot_last_used(struct task *task)
 
 /* --- open files ---------------------------------------------------------------------------------- */
 
+static uint32_t serial_next(void)
+{
+	static uint32_t last;
+	uint32_t serial;
+	do {
+		serial = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	} while (serial == 0);
+	return serial;
+}
+
 struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind kind, unsigned flags, void *object)
 {
 	struct open_file *file = heap_allocate(sizeof(*file));
@@ -63,6 +73,7 @@ struct open_file *file_make(struct task *task, slot_t slot, enum descriptor_kind
 		return NULL;
 	}
 	file->references = 1;
+	file->serial = serial_next();
 	file->slot = slot;
 	file->kind = (uint16_t)kind;
 	file->flags = (uint16_t)flags;
@@ -84,10 +95,9 @@ static bool file_drop(struct task *task, struct open_file *file)
 	return __atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-void file_release(struct task *task, struct open_file *file)
+/* The last hold is gone. */
+static __attribute__((noinline)) void file_end(struct task *task, struct open_file *file)
 {
-	if (!file || !file_drop(task, file))
-		return;
 	if (file->flags & FILE_WATCHED)
 		epoll_forget(file);
 	if (file->kind != FILE_GATE)
@@ -101,17 +111,15 @@ void file_release(struct task *task, struct open_file *file)
 	heap_free(file);
 }
 
-struct open_file *file_find(struct task *task, int32_t descriptor)
+void file_release(struct task *task, struct open_file *file)
 {
-	struct files *files = &task->files;
+	if (file && file_drop(task, file))
+		file_end(task, file);
+}
+
+static __attribute__((noinline)) struct open_file *file_find_shared(struct files *files, int32_t descriptor)
+{
 	struct open_file *file = NULL;
-	if (!task_is_shared(task)) {
-		if ((uint32_t)descriptor < files->size)
-			file = files->table[descriptor].file;
-		if (file)
-			file->references++;
-		return file;
-	}
 	lock_take(&files->lock);
 	if ((uint32_t)descriptor < files->size)
 		file = files->table[descriptor].file;
@@ -121,14 +129,29 @@ struct open_file *file_find(struct task *task, int32_t descriptor)
 	return file;
 }
 
+static inline struct open_file *file_take(struct task *task, int32_t descriptor)
+{
+	struct files *files = &task->files;
+	if (task_is_shared(task))
+		return file_find_shared(files, descriptor);
+	struct open_file *file = (uint32_t)descriptor < files->size ? files->table[descriptor].file : NULL;
+	if (file)
+		file->references++;
+	return file;
+}
+
+struct open_file *file_find(struct task *task, int32_t descriptor)
+{
+	return file_take(task, descriptor);
+}
+
 struct open_file *file_find_io(struct task *task, int32_t descriptor)
 {
-	struct open_file *file = file_find(task, descriptor);
-	if (file && file->flags & FILE_PATH_ONLY) {
-		file_release(task, file);
-		return NULL;
-	}
-	return file;
+	struct open_file *file = file_take(task, descriptor);
+	if (!file || !(file->flags & FILE_PATH_ONLY))
+		return file;
+	file_release(task, file);
+	return NULL;
 }
 
 /* --- the table --------------------------------------------------------------------------------- */
@@ -243,10 +266,11 @@ static struct open_file *file_copy(const struct open_file *file)
 		const struct pipe_view *view = file->object;
 		*copy = *file;
 		copy->references = 0;
+		copy->serial = serial_next();
 		copy->object = NULL;
 		copy->copy_index = view ? view->membership : 0; /* for pipe_views_inherit */
 		copy->window = copy->reads = 0;
-		copy->flags &= (uint16_t)~(FILE_EDGES | FILE_WATCHED);
+		copy->flags &= (uint16_t)~FILE_WATCHED;
 	}
 	return copy;
 }

@@ -2,6 +2,17 @@
 #include "signals.h"
 #include "trace.h"
 
+/* The exit decides what becomes of it: with a handler to run or without. */
+static __attribute__((noinline)) void call_interrupted(struct thread *thread, uint64_t number, int64_t result)
+{
+	unsigned restart = result == -EINTR ? system_calls[number].restart : RESTART_RESTART;
+	thread->frame.registers.rax = (uint64_t)-EINTR;
+	if (restart != RESTART_NEVER) {
+		thread->interrupted = (uint8_t)(restart + 1);
+		thread->alert = 1;
+	}
+}
+
 void system_call_dispatch(struct thread *thread)
 {
 	uint64_t number = thread->call_number;
@@ -10,23 +21,14 @@ void system_call_dispatch(struct thread *thread)
 		thread->frame.registers.rax = (uint64_t)-ENOSYS;
 		return;
 	}
-	const struct system_call *call = &system_calls[number];
 	if (trace_enabled)
 		trace_begin(thread, number);
-	int64_t result = call->enter(thread);
-	unsigned restart = call->restart;
-	if (result == -ERESTARTSYS) {
-		restart = RESTART_RESTART;
-		result = -EINTR;
-	}
-	if (trace_enabled)
-		trace_call(thread, number, result);
+	int64_t result = system_calls[number].enter(thread);
 	thread->frame.registers.rax = (uint64_t)result;
-	if (result == -EINTR && restart != RESTART_NEVER) {
-		/* The exit decides: with a handler to run or without. */
-		thread->interrupted = (uint8_t)(restart + 1);
-		thread->alert = 1;
-	}
+	if (result == -EINTR || result == -ERESTARTSYS)
+		call_interrupted(thread, number, result);
+	if (trace_enabled)
+		trace_call(thread, number, (int64_t)thread->frame.registers.rax);
 }
 
 /* The call that was interrupted goes on, under the deadline it has had. */

@@ -1,6 +1,6 @@
 /* Files of the personality's own: eventfd and timerfd. A counter or a time in memory, and notifications of whoever
  * waits. They are not shared with a forked child, which gets a copy as it was. */
-#include "files.h"
+#include "ready.h"
 #include "signals.h"
 #include "time.h"
 
@@ -17,6 +17,7 @@ struct event {
 	struct lock lock;
 	bool semaphore;     /* eventfd */
 	int32_t clock;      /* timerfd */
+	uint32_t writes, reads; /* so far */
 	uint64_t counter;   /* eventfd */
 	uint64_t next, interval; /* timerfd: next expiry (0: off), in nanoseconds since boot */
 	struct watcher watchers[WATCHERS_MAX];
@@ -49,43 +50,68 @@ static void watchers_wake(struct event *event)
 	}
 }
 
+static bool timer_expired(const struct event *event)
+{
+	return event->next && time_now() >= event->next;
+}
+
 /* Expiries so far, taken. */
 static uint64_t expiries_take(struct event *event)
 {
-	uint64_t now = time_now(), count = 0;
+	uint64_t now = time_now(), count = 1;
 	if (event->next == 0 || now < event->next)
 		return 0;
-	count = 1;
-	if (event->interval) {
+	if (event->interval)
 		count += (now - event->next) / event->interval;
-		event->next += count * event->interval;
-	} else {
-		event->next = 0;
-	}
+	event->next = event->interval ? event->next + count * event->interval : 0;
 	return count;
 }
 
-static uint32_t event_ready(const struct open_file *file, const struct event *event)
+/* Single words, so that a look needs no lock. */
+uint32_t event_ready(const struct open_file *file)
 {
+	const struct event *event = file->object;
 	if (file->kind == FILE_TIMER)
-		return event->next && time_now() >= event->next ? POLLIN | POLLRDNORM : 0;
-	return (event->counter > 0 ? POLLIN | POLLRDNORM : 0) | (event->counter < COUNTER_MAX ? POLLOUT | POLLWRNORM : 0);
+		return timer_expired(event) ? POLLIN : 0;
+	uint64_t counter = __atomic_load_n(&event->counter, __ATOMIC_ACQUIRE);
+	return (counter > 0 ? POLLIN : 0) | (counter < COUNTER_MAX ? POLLOUT : 0);
 }
 
-uint32_t own_poll(struct thread *thread, struct open_file *file, uint32_t events, slot_t notification,
-                  uint64_t bits, uint64_t *deadline)
+void event_words(const struct open_file *file, const uint32_t **in, const uint32_t **out)
+{
+	const struct event *event = file->object;
+	if (file->kind == FILE_EVENT) {
+		*in = &event->writes;
+		*out = &event->reads;
+	}
+}
+
+/* A timer that has expired tells nothing more until that has been read. */
+uint32_t event_news(const struct open_file *file, struct ready_marks *marks)
+{
+	struct event *event = file->object;
+	lock_take(&event->lock);
+	uint32_t in = file->kind == FILE_TIMER ? event->reads + timer_expired(event) : event->writes;
+	uint32_t out = file->kind == FILE_TIMER ? 0 : event->reads;
+	lock_release(&event->lock);
+	uint32_t news = (in != marks->in ? READY_IN : 0u) | (out != marks->out ? READY_OUT : 0u);
+	*marks = (struct ready_marks){ in, out };
+	return news;
+}
+
+uint32_t own_ready(struct thread *thread, struct open_file *file, uint32_t events, const struct ready_watch *waiter)
 {
 	struct event *event = file->object;
 	if (file->kind == FILE_EPOLL)
-		return epoll_ready(thread, file, notification, bits, deadline) & events;
+		return epoll_ready(thread, file, waiter) & events;
 	if (file->kind == FILE_SIGNAL)
 		return signal_file_ready(thread, file) & events;
 	lock_take(&event->lock);
-	uint32_t ready = event_ready(file, event) & events;
-	if (!ready && notification) {
-		watch(event, notification, bits);
-		if (file->kind == FILE_TIMER && event->next && deadline && event->next < *deadline)
-			*deadline = event->next;
+	uint32_t ready = event_ready(file) & events;
+	if (waiter && (!ready || events & FILE_POLL_EDGE)) {
+		watch(event, waiter->notification, waiter->bits);
+		if (file->kind == FILE_TIMER && event->next && !timer_expired(event) && waiter->deadline)
+			*waiter->deadline = MINIMUM(*waiter->deadline, event->next);
 	}
 	lock_release(&event->lock);
 	return ready;
@@ -99,12 +125,11 @@ static int64_t event_wait(struct thread *thread, struct open_file *file, uint32_
 	uint64_t deadline = FOREVER;
 	if (file->flags & FILE_NONBLOCK)
 		return -EAGAIN;
-	slot_t notification = thread_notification(thread);
-	if (!notification)
+	if (!thread_notification(thread))
 		return -ENOMEM;
-	if (own_poll(thread, file, events, notification, 1, &deadline))
+	if (file_ready_watched(thread, file, events, &deadline))
 		return 0;
-	return notification_wait(notification, deadline, 1) == STATUS_INTERRUPTED ? -EINTR : 0;
+	return watches_wait(thread, deadline);
 }
 
 static uint64_t event_take(struct open_file *file, struct event *event)
@@ -113,11 +138,14 @@ static uint64_t event_take(struct open_file *file, struct event *event)
 	lock_take(&event->lock);
 	if (file->kind == FILE_TIMER) {
 		value = expiries_take(event);
+		event->reads += value != 0;
 	} else {
 		value = event->semaphore ? event->counter > 0 : event->counter;
 		event->counter -= value;
-		if (value)
+		if (value) {
+			event->reads++;
 			watchers_wake(event);
+		}
 	}
 	lock_release(&event->lock);
 	return value;
@@ -135,8 +163,6 @@ int64_t own_read(struct thread *thread, struct open_file *file, uint64_t buffer,
 		if (status < 0)
 			return status;
 	}
-	if (file->flags & FILE_EDGES)
-		epoll_rearm(file, POLLIN | POLLRDNORM);
 	return user_write(buffer, &value, sizeof(value)) < 0 ? -EFAULT : (int64_t)sizeof(value);
 }
 
@@ -146,6 +172,7 @@ static bool event_add(struct event *event, uint64_t value)
 	bool fits = value <= COUNTER_MAX - event->counter;
 	if (fits) {
 		event->counter += value;
+		event->writes++;
 		watchers_wake(event);
 	}
 	lock_release(&event->lock);
@@ -166,9 +193,6 @@ int64_t own_write(struct thread *thread, struct open_file *file, uint64_t buffer
 		if (status < 0)
 			return status;
 	}
-	/* Each write is an edge of its own to whoever watches for them. */
-	if (file->flags & FILE_EDGES)
-		epoll_rearm(file, POLLIN | POLLRDNORM);
 	return sizeof(value);
 }
 
@@ -260,6 +284,7 @@ int64_t linux_timerfd_settime(struct thread *thread, int32_t descriptor, int32_t
 	uint64_t first = duration_of(&given.value);
 	lock_take(&event->lock);
 	before = timer_value(event);
+	event->reads += timer_expired(event);
 	event->interval = duration_of(&given.interval);
 	event->next = first == 0 ? 0
 	            : flags & TIMER_ABSTIME ? deadline_of_clock(event->clock, &given.value) : time_now() + first;

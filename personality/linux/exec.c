@@ -218,7 +218,7 @@ static void descriptors_add(struct process_handoff *handoff, struct exec *exec)
 		struct descriptor *descriptor = &task->files.table[i];
 		if (descriptor->file && descriptor->file->kind == FILE_GATE && !(descriptor->flags & FD_CLOEXEC))
 			descriptor_add(handoff, i, descriptor->file->slot,
-			               descriptor->file->flags & ~(uint32_t)(FILE_EDGES | FILE_WATCHED));
+			               descriptor->file->flags & ~(uint32_t)FILE_WATCHED);
 	}
 	lock_release(&task->files.lock);
 	descriptor_add(handoff, HANDOFF_DIRECTORY, PROCESS_DIRECTORY, task->directory_mounted ? FILE_MOUNTED : 0);

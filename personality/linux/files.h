@@ -124,8 +124,6 @@ enum pipe_flags { PIPE_NOWAIT = 1, PIPE_UNINTERRUPTED = 2, PIPE_NO_SIGNAL = 4 };
 /* Only of files with FILE_RING. Bytes or a negative errno. */
 int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
 int64_t pipe_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
-/* All poll events that hold; -1: ask the server. */
-int32_t pipe_ready(struct thread *thread, struct open_file *file);
 
 /* --- windows.c: file contents, read without the server ------------------------------------------------------ */
 /* At an offset or FILE_OFFSET_CURRENT. False: nothing was done, it takes a call. */
@@ -137,21 +135,15 @@ void windows_forget(struct task *task); /* in a forked child: it has none */
 /* --- events.c, epoll.c -------------------------------------------------------------------------------- */
 int64_t own_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
 int64_t own_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
-/* Which events hold now. If none, and a notification is given, its bits are signalled when one may; and
- * *deadline becomes earlier where time alone will change it. */
-uint32_t own_poll(struct thread *thread, struct open_file *file, uint32_t events, slot_t notification,
-                  uint64_t bits, uint64_t *deadline);
-uint32_t file_ready(struct thread *thread, struct open_file *file, uint32_t events, uint64_t cookie,
-                    slot_t notification, uint64_t bits, uint64_t *deadline);
 /* signalfd.c */
 uint32_t signal_file_ready(struct thread *thread, struct open_file *file);
 int64_t signal_file_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length);
 void own_free(struct task *task, struct open_file *file);
-void epoll_rearm(struct open_file *file, uint32_t events);
 void epoll_forget(struct open_file *file); /* the file is about to go */
-uint32_t epoll_ready(struct thread *thread, struct open_file *file, slot_t notification, uint64_t bits,
-                     uint64_t *deadline);
 void epoll_free(struct task *task, void *object);
+void epolls_lock(void); /* around fork */
+void epolls_unlock(void);
+void epolls_renew(struct task *task); /* in a forked child: its instances are copies, which nobody signals yet */
 
 /* --- attributes.c ---------------------------------------------------------------------------------- */
 /* A path call that gives nothing but its reply: the buffer is prefix bytes, then the path with its NUL. */

@@ -29,6 +29,12 @@
 #define SELF 208
 #define ROBUST_HEAD 216
 
+/* struct item of epoll.c */
+#define ACCESS_STILL_NEXT 0
+#define ACCESS_STILL_IN 16
+#define ACCESS_STILL_OUT 24
+#define ACCESS_STILL_MARKS 32
+
 #define BLOCK_SIZE 1024 /* room for struct thread, at the end of its region */
 #define FIRST_STACK_SIZE (65536 - BLOCK_SIZE)
 

@@ -145,8 +145,10 @@ static unsigned node_flags(const struct file_attributes *attributes, uint32_t fl
 {
 	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
 	unsigned device;
-	if ((attributes->mode & S_IFMT) == S_IFREG && !(flags & (O_PATH | O_WRONLY)))
-		return FILE_CONTENT;
+	if ((attributes->mode & S_IFMT) == S_IFREG)
+		return FILE_DISK | (flags & (O_PATH | O_WRONLY) ? 0 : FILE_CONTENT);
+	if ((attributes->mode & S_IFMT) == S_IFDIR)
+		return FILE_DISK;
 	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
 		return FILE_RING;
 	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)

@@ -7,6 +7,7 @@
 #include "files.h"
 #include "protocol_ring.h"
 #include "protocols/ring.h"
+#include "ready.h"
 #include "signals.h"
 #include "time.h"
 
@@ -228,34 +229,53 @@ int64_t pipe_write(struct thread *thread, struct open_file *file, uint64_t buffe
 
 /* --- readiness ------------------------------------------------------------------------------------------- */
 
-static uint32_t input_ready(const struct pipe_view *view)
+/* Where the words cannot be touched access_load_pair gives -EFAULT, which counts as garbled. */
+uint32_t pipe_input_ready(const struct pipe_view *view, uint64_t words)
 {
-	uint32_t tail, head, count, unopened = 0, ready = 0;
-	if (ring_look(view->input, &tail, &head, &count) < 0)
-		return POLLIN | POLLRDNORM;
-	if (count)
-		ready = POLLIN | POLLRDNORM;
-	if (!(tail & RING_CLOSED))
+	uint32_t tail = (uint32_t)words, count = ring_count(tail, (uint32_t)(words >> 32)), unopened = 0;
+	uint32_t ready = count ? POLLIN | POLLRDNORM : 0;
+	if (!(tail & RING_CLOSED) || count > RING_CAPACITY)
 		return ready;
 	access_load32(&view->input->unopened, &unopened);
-	return unopened ? ready : ready | (view->socket ? POLLIN | POLLRDHUP | POLLHUP : POLLHUP);
+	return unopened ? ready : ready | (view->socket ? POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP : POLLHUP);
 }
 
 static uint32_t output_ready(const struct pipe_view *view)
 {
-	uint32_t tail, head, count;
-	if (ring_look(view->output, &tail, &head, &count) < 0)
-		return POLLOUT | POLLWRNORM;
-	if (head & RING_CLOSED)
-		return POLLOUT | POLLWRNORM | (view->socket ? 0 : POLLERR);
-	return count <= RING_CAPACITY - RING_ATOMIC ? POLLOUT | POLLWRNORM : 0;
+	uint64_t words = access_load_pair(&view->output->tail, &view->output->head);
+	uint32_t head = (uint32_t)(words >> 32), count = ring_count((uint32_t)words, head);
+	uint32_t writable = POLLOUT | POLLWRNORM | (view->socket ? POLLWRBAND : 0);
+	if (head & RING_CLOSED && count <= RING_CAPACITY)
+		return writable | (view->socket ? 0 : POLLERR);
+	return count <= RING_CAPACITY - RING_ATOMIC || count > RING_CAPACITY ? writable : 0;
 }
 
-int32_t pipe_ready(struct thread *thread, struct open_file *file)
+uint32_t pipe_ready(const struct pipe_view *view)
 {
-	int error;
-	struct pipe_view *view = pipe_view(thread->task, file, &error);
-	if (!view)
-		return -1;
-	return (int32_t)((view->input ? input_ready(view) : 0) | (view->output ? output_ready(view) : 0));
+	const struct ring *input = view->input;
+	return (input ? pipe_input_ready(view, access_load_pair(&input->tail, &input->head)) : 0) |
+	       (view->output ? output_ready(view) : 0);
+}
+
+/* Whoever reads from a pipe wakes writers only if it was full: it cannot have been, unless all that was written
+ * until now would fill what was free when we last looked. A socket pair tells of all reading. */
+uint32_t pipe_news(const struct pipe_view *view, struct ready_marks *marks)
+{
+	uint32_t news = 0;
+	struct ready_marks now = { 0 };
+	if (view->input) {
+		now.in = now.out = (uint32_t)access_load_pair(&view->input->tail, &view->input->head);
+		uint32_t change = now.in ^ marks->in;
+		news |= change & RING_CLOSED ? UINT32_MAX : change ? READY_IN : 0;
+	}
+	if (view->output) {
+		uint64_t words = access_load_pair(&view->output->tail, &view->output->head);
+		now.out = (uint32_t)(words >> 32);
+		now.in = view->input ? now.in : now.out;
+		uint32_t change = now.out ^ marks->out;
+		bool told = view->socket || ring_count((uint32_t)words, marks->out) > RING_CAPACITY - RING_ATOMIC;
+		news |= change & RING_CLOSED ? UINT32_MAX : change && told ? READY_OUT : 0;
+	}
+	*marks = now; /* a direction that there is not has the other's: see file_words */
+	return news;
 }

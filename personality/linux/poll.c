@@ -1,82 +1,79 @@
-/* poll and select: each file's server is asked what is ready now, and remembers a notification of this thread where
- * nothing is. The thread then waits for the notification and asks again. A registration that is left
- * behind only means a wake-up too many, and the next one under the same cookie replaces it. */
-#include "files.h"
+/* poll and select: a look at all files, then, where nothing is ready and the call may wait, a sleep until something
+ * watched is signalled, and another look. What this process sees by itself it looks at in place; servers are
+ * asked only about the rest, and about what will wake us. */
+#include "ready.h"
 #include "signals.h"
 #include "time.h"
 
-#define POLL_BIT 1u
-#define POLL_SMALL 16u
+#define POLL_SMALL 32u
 #define SELECT_MAX 1024u
+#define SELECT_SMALL 128u
+#define READY_ASK ((int16_t)READY_UNKNOWN) /* in place of an entry's events: they are not known yet */
 
-uint32_t file_ready(struct thread *thread, struct open_file *file, uint32_t events, uint64_t cookie,
-                    slot_t notification, uint64_t bits, uint64_t *deadline)
+/* What is seen without asking. How many entries have something, and in *asks how many are marked READY_ASK. */
+static int list_look(struct task *task, struct linux_pollfd *list, uint64_t count, unsigned *asks)
 {
-	uint32_t ready = 0;
-	if (file->kind != FILE_GATE)
-		return own_poll(thread, file, events, notification, bits, deadline);
-	if (file->flags & FILE_RING) {
-		int32_t now = pipe_ready(thread, file);
-		ready = (uint32_t)now & (events | POLLERR | POLLHUP);
-		if (now >= 0 && (!notification || (ready && !(events & FILE_POLL_EDGE))))
-			return ready;
-	}
-	int status = file_poll(file->slot, NULL, events, cookie, bits, notification, &ready);
-	/* A file whose server knows no readiness is always ready, as a regular file is. */
-	return status < 0 ? events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) : ready & (events | POLLERR | POLLHUP);
-}
-
-/* Asks about each entry; how many have something. Once one has, nobody needs to remember us any more. */
-static int poll_once(struct thread *thread, struct linux_pollfd *list, uint64_t count, slot_t notification,
-                     uint64_t *deadline)
-{
+	struct files *files = &task->files;
+	bool shared = task_is_shared(task);
 	int ready = 0;
-	for (uint64_t i = 0; i < count; i++) {
-		list[i].ready = 0;
-		if (list[i].descriptor < 0)
+	*asks = 0;
+	if (shared)
+		lock_take(&files->lock);
+	for (struct linux_pollfd *entry = list; entry < list + count; entry++) {
+		int32_t now = 0;
+		if (entry->descriptor >= 0) {
+			const struct open_file *file =
+				(uint32_t)entry->descriptor < files->size ? files->table[entry->descriptor].file : NULL;
+			now = file && !(file->flags & FILE_PATH_ONLY) ? file_ready_here(file) : POLLNVAL;
+			if (now == READY_UNKNOWN)
+				++*asks;
+			else
+				now &= (uint16_t)entry->events | READY_ALWAYS | POLLNVAL;
+		}
+		entry->ready = (int16_t)now;
+		ready += now > 0;
+	}
+	if (shared)
+		lock_release(&files->lock);
+	return ready;
+}
+
+/* Asks about the marked entries, or about all, and has them watched. How many more have something. */
+static int list_ask(struct thread *thread, struct linux_pollfd *list, uint64_t count, bool all, uint64_t *deadline)
+{
+	struct task *task = thread->task;
+	int ready = 0;
+	for (struct linux_pollfd *entry = list; entry < list + count; entry++) {
+		if (entry->descriptor < 0 || (!all && entry->ready != READY_ASK))
 			continue;
-		struct open_file *file = file_find_io(thread->task, list[i].descriptor);
-		if (!file)
-			list[i].ready = POLLNVAL;
-		else
-			list[i].ready = (int16_t)file_ready(thread, file, (uint16_t)list[i].events, thread->id,
-			                                    ready ? 0 : notification, POLL_BIT, deadline);
-		file_release(thread->task, file);
-		ready += list[i].ready != 0;
+		struct open_file *file = file_find_io(task, entry->descriptor);
+		entry->ready = file ? (int16_t)file_ready_watched(thread, file, (uint16_t)entry->events, deadline) : POLLNVAL;
+		file_release(task, file);
+		ready += entry->ready != 0;
 	}
 	return ready;
 }
 
-/* Something can be said without asking any server. */
-static bool rings_ready(struct thread *thread, const struct linux_pollfd *list, uint64_t count)
+static int64_t list_wait(struct thread *thread, struct linux_pollfd *list, uint64_t count, uint64_t deadline)
 {
-	uint32_t ready = 0;
-	for (uint64_t i = 0; i < count && !ready; i++) {
-		struct open_file *file = list[i].descriptor < 0 ? NULL : file_find_io(thread->task, list[i].descriptor);
-		if (file && file->flags & FILE_RING)
-			ready = file_ready(thread, file, (uint16_t)list[i].events, 0, 0, 0, NULL);
-		file_release(thread->task, file);
-	}
-	return ready;
-}
-
-static int64_t poll_wait(struct thread *thread, struct linux_pollfd *list, uint64_t count, uint64_t deadline)
-{
-	bool waits = deadline > time_now();
-	slot_t notification = waits ? thread_notification(thread) : 0;
-	if (waits && !notification)
-		return -ENOMEM;
 	for (;;) {
+		unsigned asks;
 		uint64_t wake = deadline;
-		bool asks = waits && !rings_ready(thread, list, count);
-		int ready = poll_once(thread, list, count, asks ? notification : 0, &wake);
-		if (ready > 0 || !waits || time_now() >= deadline)
+		int ready = list_look(thread->task, list, count, &asks);
+		bool waits = ready == 0 && deadline != AT_ONCE;
+		if ((waits || asks) && !thread_notification(thread))
+			return -ENOMEM;
+		if (asks)
+			watches_take(thread);
+		if (waits || asks)
+			ready += list_ask(thread, list, count, waits, &wake);
+		if (ready > 0)
 			return ready;
 		if (signals_pending_set(thread) & ~thread->blocked)
 			return -EINTR;
-		if (!asks)
-			continue; /* somebody took meanwhile what was there */
-		if (notification_wait(notification, wake, 1) == STATUS_INTERRUPTED)
+		if (deadline == AT_ONCE || (deadline != FOREVER && time_now() >= deadline))
+			return 0;
+		if (watches_wait(thread, wake) < 0)
 			return -EINTR;
 	}
 }
@@ -87,12 +84,12 @@ static int64_t poll_list(struct thread *thread, uint64_t list, uint64_t count, u
 	if (count > thread->task->descriptor_limit)
 		return -EINVAL;
 	uint64_t bytes = count * sizeof(small[0]);
-	struct linux_pollfd *entries = count <= POLL_SMALL ? small : heap_allocate(bytes);
+	struct linux_pollfd *entries = count <= POLL_SMALL ? small : heap_allocate_raw(bytes);
 	if (!entries)
 		return -ENOMEM;
 	int64_t result = user_read(entries, list, bytes);
 	if (result == 0)
-		result = poll_wait(thread, entries, count, deadline);
+		result = list_wait(thread, entries, count, deadline);
 	if (result >= 0 && user_write(list, entries, bytes) < 0)
 		result = -EFAULT;
 	if (entries != small)
@@ -102,7 +99,7 @@ static int64_t poll_list(struct thread *thread, uint64_t list, uint64_t count, u
 
 static uint64_t deadline_milliseconds(struct thread *thread, int32_t timeout)
 {
-	return timeout < 0 ? FOREVER : deadline_after(thread, (uint64_t)timeout * 1000000);
+	return timeout < 0 ? FOREVER : deadline_in(thread, (uint64_t)timeout * 1000000);
 }
 
 int64_t linux_poll(struct thread *thread, uint64_t list, uint64_t count, int32_t timeout)
@@ -110,15 +107,16 @@ int64_t linux_poll(struct thread *thread, uint64_t list, uint64_t count, int32_t
 	return poll_list(thread, list, count, deadline_milliseconds(thread, timeout));
 }
 
-/* What is left of the time goes back to the caller of ppoll and select. */
+/* What is left of the time goes back to the caller of ppoll and select, unless there was none. */
 static void remaining_write(uint64_t to, uint64_t deadline, bool microseconds)
 {
+	if (!to || deadline == AT_ONCE)
+		return;
 	uint64_t now = time_now();
 	struct linux_timespec left = timespec_make(deadline > now ? deadline - now : 0);
 	if (microseconds)
 		left.nanoseconds /= 1000;
-	if (to)
-		user_write(to, &left, sizeof(left));
+	user_write(to, &left, sizeof(left));
 }
 
 int64_t linux_ppoll(struct thread *thread, uint64_t list, uint64_t count, uint64_t timeout, uint64_t mask,
@@ -129,12 +127,12 @@ int64_t linux_ppoll(struct thread *thread, uint64_t list, uint64_t count, uint64
 		int status = duration_read(timeout, &deadline);
 		if (status < 0)
 			return status;
-		deadline = deadline_after(thread, deadline);
+		deadline = deadline_in(thread, deadline);
 	}
 	int status = signal_mask_for_call(thread, mask, set_size);
 	if (status < 0)
 		return status;
-	int64_t result = poll_list(thread, list, count, deadline);
+	int64_t result = signal_mask_after_call(thread, poll_list(thread, list, count, deadline));
 	remaining_write(timeout, deadline, false);
 	return result;
 }
@@ -144,28 +142,38 @@ int64_t linux_ppoll(struct thread *thread, uint64_t list, uint64_t count, uint64
 #define SET_WORDS (SELECT_MAX / 64)
 
 struct select_sets {
+	uint32_t size; /* words that count, in each set */
 	uint64_t words[3][SET_WORDS]; /* readable, writable, exceptional */
 };
-static const uint32_t select_events[3] = { POLLIN | POLLRDNORM | POLLRDBAND, POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI };
-static const uint32_t select_results[3] = { POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
-	                                        POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI };
 
-static bool set_has(const uint64_t *words, uint32_t number)
+static int sets_read(struct select_sets *sets, uint32_t count, const uint64_t addresses[3])
 {
-	return words[number / 64] >> number % 64 & 1;
+	uint64_t last = count % 64 ? (1ull << count % 64) - 1 : ~0ull; /* bits that count in the last word */
+	sets->size = (count + 63) / 64;
+	for (unsigned kind = 0; kind < 3; kind++) {
+		uint64_t *words = sets->words[kind];
+		if (!addresses[kind])
+			memset(words, 0, sets->size * 8);
+		else if (user_read(words, addresses[kind], sets->size * 8) < 0)
+			return -EFAULT;
+		if (sets->size)
+			words[sets->size - 1] &= last;
+	}
+	return 0;
 }
 
 /* The sets as a poll list; its length. */
-static uint64_t select_to_poll(const struct select_sets *sets, uint32_t count, struct linux_pollfd *list)
+static uint64_t select_to_poll(const struct select_sets *sets, struct linux_pollfd *list)
 {
 	uint64_t length = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t events = 0;
-		for (unsigned kind = 0; kind < 3; kind++)
-			if (set_has(sets->words[kind], i))
-				events |= select_events[kind];
-		if (events)
-			list[length++] = (struct linux_pollfd){ (int32_t)i, (int16_t)events, 0 };
+	for (uint32_t i = 0; i < sets->size; i++) {
+		uint64_t in = sets->words[0][i], out = sets->words[1][i], exceptional = sets->words[2][i];
+		for (uint64_t left = in | out | exceptional; left; left &= left - 1) {
+			unsigned bit = (unsigned)__builtin_ctzll(left);
+			uint32_t events = (in >> bit & 1 ? READY_IN : 0u) | (out >> bit & 1 ? READY_OUT : 0u) |
+			                  (exceptional >> bit & 1 ? POLLPRI : 0u);
+			list[length++] = (struct linux_pollfd){ (int32_t)(i * 64 + bit), (int16_t)events, 0 };
+		}
 	}
 	return length;
 }
@@ -173,15 +181,17 @@ static uint64_t select_to_poll(const struct select_sets *sets, uint32_t count, s
 /* The answer as sets; how many bits are set, or -EBADF. */
 static int64_t select_from_poll(struct select_sets *sets, const struct linux_pollfd *list, uint64_t length)
 {
-	struct select_sets wanted = *sets;
+	static const uint32_t wanted[3] = { READY_IN, READY_OUT, POLLPRI };
+	static const uint32_t given[3] = { READY_IN | POLLHUP | POLLERR, READY_OUT | POLLERR, POLLPRI };
 	int64_t bits = 0;
-	memset(sets, 0, sizeof(*sets));
-	for (uint64_t i = 0; i < length; i++) {
-		uint32_t number = (uint32_t)list[i].descriptor, ready = (uint16_t)list[i].ready;
+	for (unsigned kind = 0; kind < 3; kind++)
+		memset(sets->words[kind], 0, sets->size * 8);
+	for (const struct linux_pollfd *entry = list; entry < list + length; entry++) {
+		uint32_t number = (uint32_t)entry->descriptor, ready = (uint16_t)entry->ready;
 		if (ready & POLLNVAL)
 			return -EBADF;
-		for (unsigned kind = 0; kind < 3; kind++) {
-			if (ready & select_results[kind] && set_has(wanted.words[kind], number)) {
+		for (unsigned kind = 0; ready && kind < 3; kind++) {
+			if (ready & given[kind] && (uint16_t)entry->events & wanted[kind]) {
 				sets->words[kind][number / 64] |= 1ull << number % 64;
 				bits++;
 			}
@@ -192,23 +202,23 @@ static int64_t select_from_poll(struct select_sets *sets, const struct linux_pol
 
 static int64_t select_run(struct thread *thread, int32_t count, const uint64_t addresses[3], uint64_t deadline)
 {
-	struct select_sets sets = { 0 };
-	uint64_t bytes = ((uint64_t)MINIMUM((uint32_t)count, SELECT_MAX) + 63) / 64 * 8;
+	struct linux_pollfd small[SELECT_SMALL];
+	struct select_sets sets;
 	if (count < 0)
 		return -EINVAL;
-	for (unsigned kind = 0; kind < 3; kind++)
-		if (addresses[kind] && user_read(sets.words[kind], addresses[kind], bytes) < 0)
-			return -EFAULT;
-	struct linux_pollfd *list = heap_allocate(SELECT_MAX * sizeof(*list));
+	if (sets_read(&sets, MINIMUM((uint32_t)count, SELECT_MAX), addresses) < 0)
+		return -EFAULT;
+	struct linux_pollfd *list = sets.size * 64 <= SELECT_SMALL ? small : heap_allocate_raw(sets.size * 64 * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	uint64_t length = select_to_poll(&sets, MINIMUM((uint32_t)count, SELECT_MAX), list);
-	int64_t result = poll_wait(thread, list, length, deadline);
+	uint64_t length = select_to_poll(&sets, list);
+	int64_t result = list_wait(thread, list, length, deadline);
 	if (result >= 0)
 		result = select_from_poll(&sets, list, length);
-	heap_free(list);
+	if (list != small)
+		heap_free(list);
 	for (unsigned kind = 0; result >= 0 && kind < 3; kind++)
-		if (addresses[kind] && user_write(addresses[kind], sets.words[kind], bytes) < 0)
+		if (addresses[kind] && user_write(addresses[kind], sets.words[kind], sets.size * 8) < 0)
 			result = -EFAULT;
 	return result;
 }
@@ -226,7 +236,7 @@ int64_t linux_select(struct thread *thread, int32_t count, uint64_t readable, ui
 			return -EINVAL;
 		struct linux_timespec time = { given.seconds + given.microseconds / 1000000,
 		                               given.microseconds % 1000000 * 1000 };
-		deadline = deadline_after(thread, duration_of(&time));
+		deadline = deadline_in(thread, duration_of(&time));
 	}
 	int64_t result = select_run(thread, count, addresses, deadline);
 	remaining_write(timeout, deadline, true);
@@ -242,14 +252,14 @@ int64_t linux_pselect6(struct thread *thread, int32_t count, uint64_t readable, 
 		int status = duration_read(timeout, &deadline);
 		if (status < 0)
 			return status;
-		deadline = deadline_after(thread, deadline);
+		deadline = deadline_in(thread, deadline);
 	}
 	if (mask && user_read(pair, mask, sizeof(pair)) < 0)
 		return -EFAULT;
 	int status = signal_mask_for_call(thread, pair[0], pair[1]);
 	if (status < 0)
 		return status;
-	int64_t result = select_run(thread, count, addresses, deadline);
+	int64_t result = signal_mask_after_call(thread, select_run(thread, count, addresses, deadline));
 	remaining_write(timeout, deadline, false);
 	return result;
 }

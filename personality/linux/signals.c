@@ -319,6 +319,15 @@ int signal_mask_for_call(struct thread *thread, uint64_t set, uint64_t set_size)
 	return 0;
 }
 
+int64_t signal_mask_after_call(struct thread *thread, int64_t result)
+{
+	if (thread->restore_mask && result != -EINTR) {
+		thread->restore_mask = 0;
+		signal_mask_set(thread, thread->saved_mask);
+	}
+	return result;
+}
+
 int64_t thread_wait(uint64_t deadline)
 {
 	return thread_sleep(deadline, 1) == STATUS_INTERRUPTED ? -EINTR : 0;

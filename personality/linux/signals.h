@@ -23,6 +23,8 @@ void signal_raise_process(struct thread *thread, int signal);
 void signal_force(struct thread *thread, int signal, int code, uint64_t address);
 /* A mask for the time of one blocking call (ppoll, sigsuspend). -EINVAL, -EFAULT. */
 int signal_mask_for_call(struct thread *thread, uint64_t set, uint64_t set_size);
+/* That call's result is this: unless a signal ended it, none is let in any more. */
+int64_t signal_mask_after_call(struct thread *thread, int64_t result);
 void signal_mask_set(struct thread *thread, uint64_t blocked);
 /* Sleep until a signal or the deadline: -EINTR, or 0 at the deadline. */
 int64_t thread_wait(uint64_t deadline);

@@ -51,7 +51,7 @@ enum file_flags {
 	FILE_PATH_ONLY = 1, /* O_PATH: no reading or writing through it */
 	FILE_MOUNTED = 2,   /* from a mounted tree: its path calls take the identity */
 	FILE_SOCKET = 4,    /* one end of a socket pair */
-	FILE_EDGES = 8,     /* an edge-triggered epoll watches it: reading and writing rearm it */
+	FILE_DISK = 8,      /* a regular file or a directory: always ready */
 	FILE_RING = 16,     /* an end of a pipe or a socket pair: its bytes are in shared memory */
 	FILE_NONBLOCK = 32, /* of the personality's own kinds: O_NONBLOCK */
 	FILE_WATCHED = 64,  /* some epoll watches it */
@@ -70,6 +70,7 @@ struct open_file {
 	uint16_t window;  /* windows.c: its number + 1; 0: none */
 	uint16_t reads;   /* by calls, since there was a window or need of one */
 	uint64_t position; /* where the next read is likely to be */
+	uint32_t serial;   /* of no other open file in this space, ever; not 0 */
 	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */
 };
 struct descriptor {
@@ -136,6 +137,14 @@ struct task {
 };
 _Static_assert(__builtin_offsetof(struct task, files) == 0, "entry.S");
 
+/* A file whose server will signal this thread's notification when one of the events comes (ready.c). */
+struct watched {
+	uint32_t serial; /* of the open file; 0: nothing is watched here */
+	uint32_t events;
+};
+#define THREAD_WATCHES 32u
+#define WATCH_OWN 1u /* the bit for files without a server; the others follow it */
+
 enum thread_start { START_FORK, START_SHARED, START_THREAD };
 
 struct thread {
@@ -172,6 +181,7 @@ struct thread {
 	uint64_t clear_address;  /* set_tid_address */
 	uint64_t set_address; /* new thread: CLONE_CHILD_SETTID */
 	slot_t notification;  /* for poll; 0: not made yet */
+	struct watched watched[THREAD_WATCHES]; /* with it */
 	slot_t redirect;      /* where path redirects arrive; 0: none yet */
 };
 #define CALL_NONE (~0ull)

@@ -42,6 +42,11 @@ uint64_t deadline_after(struct thread *thread, uint64_t duration)
 	return deadline_keep(thread, MAXIMUM(time_now() + duration, 1ull));
 }
 
+uint64_t deadline_in(struct thread *thread, uint64_t duration)
+{
+	return duration == 0 ? AT_ONCE : deadline_after(thread, duration);
+}
+
 bool clock_is_real(int32_t clock)
 {
 	return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_REALTIME_ALARM ||

@@ -1,6 +1,6 @@
 /* Reading and writing: the program's buffer goes straight to the server, which the kernel lets copy it. What has
  * several pieces is gathered first, so that a pipe sees one write and a terminal one read. */
-#include "files.h"
+#include "ready.h"
 #include "signals.h"
 
 #define TRANSFER_MAX 0x7ffff000ull
@@ -66,7 +66,7 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
                      uint32_t flags)
 {
 	int64_t result;
-	if (file->flags & FILE_DEVICES && (file->flags & (FILE_READS | FILE_EDGES)) == FILE_READS)
+	if (file->flags & FILE_DEVICES && file->flags & FILE_READS)
 		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
@@ -79,8 +79,6 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
 		result = gate_read(thread, file, buffer, length, offset, flags);
 	if (result == -EOPNOTSUPP && ring_found(thread, file))
 		return file_read_at(thread, file, buffer, length, offset, flags);
-	if (file->flags & FILE_EDGES)
-		epoll_rearm(file, POLLIN | POLLRDNORM | POLLRDHUP | POLLPRI);
 	return result;
 }
 
@@ -119,7 +117,7 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
                       int64_t offset, uint32_t flags)
 {
 	int64_t result;
-	if (file->flags & FILE_DEVICES && (file->flags & (FILE_WRITES | FILE_EDGES)) == FILE_WRITES)
+	if (file->flags & FILE_DEVICES && file->flags & FILE_WRITES)
 		return file->flags & FILE_FULL && length > 0 ? -ENOSPC : (int64_t)length;
 	if (file->kind != FILE_GATE)
 		return own_write(thread, file, buffer, length);
@@ -136,8 +134,6 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
 		result = gate_write(thread, file, buffer, length, offset, flags, INTERRUPTIBLE);
 	if (result == -EOPNOTSUPP && ring_found(thread, file))
 		return file_write_at(thread, file, buffer, length, offset, flags);
-	if (file->flags & FILE_EDGES)
-		epoll_rearm(file, POLLOUT | POLLWRNORM);
 	return result;
 }
 
@@ -203,7 +199,7 @@ static int64_t vectors_each(struct thread *thread, struct open_file *file, const
 		if (vectors[i].length == 0)
 			continue;
 		/* What has arrived is given back rather than waiting for more. */
-		if (total > 0 && !writing && !file_ready(thread, file, POLLIN, 0, 0, 0, NULL))
+		if (total > 0 && !writing && !file_ready(thread, file, POLLIN, NULL))
 			break;
 		int64_t at = offset < 0 ? offset : offset + total;
 		int64_t done = writing ? file_write_at(thread, file, vectors[i].address, vectors[i].length, at, flags)
