@@ -26,23 +26,26 @@ static struct {
  * backtrace and not a deadlock that needs two CPUs and luck. */
 void spin_lock(struct spin_lock *lock)
 {
-	spin_lock_in_order(lock, true);
-}
-
-void spin_lock_in_order(struct spin_lock *lock, bool by_address)
-{
 	uint32_t cpu = cpu_number(), count = held[cpu].count;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct spin_lock *other = held[cpu].locks[i];
-		if (other->level > lock->level || (by_address && other->level == lock->level && other >= lock))
+		if (other->level > lock->level || (other->level == lock->level && other >= lock))
 			panic("lock of level %u taken while one of level %u is held", lock->level, other->level);
 	}
 	ASSERT(count < sizeof(held[cpu].locks) / sizeof(held[cpu].locks[0]));
 	if (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
 		spin_lock_wait(lock);
-	lock->owner = (uint16_t)(cpu + 1);
+	lock->owner = (uint8_t)(cpu + 1);
 	held[cpu].locks[held[cpu].count++] = lock;
+}
+
+bool spin_lock_try(struct spin_lock *lock)
+{
+	if (lock->held)
+		return false;
+	spin_lock(lock);
+	return true;
 }
 
 void spin_unlock(struct spin_lock *lock)

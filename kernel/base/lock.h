@@ -29,26 +29,24 @@ enum lock_level {
 };
 
 struct spin_lock {
-	uint32_t held;  /* 0 or 1 */
-	uint16_t level; /* enum lock_level */
-	uint16_t owner; /* CPU + 1, debug builds */
+	uint8_t held;  /* 0 or 1 */
+	uint8_t level; /* enum lock_level */
+	uint8_t owner; /* CPU + 1, debug builds */
+	uint8_t none;
 };
 
 #define SPIN_LOCK(level_) { .level = (level_) }
 
 static inline void spin_lock_init(struct spin_lock *lock, enum lock_level level)
 {
-	*lock = (struct spin_lock)SPIN_LOCK((uint16_t)level);
+	*lock = (struct spin_lock)SPIN_LOCK((uint8_t)level);
 }
 
 void spin_lock_wait(struct spin_lock *lock); /* the contended case */
-/* Take another lock of the level that was taken last, whatever its address: where nobody takes the two in the other
- * order. */
-static inline void spin_lock_second(struct spin_lock *lock);
 
 #ifdef ATOLL_DEBUG
 void spin_lock(struct spin_lock *lock);
-void spin_lock_in_order(struct spin_lock *lock, bool by_address);
+bool spin_lock_try(struct spin_lock *lock); /* false: another CPU has it */
 void spin_unlock(struct spin_lock *lock);
 void lock_assert_none_held(void);
 #else
@@ -56,6 +54,11 @@ static inline void spin_lock(struct spin_lock *lock)
 {
 	if (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
 		spin_lock_wait(lock);
+}
+
+static inline bool spin_lock_try(struct spin_lock *lock)
+{
+	return !__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE);
 }
 
 static inline void spin_unlock(struct spin_lock *lock)
@@ -67,14 +70,6 @@ static inline void lock_assert_none_held(void)
 {
 }
 #endif
-static inline void spin_lock_second(struct spin_lock *lock)
-{
-#ifdef ATOLL_DEBUG
-	spin_lock_in_order(lock, false);
-#else
-	spin_lock(lock);
-#endif
-}
 bool spin_lock_held(const struct spin_lock *lock); /* by this CPU; debug builds alone have it, for DEBUG_ASSERT */
 
 /* Two locks of one level, in address order; they may be the same one. */

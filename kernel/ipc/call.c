@@ -135,20 +135,23 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	return status;
 }
 
-/* A receiver waits, and runs at once. */
+/* A receiver waits, and runs at once; the lock is free then. */
 static bool call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current;
 	struct endpoint *endpoint = gate->endpoint;
-	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, self, endpoint);
+	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, endpoint);
 	if (!receiver)
 		return false;
+	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
 	direct_deliver(&self->call, endpoint, gate->label, receiver);
 	fill_call(self, extra, caps);
 	endpoint_give(&self->call, receiver);
-	direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE,
-	              receiver);
+	if (direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, interruptible, receiver))
+		spin_unlock(&endpoint->lock);
+	else
+		endpoint_wait_late(endpoint, self, WAIT_CALL, interruptible);
 	return true;
 }
 
@@ -166,11 +169,12 @@ status_t handle_call(struct gate *gate)
 	if (object_is_dead(&endpoint->object) || object_is_dead(&gate->object))
 		status = STATUS_DESTROYED;
 	else if (call_directly(gate, &extra, &caps))
-		status = STATUS_SWITCHED;
+		return STATUS_SWITCHED;
 	else
 		status = thread_block(WAIT_CALL, &endpoint->lock, extra.deadline,
 		                      arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE);
 	if (status == STATUS_BLOCKED) {
+		endpoint_settle(endpoint);
 		self->call.label = gate->label;
 		fill_call(self, &extra, &caps);
 		endpoint_submit(endpoint, &self->call, CALL_FROM_THREAD);
@@ -201,14 +205,14 @@ static status_t receive(struct endpoint *endpoint, uint64_t deadline)
 {
 	struct thread *self = cpu_current();
 	status_t status = STATUS_OK;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	self->lent_priority = PRIORITY_LEVELS;
 	if (object_is_dead(&endpoint->object)) {
 		status = STATUS_DESTROYED;
 	} else if (!endpoint_take(endpoint, self)) {
 		status = thread_block(WAIT_RECEIVE, &endpoint->lock, deadline, true);
 		if (status == STATUS_BLOCKED)
-			list_prepend(&endpoint->receivers, &self->waiting); /* the one whose caches are warmest */
+			endpoint->receiver = self; /* the first: its caches are the warmest */
 	}
 	spin_unlock(&endpoint->lock);
 	return status;
@@ -309,21 +313,23 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
 	return status;
 }
 
-/* The caller waits, and runs at once; the server receives. */
+/* The caller waits, and runs at once; the server receives. The lock is free then. */
 static bool answer_directly(struct endpoint *endpoint, struct call *call, struct answer *answer,
                             struct call_remains *remains)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current, *caller = call_thread(call);
-	if (cpu->attention || call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE)
-		return false;
-	if (caller->timer.deadline || !direct_answer(cpu, self, endpoint, caller))
+	if (cpu->attention || call != endpoint->newest || call->progress.word != CALL_DELIVERED ||
+	    !direct_answer(cpu, self, endpoint, caller))
 		return false;
 	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
 	endpoint_end_call(call, remains);
 	endpoint_fill_answer(caller, answer);
 	direct_receive(endpoint, self);
-	direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller);
+	if (direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller))
+		spin_unlock(&endpoint->lock);
+	else
+		endpoint_wait_late(endpoint, self, WAIT_RECEIVE, true);
 	return true;
 }
 
@@ -339,13 +345,15 @@ static status_t reply(struct endpoint *endpoint, uint64_t address, struct messag
 		return status;
 	spin_lock(&endpoint->lock);
 	struct call *call = endpoint_find(endpoint, arch_message_id(&self->arch));
-	if (!call)
-		status = STATUS_BAD_CALL_ID;
-	else if (receives && !extra->deadline && answer_directly(endpoint, call, &answer, &remains))
+	if (call && receives && !extra->deadline && answer_directly(endpoint, call, &answer, &remains)) {
 		status = STATUS_SWITCHED;
-	else
-		endpoint_answer(call, &answer, &remains);
-	spin_unlock(&endpoint->lock);
+	} else {
+		if (call)
+			endpoint_answer(call, &answer, &remains);
+		else
+			status = STATUS_BAD_CALL_ID;
+		spin_unlock(&endpoint->lock);
+	}
 	cap_list_drop(&answer.caps);
 	if (call)
 		call_remains_drop(&remains);

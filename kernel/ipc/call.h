@@ -33,6 +33,11 @@ static inline struct thread *call_thread(struct call *call)
 
 /* --- endpoint.c; all with endpoint->lock held --- */
 struct call *endpoint_find(struct endpoint *endpoint, uint64_t id); /* delivered or parked; or NULL */
+void endpoint_put_message(struct thread *receiver, uint64_t id, uint64_t label, uint64_t header,
+                          const uint64_t words[MESSAGE_WORDS]);
+/* The last step of a direct switch (ipc/direct.h), where something came up for the thread that begins to wait. Lets go of
+ * the lock; the CPU then leaves the kernel by kernel_exit. */
+void endpoint_wait_late(struct endpoint *endpoint, struct thread *thread, enum wait_reason reason, bool interruptible);
 /* A filled-in record becomes a queued call with a new id, and goes to a waiting receiver at once. */
 void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source);
 /* A delivered call into the receiver's registers. */
@@ -45,10 +50,11 @@ void endpoint_fill_answer(struct thread *thread, struct answer *answer);
 void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
 
 /* --- fastpath.c --- */
-/* From the entry code, for these calls of the current thread while struct cpu.attention is 0. They return NULL, having
- * done nothing, where the slow path must do it; else they go to user mode (arch/direct.h). */
-struct thread *fastpath_call(struct thread *self, struct cpu *cpu);
-struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu);
+/* From the entry code, for these calls of the current thread, with their first two arguments. They return NULL, having
+ * done nothing, where the slow path must do it; else they go to user mode (arch/direct.h), or return the thread that
+ * is the current one now, to leave by kernel_exit. */
+struct thread *fastpath_call(uint64_t slot, uint64_t header);
+struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header);
 
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.

@@ -1,7 +1,11 @@
 /* Straight from one thread to another on this CPU, in the middle of a call or an answer: shared by the fast path and by
  * the messages that carry more (call.c). All in line; all under the endpoint's lock.
  *
- * Two threads' locks are held at once here alone: first that of the one that runs, then the waiting one's. */
+ * No thread's lock is taken. Each of the two goes from one standing (struct thread) to the next by one atomic exchange,
+ * which fails where anything is other than expected: where somebody holds the lock, or wants the thread to stop, or
+ * alerts it. The waiting one is claimed first. From then on it counts as running here, so whoever wants something of it
+ * kicks this CPU. The running one is let go of last, when nothing of it is in this CPU any more: as soon as the endpoint's
+ * lock is free another CPU may run it. */
 #ifndef KERNEL_IPC_DIRECT_H
 #define KERNEL_IPC_DIRECT_H
 
@@ -14,46 +18,44 @@
 
 #define INLINE __attribute__((always_inline)) static inline
 
-/* Both want nothing else now, and the one that waits may run here, where it was last. The locks are held on success. */
-INLINE bool direct_lock(struct cpu *cpu, struct thread *self, struct thread *other)
+/* Nobody holds its lock and nobody wants anything of it. */
+INLINE uint64_t standing_word(enum thread_state state, enum wait_reason wait, bool interruptible, bool on_cpu)
 {
-	spin_lock(&self->lock);
-	spin_lock_second(&other->lock);
-	if (!(self->stop_requested | self->alerted) && other->cpu == cpu->index &&
-	    (other->cpu_mask >> cpu->index & 1) && !(other->on_cpu | other->stop_requested | other->alerted))
-		return true;
-	spin_unlock(&other->lock);
-	spin_unlock(&self->lock);
-	return false;
+	return (union standing){ .lock = SPIN_LOCK(LOCK_THREAD), .state = state, .wait = wait,
+	                         .interruptible = interruptible, .on_cpu = on_cpu }.standing;
+}
+#define STANDING_RUNS standing_word(THREAD_RUNNABLE, WAIT_NONE, false, true)
+
+INLINE bool standing_change(struct thread *thread, uint64_t from, uint64_t to)
+{
+	return __atomic_compare_exchange_n(&thread->standing, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-/* Under both locks, which end here: `from` waits from now on, `to` runs in its place. */
-INLINE void direct_switch(struct cpu *cpu, struct thread *from, enum wait_reason reason, struct spin_lock *lock,
+/* A thread that waits, where it was last, for nothing but this, runs here from now on. False: it does not. */
+INLINE bool direct_claim(struct cpu *cpu, struct thread *thread, enum wait_reason wait, bool interruptible)
+{
+	return thread->cpu == cpu->index && standing_change(thread, standing_word(THREAD_BLOCKED, wait, interruptible, false),
+	                                                    STANDING_RUNS);
+}
+
+/* `from` waits from now on, and `to`, which is claimed, runs in its place. False: something has come up for `from` in the
+ * meantime: all is done but the last step, which endpoint_wait_late does. */
+INLINE bool direct_switch(struct cpu *cpu, struct thread *from, enum wait_reason reason, struct spin_lock *lock,
                           bool interruptible, struct thread *to)
 {
 	trace(TRACE_SWITCH, from->object.number, to->object.number);
-	from->state = THREAD_BLOCKED;
-	from->wait = (uint8_t)reason;
 	from->wait_lock = lock;
-	from->wait_interruptible = interruptible;
-	to->state = THREAD_RUNNABLE;
-	to->wait = WAIT_NONE;
-	to->on_cpu = true;
 	cpu->current = to;
 	arch_switch_directly(cpu, from, to);
-	from->on_cpu = false;
-	spin_unlock(&to->lock);
-	spin_unlock(&from->lock);
+	return standing_change(from, STANDING_RUNS, standing_word(THREAD_BLOCKED, reason, interruptible, false));
 }
 
-/* A receiver that waits without a deadline, locked with `self`; NULL: there is none that could take a call at once. One
+/* The receiver that waits without a deadline, claimed; NULL: there is none that could take a call at once. One
  * that waits has nothing else to do, and its endpoint's end would have woken it. */
-INLINE struct thread *direct_receiver(struct cpu *cpu, struct thread *self, struct endpoint *endpoint)
+INLINE struct thread *direct_receiver(struct cpu *cpu, struct endpoint *endpoint)
 {
-	if (list_empty(&endpoint->receivers))
-		return NULL;
-	struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
-	return !receiver->timer.deadline && direct_lock(cpu, self, receiver) ? receiver : NULL;
+	struct thread *receiver = endpoint->receiver;
+	return receiver && !endpoint->newest && direct_claim(cpu, receiver, WAIT_RECEIVE, true) ? receiver : NULL;
 }
 
 /* The receiver has the call, as when it was queued and taken at once. */
@@ -62,22 +64,23 @@ INLINE void direct_deliver(struct call *call, struct endpoint *endpoint, uint64_
 	call_record_new_id(call);
 	call->endpoint = endpoint;
 	call->label = label;
-	call->progress = (struct call_progress){ .state = CALL_DELIVERED, .source = CALL_FROM_THREAD };
-	list_append(&endpoint->delivered, &call->in_endpoint);
-	list_remove(&receiver->waiting);
+	call->progress.word = CALL_DELIVERED;
+	endpoint->newest = call;
+	endpoint->receiver = NULL;
 	receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
 }
 
 /* May the answer go straight to this caller? Nothing is there for the server's next receive, nothing more urgent than
- * the caller waits for this CPU, nor as urgent where no slice has an end yet, and the server works on the caller's time (or the slow path sees to the
- * times). Both are locked then. */
+ * the caller waits for this CPU, nor as urgent where no slice has an end yet, and the server works on the caller's time
+ * (or the slow path sees to the times). The caller is claimed then. */
 INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint *endpoint, struct thread *caller)
 {
-	if (!list_empty(&endpoint->queued) || !list_empty(&endpoint->cancels) || cpu->payer == self ||
-	    (endpoint->notification && __atomic_load_n(&endpoint->notification->bits, __ATOMIC_ACQUIRE)))
+	if (endpoint->pending || endpoint->receiver || cpu->payer == self)
 		return false;
-	uint32_t others = ((cpu->slice_end ? 1u : 2u) << scheduler_level(caller)) - 1;
-	return !(cpu->queue.ready_levels & others) && direct_lock(cpu, self, caller);
+	if (cpu->queue.ready_levels &&
+	    (cpu->queue.ready_levels & (((cpu->slice_end ? 1u : 2u) << scheduler_level(caller)) - 1)))
+		return false;
+	return direct_claim(cpu, caller, WAIT_CALL, false) || direct_claim(cpu, caller, WAIT_CALL, true);
 }
 
 /* The server waits for its next call. */
@@ -85,7 +88,7 @@ INLINE void direct_receive(struct endpoint *endpoint, struct thread *self)
 {
 	arch_message_set_id(&self->arch, 0);
 	self->lent_priority = PRIORITY_LEVELS;
-	list_prepend(&endpoint->receivers, &self->waiting);
+	endpoint->receiver = self;
 }
 
 #endif

@@ -10,6 +10,7 @@
  * endpoint again: the last capability to one of its gates may have been in flight. */
 #include "arch/arch.h"
 #include "base/log.h"
+#include "base/preempt.h"
 #include "base/trace.h"
 #include "ipc/call.h"
 #include "ipc/notification.h"
@@ -18,9 +19,24 @@
 
 #define ENDED_AT_ONCE 32 /* calls that one step of an endpoint's destruction ends */
 
+void endpoint_settle(struct endpoint *endpoint)
+{
+	if (endpoint->receiver)
+		list_prepend(&endpoint->receivers, &endpoint->receiver->waiting);
+	if (endpoint->newest)
+		list_append(&endpoint->delivered, &endpoint->newest->in_endpoint);
+	endpoint->receiver = NULL;
+	endpoint->newest = NULL;
+}
+
+void receivers_settle(struct spin_lock *lock)
+{
+	endpoint_settle(container_of(lock, struct endpoint, lock));
+}
+
 /* --- delivering --- */
 
-static void put_message(struct thread *receiver, uint64_t id, uint64_t label, uint64_t header,
+void endpoint_put_message(struct thread *receiver, uint64_t id, uint64_t label, uint64_t header,
                         const uint64_t words[MESSAGE_WORDS])
 {
 	struct arch_thread *registers = &receiver->arch;
@@ -37,18 +53,18 @@ static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
 	uint64_t words[MESSAGE_WORDS] = { call->id, call->progress.cancel_reason };
 	list_remove(&call->in_cancel);
 	call->progress.cancel = CANCEL_DELIVERED;
-	put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
+	endpoint_put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
 }
 
 void endpoint_give(struct call *call, struct thread *receiver)
 {
 	if (call->progress.source != CALL_FROM_THREAD) {
-		put_message(receiver, call->id, call->label, call->header, call->words);
+		endpoint_put_message(receiver, call->id, call->label, call->header, call->words);
 	} else {
 		const struct arch_thread *sent = &call_thread(call)->arch;
 		uint64_t words[MESSAGE_WORDS];
 		arch_message_get_words(sent, words);
-		put_message(receiver, call->id, call->label, MESSAGE_CARRIED(arch_message_header(sent)), words);
+		endpoint_put_message(receiver, call->id, call->label, MESSAGE_CARRIED(arch_message_header(sent)), words);
 	}
 	if (call->extra && arch_message_extra(&receiver->arch)) {
 		receiver->finish = FINISH_RECEIVE;
@@ -61,7 +77,8 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 {
 	struct call *call = list_first(&endpoint->queued, struct call, in_endpoint);
 	list_remove(&call->in_endpoint);
-	list_append(&endpoint->delivered, &call->in_endpoint);
+	endpoint_settle(endpoint);
+	endpoint->newest = call;
 	call->progress.state = CALL_DELIVERED;
 	if (call->progress.cancel == CANCEL_ASKED)
 		list_append(&endpoint->cancels, &call->in_cancel);
@@ -70,29 +87,33 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 	endpoint_give(call, receiver);
 }
 
-bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
+/* Whoever signals the bound notification comes here after it has set the bits, and sets `pending` again. */
+static uint64_t *bits_of(struct endpoint *endpoint)
 {
-	if (!list_empty(&endpoint->cancels)) {
-		put_cancel(endpoint, receiver);
-		return true;
-	}
-	uint64_t bits = endpoint->notification ?
-	                    __atomic_exchange_n(&endpoint->notification->bits, 0, __ATOMIC_ACQ_REL) : 0;
-	if (bits) {
-		uint64_t words[MESSAGE_WORDS] = { bits };
-		put_message(receiver, 0, 0, OPERATION_NOTIFICATION, words);
-		return true;
-	}
-	if (!list_empty(&endpoint->queued)) {
-		put_call(endpoint, receiver);
-		return true;
-	}
-	return false;
+	static uint64_t none;
+	return endpoint->notification ? &endpoint->notification->bits : &none;
 }
 
-/* Serve waiting receivers while there is something for them. */
+bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
+{
+	uint64_t words[MESSAGE_WORDS] = { 0 };
+	bool taken = true;
+	if (!list_empty(&endpoint->cancels))
+		put_cancel(endpoint, receiver);
+	else if (*bits_of(endpoint) && (words[0] = __atomic_exchange_n(bits_of(endpoint), 0, __ATOMIC_ACQ_REL)))
+		endpoint_put_message(receiver, 0, 0, OPERATION_NOTIFICATION, words);
+	else if (!list_empty(&endpoint->queued))
+		put_call(endpoint, receiver);
+	else
+		taken = false;
+	endpoint->pending = !list_empty(&endpoint->cancels) || !list_empty(&endpoint->queued) || *bits_of(endpoint);
+	return taken;
+}
+
+/* There is something for a receiver, perhaps: serve those that wait. */
 static void serve(struct endpoint *endpoint)
 {
+	endpoint->pending = true;
 	while (!list_empty(&endpoint->receivers)) {
 		struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
 		if (!endpoint_take(endpoint, receiver))
@@ -104,9 +125,22 @@ static void serve(struct endpoint *endpoint)
 
 void endpoint_notify(struct endpoint *endpoint)
 {
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	serve(endpoint);
 	spin_unlock(&endpoint->lock);
+}
+
+void endpoint_wait_late(struct endpoint *endpoint, struct thread *thread, enum wait_reason reason, bool interruptible)
+{
+	spin_lock(&thread->lock);
+	thread->state = THREAD_BLOCKED;
+	thread->wait = reason;
+	thread->interruptible = interruptible;
+	thread->on_cpu = false;
+	spin_unlock(&thread->lock);
+	spin_unlock(&endpoint->lock);
+	thread_cancel_wait(thread, CANCEL_ALERT);
+	exit_work_set(1ull << cpu_number());
 }
 
 /* --- the states of a call --- */
@@ -116,10 +150,7 @@ void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_sou
 	DEBUG_ASSERT(call->progress.state == CALL_NONE);
 	call->endpoint = endpoint;
 	call_record_new_id(call);
-	call->progress.source = (uint8_t)source;
-	call->progress.state = CALL_QUEUED;
-	call->progress.cancel = CANCEL_NONE;
-	call->progress.delivered_before = false;
+	call->progress = (union call_progress){ .state = CALL_QUEUED, .source = (uint8_t)source };
 	list_append(&endpoint->queued, &call->in_endpoint);
 	trace(TRACE_MESSAGE_SEND, call->id, call->label);
 	serve(endpoint);
@@ -136,6 +167,8 @@ struct call *endpoint_find(struct endpoint *endpoint, uint64_t id)
 /* Out of the endpoint's lists; its capabilities go to the remains. */
 void endpoint_end_call(struct call *call, struct call_remains *remains)
 {
+	if (call->endpoint->newest == call)
+		call->endpoint->newest = NULL;
 	list_remove(&call->in_endpoint);
 	list_remove(&call->in_cancel);
 	call->progress.state = CALL_NONE;
@@ -231,7 +264,7 @@ static struct endpoint *lock_endpoint_of(struct call *call)
 		struct endpoint *endpoint = __atomic_load_n(&call->endpoint, __ATOMIC_ACQUIRE);
 		if (!endpoint)
 			return NULL;
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		if (call->endpoint == endpoint)
 			return endpoint;
 		spin_unlock(&endpoint->lock);
@@ -264,7 +297,7 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 	struct call *call = &cpu_current()->call;
 	struct endpoint *endpoint = gate->endpoint;
 	bool blocked = false;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (!object_is_dead(&gate->object) && !object_is_dead(&endpoint->object))
 		blocked = thread_block(WAIT_CALL, &endpoint->lock, 0, false) == STATUS_BLOCKED;
 	if (blocked) {
@@ -297,7 +330,7 @@ status_t kernel_user_fault(struct fault *fault)
 status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
 {
 	status_t status = STATUS_BAD_CALL_ID;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	struct call *call = endpoint_find(endpoint, id);
 	if (call && call->progress.state == CALL_DELIVERED) {
 		list_remove(&call->in_endpoint);
@@ -313,7 +346,7 @@ status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
 status_t handle_endpoint_reset(struct endpoint *endpoint)
 {
 	status_t count = 0;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	while (!list_empty(&endpoint->delivered)) {
 		struct call *call = container_of(endpoint->delivered.previous, struct call, in_endpoint);
 		list_remove(&call->in_endpoint);
@@ -381,7 +414,7 @@ status_t handle_endpoint_bind(struct endpoint *endpoint, struct notification *no
 {
 	struct notification *old = NULL;
 	status_t status = STATUS_OK;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (!notification) {
 		old = unbind(endpoint);
 	} else if (notification != endpoint->notification) {
@@ -418,7 +451,7 @@ static struct call *any_call(struct endpoint *endpoint)
 static bool end_one(struct endpoint *endpoint)
 {
 	struct call_remains remains = { 0 };
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	struct call *call = any_call(endpoint);
 	bool waits = !call && !list_empty(&endpoint->receivers);
 	if (call) {
@@ -437,7 +470,7 @@ static status_t endpoint_destroy(struct object *object)
 	for (unsigned i = 0; i < ENDED_AT_ONCE; i++) {
 		if (end_one(endpoint))
 			continue;
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		struct notification *bound = unbind(endpoint);
 		spin_unlock(&endpoint->lock);
 		if (bound)
@@ -452,7 +485,7 @@ static void gate_unnamed(struct object *object)
 {
 	struct gate *gate = (struct gate *)object;
 	struct endpoint *endpoint = gate->endpoint;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	bool tell = !object_is_dead(object) && !object_is_dead(&endpoint->object);
 	if (tell) {
 		object_reference(object);
@@ -470,7 +503,7 @@ static status_t gate_destroy(struct object *object)
 {
 	struct gate *gate = (struct gate *)object;
 	struct call_remains remains = { 0 };
-	spin_lock(&gate->endpoint->lock);
+	endpoint_lock(gate->endpoint);
 	if (gate->notice.progress.state != CALL_NONE)
 		endpoint_end_call(&gate->notice, &remains);
 	spin_unlock(&gate->endpoint->lock);

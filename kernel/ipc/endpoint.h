@@ -24,7 +24,10 @@ struct notification;
 
 struct endpoint {
 	struct object object;
-	struct spin_lock lock; /* LOCK_ENDPOINT */
+	struct spin_lock lock; /* LOCK_ENDPOINT: all below; see endpoint_lock */
+	bool pending;          /* a receiver has to look: a call or a cancel request may be queued, or a bit set */
+	struct thread *receiver; /* goes before those on the list of receivers; NULL: none */
+	struct call *newest;   /* goes behind those on the list of delivered calls; NULL: none */
 	struct list_node queued, delivered, parked; /* struct call.in_endpoint, oldest first */
 	struct list_node cancels;                   /* struct call.in_cancel */
 	struct list_node receivers;                 /* struct thread.waiting */
@@ -39,6 +42,14 @@ struct gate {
 };
 
 extern const struct object_class endpoint_class, gate_class;
+/* The receiver and the call that stand beside their lists go onto them. */
+void endpoint_settle(struct endpoint *endpoint);
+/* Whoever looks at the lists of receivers and delivered calls takes the lock so; ipc/direct.h does without the lists. */
+static inline void endpoint_lock(struct endpoint *endpoint)
+{
+	spin_lock(&endpoint->lock);
+	endpoint_settle(endpoint);
+}
 /* Make a call of the kernel on behalf of the current thread. The thread blocks;
  * an answer of 0 lets it retry (CALL_FROM_CALL_FAULT: its system call). False: there is no live gate. */
 bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t operation,

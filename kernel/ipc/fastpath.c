@@ -2,43 +2,55 @@
  * two first looks for a reason why not, changing nothing (the slow path then does it: call.c), and then
  * does at one go what call.c, endpoint.c, thread.c and scheduler.c would have done.
  *
- * The message words are not copied: the entry code has saved them with the sender's registers, which is where the
- * endpoint finds them if it has to deliver the call again, and the way out loads them from there. The caller's time
- * runs on: it pays for what its server does (struct cpu, payer). */
+ * The message words stay in their registers from the one program to the other: this file is compiled without the use of
+ * those (meson.build). A call's words are also kept with the caller's registers, which is where the endpoint finds them if it
+ * has to deliver the call again. The caller's time runs on: it pays for what its server does (struct cpu, payer). */
 #include "ipc/direct.h"
 #include "kernel_calls.h"
 
-#define WORDS_ALONE(header, flags) (!((header) & ~(0xffffffffull | (flags))))
-
-/* Argument 0; NULL: no such capability. */
-INLINE void *target(struct thread *self, enum object_type type, uint32_t right)
+/* Something came up for the thread that has just begun to wait: out by the long way, with the message in memory. */
+static __attribute__((noinline)) struct thread *leave_slowly(struct thread *from, enum wait_reason reason,
+                                                             struct endpoint *endpoint, uint64_t label, uint64_t header,
+                                                             uint64_t id)
 {
-	return captable_find(self->captable, arch_call_argument(&self->arch, 0), type, right);
+	struct thread *to = cpu_current();
+	uint64_t words[MESSAGE_WORDS];
+	arch_message_get_words(&from->arch, words);
+	endpoint_put_message(to, id, label, header, words);
+	endpoint_wait_late(endpoint, from, reason, reason == WAIT_RECEIVE || arch_message_header(&from->arch) & MESSAGE_INTERRUPTIBLE);
+	kernel_enter();
+	return to;
 }
 
-struct thread *fastpath_call(struct thread *self, struct cpu *cpu)
+struct thread *fastpath_call(uint64_t slot, uint64_t header)
 {
-	uint64_t header = arch_message_header(&self->arch);
-	if (!WORDS_ALONE(header, MESSAGE_INTERRUPTIBLE) || MESSAGE_OPERATION(header) < OPERATION_PROTOCOL_FIRST ||
-	    arch_message_extra(&self->arch))
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu_current();
+	bool interruptible = header & MESSAGE_INTERRUPTIBLE;
+	if (cpu->attention || arch_direct_extra(self))
 		return NULL;
-	struct gate *gate = target(self, OBJECT_GATE, RIGHT_WRITE);
+	if ((header & ~MESSAGE_INTERRUPTIBLE) - OPERATION_PROTOCOL_FIRST > UINT32_MAX - OPERATION_PROTOCOL_FIRST)
+		return NULL;
+	struct gate *gate = captable_find(self->captable, slot, OBJECT_GATE, RIGHT_WRITE);
 	if (!gate)
 		return NULL;
 	struct endpoint *endpoint = gate->endpoint;
-	spin_lock(&endpoint->lock);
-	struct thread *receiver = direct_receiver(cpu, self, endpoint);
+	if (!spin_lock_try(&endpoint->lock))
+		return NULL;
+	struct thread *receiver = direct_receiver(cpu, endpoint);
 	if (!receiver) {
 		spin_unlock(&endpoint->lock);
 		return NULL;
 	}
 
 	uint64_t label = gate->label;
+	arch_direct_keep_words(self);
 	direct_deliver(&self->call, endpoint, label, receiver);
 	uint64_t id = self->call.id;
 	trace(TRACE_MESSAGE_SEND, id, label);
 	trace(TRACE_MESSAGE_RECEIVE, id, header);
-	direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, header & MESSAGE_INTERRUPTIBLE, receiver);
+	if (!direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, interruptible, receiver))
+		return leave_slowly(self, WAIT_CALL, endpoint, label, (uint32_t)header, id);
 	spin_unlock(&endpoint->lock);
 	lock_assert_none_held();
 	return arch_leave(receiver, self, label, (uint32_t)header, id);
@@ -47,36 +59,38 @@ struct thread *fastpath_call(struct thread *self, struct cpu *cpu)
 /* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. */
 INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 {
-	struct call *call = container_of(endpoint->delivered.previous, struct call, in_endpoint);
-	if (list_empty(&endpoint->delivered) || call->id != id || call->extra)
-		return NULL;
-	if (call->progress.source != CALL_FROM_THREAD || call->progress.cancel != CANCEL_NONE)
+	struct call *call = endpoint->newest;
+	if (!call || call->id != id || call->extra || call->progress.word != CALL_DELIVERED)
 		return NULL;
 	return call_thread(call);
 }
 
-struct thread *fastpath_reply_receive(struct thread *self, struct cpu *cpu)
+struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
 {
-	uint64_t header = arch_message_header(&self->arch);
-	if (!WORDS_ALONE(header, MESSAGE_EXTRA_RECEIVES) ||
-	    (arch_message_extra(&self->arch) && !(header & MESSAGE_EXTRA_RECEIVES)))
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu_current();
+	if (cpu->attention || (header & ~MESSAGE_EXTRA_RECEIVES) > UINT32_MAX)
 		return NULL;
-	struct endpoint *endpoint = target(self, OBJECT_ENDPOINT, RIGHT_READ);
-	if (!endpoint)
+	if (arch_direct_extra(self) && !(header & MESSAGE_EXTRA_RECEIVES))
 		return NULL;
-	spin_lock(&endpoint->lock);
-	struct thread *caller = plain_caller(endpoint, arch_message_id(&self->arch));
+	struct endpoint *endpoint = captable_find(self->captable, slot, OBJECT_ENDPOINT, RIGHT_READ);
+	if (!endpoint || !spin_lock_try(&endpoint->lock))
+		return NULL;
+	struct thread *caller = plain_caller(endpoint, arch_direct_id(self));
 	if (!caller || !direct_answer(cpu, self, endpoint, caller)) {
 		spin_unlock(&endpoint->lock);
 		return NULL;
 	}
 
 	trace(TRACE_MESSAGE_REPLY, caller->call.id, header);
-	list_remove(&caller->call.in_endpoint);
-	caller->call.progress.state = CALL_NONE;
+	endpoint->newest = NULL;
+	caller->call.progress.word = CALL_NONE;
 	caller->call.endpoint = NULL;
 	direct_receive(endpoint, self);
-	direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller);
+	if (!direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller)) {
+		arch_direct_keep_words(self);
+		return leave_slowly(self, WAIT_RECEIVE, endpoint, 0, (uint32_t)header, 0);
+	}
 	spin_unlock(&endpoint->lock);
 	lock_assert_none_held();
 	return arch_leave(caller, self, 0, (uint32_t)header, 0);

@@ -32,7 +32,7 @@ static inline void *captable_find(const struct captable *table, uint64_t slot, e
 	const uint64_t *block = slot < table->slots ? __atomic_load_n(&table->blocks[slot / CAPTABLE_BLOCK_SLOTS], __ATOMIC_ACQUIRE) : NULL;
 	uint64_t word = block ? __atomic_load_n(&block[slot % CAPTABLE_BLOCK_SLOTS], __ATOMIC_ACQUIRE) : 0;
 	struct object *object = (struct object *)(word & ~(uint64_t)RIGHTS_ALL);
-	return (word & right) && object->type == type && !object_is_dead(object) ? object : NULL;
+	return (word & right) && object_is_live(object, type) ? object : NULL;
 }
 /* Store a capability, replacing what was there. NO_MEMORY, BAD_HANDLE (slot out of range or 0). */
 status_t captable_install(struct captable *table, uint32_t slot, struct object *object, uint32_t rights);

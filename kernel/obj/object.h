@@ -35,8 +35,13 @@ typedef int64_t status_t; /* enum status when negative */
 struct pool;
 
 struct object {
-	uint8_t type; /* enum object_type; set at creation */
-	bool dead;    /* atomic, once */
+	union {
+		struct {
+			uint8_t type; /* enum object_type; set at creation */
+			bool dead;    /* atomic, once */
+		};
+		uint16_t type_and_dead; /* the type alone where it is alive */
+	};
 	uint8_t destroy_state; /* 0 not begun or between two steps, 1 in a step, 2 done; atomic */
 	bool destroy_queued;   /* on the list of object_destroy_later, or has been; atomic */
 	uint32_t capabilities; /* atomic; OBJECT_UNNAMED for good once the last has gone */
@@ -80,6 +85,11 @@ status_t object_destroy(struct object *object);
 static inline bool object_is_dead(const struct object *object)
 {
 	return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE);
+}
+
+static inline bool object_is_live(const struct object *object, enum object_type type)
+{
+	return __atomic_load_n(&object->type_and_dead, __ATOMIC_ACQUIRE) == type;
 }
 
 /* It has, or had, a capability: its creator has filled it in. */

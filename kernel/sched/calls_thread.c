@@ -132,6 +132,8 @@ status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, ui
 	thread->priority = (uint8_t)priority;
 	thread->weight = weight;
 	thread->cpu_mask = cpu_mask;
+	if (!queued && !thread->on_cpu && !(cpu_mask >> thread->cpu & 1))
+		thread->cpu = (uint32_t)__builtin_ctzll(cpu_mask & present); /* where it waits it may be claimed (ipc/direct.h) */
 	thread->virtual_time = 0; /* the present time of its new level */
 	if (queued)
 		scheduler_enqueue(thread);

@@ -54,7 +54,8 @@ status_t thread_block(enum wait_reason reason, struct spin_lock *lock, uint64_t 
 		self->state = THREAD_BLOCKED;
 		self->wait = reason;
 		self->wait_lock = lock;
-		self->wait_interruptible = interruptible;
+		self->interruptible = interruptible;
+		self->timed = deadline != 0;
 		if (deadline)
 			timer_set(&self->timer, deadline);
 	}
@@ -68,9 +69,10 @@ void thread_wake(struct thread *thread, bool here)
 	spin_lock(&thread->lock);
 	ASSERT(thread->state == THREAD_BLOCKED);
 	scheduler_payer_wakes(thread);
-	thread->wait = WAIT_NONE;
-	if (thread->timer.deadline)
+	if (thread->timed)
 		timer_cancel(&thread->timer);
+	thread->wait = WAIT_NONE;
+	thread->interruptible = thread->timed = false;
 	thread->state = thread->stop_requested ? THREAD_STOPPED : THREAD_RUNNABLE;
 	if (thread->state == THREAD_RUNNABLE && !thread->on_cpu) {
 		if (here && !cpu->next && (thread->cpu_mask >> cpu->index & 1)) {
@@ -95,7 +97,7 @@ bool thread_cancel_applies(struct thread *thread, enum cancel_reason reason)
 	bool applies = false;
 	spin_lock(&thread->lock);
 	if (thread->state == THREAD_BLOCKED)
-		applies = reason == CANCEL_ALERT ? thread->wait_interruptible && thread->alerted :
+		applies = reason == CANCEL_ALERT ? thread->interruptible && thread->alerted :
 		          reason == CANCEL_DEADLINE ? timer_expired(&thread->timer) : thread->dying;
 	spin_unlock(&thread->lock);
 	return applies;
@@ -119,6 +121,8 @@ void thread_cancel_wait(struct thread *thread, enum cancel_reason reason)
 		/* The wait may end, and another begin, until its lock is held: so ask again under it. A requeued
 		 * futex waiter has changed its lock: once more around. */
 		spin_lock(lock);
+		if (wait == WAIT_RECEIVE)
+			receivers_settle(lock);
 		bool same = thread->wait == wait && thread->wait_lock == lock && thread_cancel_applies(thread, reason);
 		if (same)
 			thread_wake_with(thread, cancel_results[reason]);

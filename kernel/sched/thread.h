@@ -18,7 +18,7 @@
 enum wait_reason {
 	WAIT_NONE,
 	WAIT_CALL,         /* its call is queued, delivered or parked */
-	WAIT_RECEIVE,      /* on endpoint->receivers */
+	WAIT_RECEIVE,      /* endpoint->receiver, or on endpoint->receivers */
 	WAIT_NOTIFICATION,
 	WAIT_FUTEX,
 	WAIT_SLEEP,
@@ -47,7 +47,7 @@ void cap_list_move(struct cap_list *to, struct cap_list *from);
 /* The one call of a thread (or the one notice of a gate): see ipc/endpoint.h. */
 enum call_state { CALL_NONE, CALL_QUEUED, CALL_DELIVERED, CALL_PARKED };
 enum call_source {
-	CALL_FROM_THREAD,
+	CALL_FROM_THREAD,     /* 0, as is CANCEL_NONE: see call_progress.word */
 	CALL_FROM_GATE,       /* OPERATION_GATE_CLOSED */
 	CALL_FROM_FAULT,      /* the thread faulted in user mode */
 	CALL_FROM_CALL_FAULT, /* a system call of the thread needs a page; it is made again */
@@ -58,14 +58,16 @@ struct call {
 	struct list_node in_cancel;   /* endpoint's cancel requests; endpoint's lock */
 	uint64_t id;                  /* never reused (sched/call_record.h); 0: none */
 	uint32_t index;               /* its call record; set at creation */
-	struct call_progress {        /* endpoint's lock, and so are all below */
-		uint8_t state;         /* enum call_state */
-		uint8_t source;        /* enum call_source */
-		uint8_t cancel;        /* enum call_cancel */
-		uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
-		bool delivered_before; /* a reset queued it again: the server may have acted on it */
-		bool abandoned;        /* the caller is gone; its thread is kept until the answer */
-		uint16_t none;         /* the whole is one store */
+	union call_progress {         /* endpoint's lock, and so are all below */
+		struct {
+			uint8_t state;         /* enum call_state */
+			uint8_t source;        /* enum call_source */
+			uint8_t cancel;        /* enum call_cancel */
+			uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
+			bool delivered_before; /* a reset queued it again: the server may have acted on it */
+			bool abandoned;        /* the caller is gone; its thread is kept until the answer */
+		};
+		uint64_t word;                 /* the whole; a state alone where nothing is special */
 	} progress;
 	struct endpoint *endpoint;    /* while state != CALL_NONE; its end ends the call, so no reference */
 	uint64_t label;
@@ -81,6 +83,24 @@ struct call {
 	uint32_t receive_caps[MESSAGE_CAPS_MAX];
 };
 
+/* How a thread stands: one word, so that ipc/direct.h can go from one standing to the next in one step, provided that
+ * it is just the one expected and that nobody holds the lock. */
+union standing {
+	struct {
+		struct spin_lock lock;      /* LOCK_THREAD */
+		uint8_t state : 4;          /* enum thread_state */
+		uint8_t wait : 4;           /* enum wait_reason */
+		uint8_t interruptible : 1;  /* the wait: by alerts */
+		uint8_t timed : 1;          /* the wait has a deadline */
+		uint8_t stop_requested : 1; /* takes effect on the way to user mode, or when a wait ends */
+		uint8_t dying : 1;          /* begins no more waits, ends when it is off CPU */
+		bool alerted;               /* sticky until thread_alert_clear */
+		bool on_cpu;                /* its registers are in use by a CPU */
+	};
+	uint64_t standing;
+};
+_Static_assert(sizeof(union standing) == 8, "a thread's standing is changed in one step");
+
 struct thread {
 	struct object object;
 	struct arch_thread arch; /* registers and extended state */
@@ -91,16 +111,9 @@ struct thread {
 	struct object *exception;  /* gate or NULL; held as a capability */
 	uint32_t flags;            /* enum thread_flags */
 
-	struct spin_lock lock;     /* LOCK_THREAD: from here to the next comment */
-	uint8_t state;             /* enum thread_state */
-	uint8_t wait;              /* enum wait_reason */
+	union standing;            /* with the lock that protects all from here to the next comment */
 	uint8_t finish;            /* enum finish_kind: set by whoever ends the wait, taken by itself */
-	bool wait_interruptible;
-	bool stop_requested;       /* takes effect on the way to user mode, or when a wait ends */
-	bool dying;                /* begins no more waits, ends when it is off CPU */
-	bool alerted;              /* sticky until thread_alert_clear */
 	bool alert_shown;          /* reflected or written to the library's alert word already */
-	bool on_cpu;               /* its registers are in use by a CPU */
 	struct spin_lock *wait_lock; /* of what it waits for (futex: its bucket; sleep: one for all) */
 	struct list_node waiting;  /* receivers, notification waiters or futex bucket: under *wait_lock */
 	uint64_t futex_object, futex_offset; /* WAIT_FUTEX */
@@ -157,6 +170,7 @@ status_t thread_install_new(struct object *object, uint32_t slot);
 
 /* What this floor asks of those above (ipc, entry). */
 bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t result); /* false: no call stands */
+void receivers_settle(struct spin_lock *lock); /* a WAIT_RECEIVE's wait_lock is held: it is on its list from now on */
 void finish_receive(struct thread *thread);
 void finish_call(struct thread *thread);
 void finish_fault(struct thread *thread);

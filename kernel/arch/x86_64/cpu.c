@@ -1,6 +1,6 @@
 /* What this machine's processors can do, and one processor's tables and control registers: the task
  * state with its stacks, the system call entry, and the protections. boot.S has set CR0 and EFER. */
-#include "arch/local.h"
+#include "arch/direct.h"
 #include "base/log.h"
 #include "sched/cpu.h"
 
@@ -126,6 +126,7 @@ void cpu_setup(uint32_t index, uint64_t kernel_stack)
 	cpus[index].index = index;
 	cpus[index].kernel_stack = kernel_stack;
 	cpus[index].self = &cpus[index];
+	cpus[index].no_fast_path = !arch_direct_possible();
 	msr_write(MSR_GS_BASE, (uint64_t)&cpus[index]);
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 	tables_load(index, kernel_stack);

@@ -38,10 +38,13 @@
 #define CLAC PATCH 0xca
 
 	/* All but rax, rcx, r11 and rsp. */
-	.macro SAVE_COMMON thread
-	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	.macro SAVE thread registers:vararg
+	.irp register, \registers
 	movq %\register, (THREAD_REGISTERS + at_\register)(\thread)
 	.endr
+	.endm
+	.macro SAVE_COMMON thread
+	SAVE \thread, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	.endm
 
 	.macro LOAD_COMMON thread
@@ -60,23 +63,24 @@ system_call_entry:
 	testb $THREAD_REFLECT, THREAD_FLAGS(%rsp)
 	jnz reflect_check
 native_call:
-	movq %rax, REGISTER(rax)(%rsp)
 	movq %rcx, REGISTER(rip)(%rsp)
 	movq %r11, REGISTER(rflags)(%rsp)
-	SAVE_COMMON %rsp
+	SAVE %rsp, rbx, rsi, rdi, rbp, r12, r13
 	movb $0, THREAD_FULL_RETURN(%rsp)
 	movq %gs:CPU_SCRATCH, %rcx
 	movq %rcx, REGISTER(rsp)(%rsp)
-	movq %rsp, %rdi
+	movq %rsp, %rcx
 	movq %gs:CPU_KERNEL_STACK, %rsp
-	movq %gs:CPU_SELF, %rsi
-	xorl %ebp, %ebp
 	rolq $1, %rax		/* as NUMBER_ are: the top bit, which says native, is the lowest */
 	cmpq $NUMBER_CALL, %rax
 	je try_call
 	cmpq $NUMBER_REPLY_RECEIVE, %rax
 	je try_reply_receive
+	rorq $1, %rax
 slow_path:
+	/* What the fast path leaves where it is: rdx, r8, r9, r10, r14, r15. */
+	SAVE %rcx, rax, rdx, r8, r9, r10, r14, r15
+	xorl %ebp, %ebp
 	call kernel_system_call
 	testb %al, %al
 	jz load_next
@@ -92,17 +96,20 @@ load_thread:
 	swapgs
 	sysretq
 
-	/* The fast path comes back only where it could not be taken. */
-	.macro TRY fastpath
-	cmpl $0, CPU_ATTENTION(%rsi)
-	jne slow_path
+	/* The fast path comes back where it could not be taken, or not all the way (ipc/fastpath.c). */
+	.macro TRY fastpath number
 	call \fastpath
+	testq %rax, %rax
+	jnz load_next
+	movq %gs:CPU_CURRENT, %rcx
+	movq $\number, %rax
+	rorq $1, %rax
 	jmp slow_path
 	.endm
 try_call:
-	TRY fastpath_call
+	TRY fastpath_call NUMBER_CALL
 try_reply_receive:
-	TRY fastpath_reply_receive
+	TRY fastpath_reply_receive NUMBER_REPLY_RECEIVE
 
 load_next:
 	call kernel_exit

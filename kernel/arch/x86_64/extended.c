@@ -20,29 +20,6 @@ void extended_setup(void)
 	features.extended_size = cpuid(0xd, 0).ebx;
 }
 
-/* Threads without extended state neither see nor change what the registers hold. */
-void extended_lock(struct arch_cpu *local)
-{
-	cr0_write(cr0_read() | CR0_TASK_SWITCHED);
-	local->task_switched = true;
-}
-
-void extended_unlock(struct arch_cpu *local)
-{
-	__asm__ volatile("clts");
-	local->task_switched = false;
-}
-
-void extended_load(struct cpu *cpu, struct thread *to)
-{
-	if (features.extended_mask)
-		__asm__ volatile("xrstor64 (%0)" : : "r"(to->arch.extended), "a"(features.extended_mask), "d"(0) : "memory");
-	else
-		__asm__ volatile("fxrstor64 (%0)" : : "r"(to->arch.extended) : "memory");
-	cpu->arch.extended_owner = to;
-	to->arch.extended_cpu = cpu->index;
-}
-
 /* Zeros are the initial state but for these two control words: XSTATE_BV 0 means "as after reset",
  * and MXCSR is loaded from memory whatever it says. */
 status_t extended_init(struct thread *thread, struct thread *like)

@@ -53,14 +53,10 @@ uint64_t stack_create(uint32_t index);   /* a CPU's kernel stack, above an unmap
 /* --- space.c, tlb.c --- */
 physical_t charged_page(struct pool *pool, bool zeroed); /* 0: no memory */
 #define SPACE_GONE (~0ull) /* as `start` of a flush: the tables are about to be freed */
-uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space); /* for CR3, where there are PCIDs */
 void shootdown_serve(void);
 
 /* --- extended.c, thread.c, reflect.c, user.c --- */
 void extended_setup(void);
-void extended_lock(struct arch_cpu *local);
-void extended_unlock(struct arch_cpu *local);
-void extended_load(struct cpu *cpu, struct thread *to);
 status_t extended_init(struct thread *thread, struct thread *like);
 void thread_update_bases(const struct thread *thread);
 /* Without waiting for a pager: false where it cannot be written now. */

@@ -15,7 +15,6 @@ _Static_assert(offsetof(struct cpu, self) == 24, "known to cpu.h");
 void offsets(void);
 void offsets(void)
 {
-	OFFSET(CPU_ATTENTION, offsetof(struct cpu, attention));
 	OFFSET(NUMBER_CALL, 2 * KERNEL_CALL_CALL + 1);
 	OFFSET(NUMBER_REPLY_RECEIVE, 2 * KERNEL_CALL_REPLY_RECEIVE + 1);
 	OFFSET(THREAD_REGISTERS, offsetof(struct thread, arch.registers));

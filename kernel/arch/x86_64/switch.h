@@ -24,25 +24,32 @@ static inline void bases_save(struct thread *thread)
 		                 "=r"(thread->arch.registers.fs_base), "=r"(thread->arch.registers.gs_base));
 }
 
-/* Both at once. */
+/* Both at once, where the CPU has FSGSBASE. */
 static inline void bases_exchange(struct thread *from, const struct thread *to)
 {
-	if (features.cr4 & CR4_FSGSBASE)
-		__asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs" :
-		                 "=&r"(from->arch.registers.fs_base), "=&r"(from->arch.registers.gs_base) :
-		                 "r"(to->arch.registers.fs_base), "r"(to->arch.registers.gs_base));
-	else
-		bases_load(to);
+	__asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs" :
+	                 "=&r"(from->arch.registers.fs_base), "=&r"(from->arch.registers.gs_base) :
+	                 "r"(to->arch.registers.fs_base), "r"(to->arch.registers.gs_base));
 }
 
 /* Of a thread that has extended state, and leaves this CPU or is about to be copied. */
 static inline void extended_save(struct thread *thread)
 {
+	/* edx counts for nothing: XCR0 has no bit so high. */
 	if (features.extended_mask)
-		__asm__ volatile("xsaveopt64 (%0)" : : "r"(thread->arch.extended), "a"(features.extended_mask), "d"(0) :
-		                 "memory");
+		__asm__ volatile("xsaveopt64 (%0)" : : "r"(thread->arch.extended), "a"(features.extended_mask) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" : : "r"(thread->arch.extended) : "memory");
+}
+
+static inline void extended_load(struct cpu *cpu, struct thread *to)
+{
+	if (features.extended_mask)
+		__asm__ volatile("xrstor64 (%0)" : : "r"(to->arch.extended), "a"(features.extended_mask) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(to->arch.extended) : "memory");
+	cpu->arch.extended_owner = to;
+	to->arch.extended_cpu = cpu->index;
 }
 
 static inline void extended_switch(struct cpu *cpu, struct thread *to)
@@ -51,13 +58,28 @@ static inline void extended_switch(struct cpu *cpu, struct thread *to)
 
 	if (!to->arch.extended) {
 		if (!local->task_switched)
-			extended_lock(local);
+			cr0_write(cr0_read() | CR0_TASK_SWITCHED);
+		local->task_switched = true;
 		return;
 	}
 	if (local->task_switched)
-		extended_unlock(local);
+		__asm__ volatile("clts");
+	local->task_switched = false;
 	if (local->extended_owner != to || to->arch.extended_cpu != cpu->index)
 		extended_load(cpu, to);
+}
+
+/* What to load where there are PCIDs: with the mark to keep what is cached, if that is right still. */
+static inline uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space)
+{
+	uint64_t slot = space->serial % PCID_COUNT, bit = 1ull << cpu->index, *owner = &cpu->arch.pcid_serial[slot];
+	bool stale = __atomic_load_n(&space->stale_cpus, __ATOMIC_SEQ_CST) & bit;
+
+	if (stale)
+		__atomic_fetch_and(&space->stale_cpus, ~bit, __ATOMIC_SEQ_CST);
+	bool keep = !stale && *owner == space->serial;
+	*owner = space->serial;
+	return space->root | (slot + 1) | (keep ? CR3_KEEP : 0); /* PCID 0 is the kernel's */
 }
 
 /* The space that this CPU runs in. */

@@ -18,26 +18,11 @@
 
 /* Above it a reload of CR3 is cheaper than so many INVLPG, also with what must be walked again. */
 #define FLUSH_PAGES_MAX 32u
-#define CR3_KEEP (1ull << 63)
 
 static uint64_t shootdown_waiting; /* atomic: CPUs that the request waits for */
 static uint32_t shootdown_busy;
 static struct arch_space *shootdown_space; /* written by the CPU that holds shootdown_busy */
 static uint64_t shootdown_start, shootdown_end;
-
-/* With the mark to keep what is cached, if that is right still. */
-uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space)
-{
-	unsigned slot = (unsigned)(space->serial % (PCID_COUNT - 1)) + 1; /* 0 is the kernel's */
-	uint64_t bit = 1ull << cpu->index, *owner = &cpu->arch.pcid_serial[slot];
-	bool stale = __atomic_load_n(&space->stale_cpus, __ATOMIC_SEQ_CST) & bit;
-
-	if (stale)
-		__atomic_fetch_and(&space->stale_cpus, ~bit, __ATOMIC_SEQ_CST);
-	bool keep = !stale && *owner == space->serial;
-	*owner = space->serial;
-	return space->root | slot | (keep ? CR3_KEEP : 0);
-}
 
 static void space_leave(void)
 {

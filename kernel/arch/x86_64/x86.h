@@ -26,6 +26,7 @@ enum msr {
 #define CR4_UMIP (1ull << 11)
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCID (1ull << 17)
+#define CR3_KEEP (1ull << 63) /* with PCIDs: what is cached stays */
 #define CR4_XSAVE (1ull << 18)
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)

@@ -5,6 +5,26 @@
 #include "arch/arch.h"
 #include "sched/thread.h"
 
+static inline bool arch_direct_possible(void)
+{
+	return true;
+}
+
+static inline uint64_t arch_direct_extra(const struct thread *thread)
+{
+	return arch_message_extra(&thread->arch);
+}
+
+static inline uint64_t arch_direct_id(const struct thread *thread)
+{
+	return arch_message_id(&thread->arch);
+}
+
+static inline void arch_direct_keep_words(struct thread *thread)
+{
+	(void)thread;
+}
+
 static inline void arch_switch_directly(struct cpu *cpu, struct thread *from, struct thread *to)
 {
 	(void)cpu;

@@ -165,9 +165,9 @@ void machine_system_call(void)
 	uint64_t number = arch_call_number(&self->arch);
 
 	if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_CALL))
-		other = fastpath_call(self, cpu);
+		other = fastpath_call(self->arch.registers.rdi, self->arch.registers.rsi);
 	else if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
-		other = fastpath_reply_receive(self, cpu);
+		other = fastpath_reply_receive(self->arch.registers.rdi, self->arch.registers.rsi);
 	CHECK(!other || other == cpu->current);
 	if (!other)
 		kernel_system_call();
