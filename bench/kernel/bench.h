@@ -17,7 +17,7 @@ struct row {
 extern const struct row call_rows[], signal_rows[], memory_rows[];
 
 /* Slots that rows use; all are emptied after each row. */
-enum bench_slot { B_ENDPOINT = 3000, B_GATE, B_SPACE, B_THREAD, B_MEMORY, B_PAGED, B_NOTIFICATION, BENCH_SLOTS_END };
+enum bench_slot { B_ENDPOINT = 400, B_GATE, B_SPACE, B_THREAD, B_MEMORY, B_PAGED, B_NOTIFICATION, BENCH_SLOTS_END };
 
 bool row_wrong(const char *what, int64_t value);
 /* Leave the function with 0 (or false) unless the condition holds. */

@@ -152,6 +152,8 @@ status_t handle_space_set_reflect(struct space *space, uint64_t config)
 	spin_lock(&space->lock);
 	space->reflect = wanted;
 	spin_unlock(&space->lock);
+	if (cpu_current()->space == space)
+		thread_enters(cpu_current(), space);
 	return STATUS_OK;
 }
 

@@ -20,8 +20,11 @@ bool kernel_system_call(void)
 	struct thread *self = cpu->current;
 	cpu->entered = arch_cycles();
 	trace(TRACE_CALL_IN, arch_call_number(&self->arch), arch_call_argument(&self->arch, 0));
+	bool native = arch_call_number(&self->arch) & NATIVE_CALL;
+	if (!native && arch_thread_reflect_call(self))
+		return false;
 	cpu->in_system_call = true;
-	status_t status = arch_call_number(&self->arch) & NATIVE_CALL ? kernel_dispatch(self) : STATUS_BAD_CALL;
+	status_t status = native ? kernel_dispatch(self) : STATUS_BAD_CALL;
 	cpu->in_system_call = false;
 	if (status == STATUS_SWITCHED) {
 		self = cpu->current;

@@ -55,7 +55,7 @@ INLINE bool direct_switch(struct cpu *cpu, struct thread *from, enum wait_reason
 INLINE struct thread *direct_receiver(struct cpu *cpu, struct endpoint *endpoint)
 {
 	struct thread *receiver = endpoint->receiver;
-	return receiver && !endpoint->newest && direct_claim(cpu, receiver, WAIT_RECEIVE, true) ? receiver : NULL;
+	return receiver && direct_claim(cpu, receiver, WAIT_RECEIVE, true) ? receiver : NULL;
 }
 
 /* The receiver has the call, as when it was queued and taken at once. */
@@ -75,7 +75,7 @@ INLINE void direct_deliver(struct call *call, struct endpoint *endpoint, uint64_
  * (or the slow path sees to the times). The caller is claimed then. */
 INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint *endpoint, struct thread *caller)
 {
-	if (endpoint->pending || endpoint->receiver || cpu->payer == self)
+	if (endpoint->pending || cpu->payer == self)
 		return false;
 	if (cpu->queue.ready_levels &&
 	    (cpu->queue.ready_levels & (((cpu->slice_end ? 1u : 2u) << scheduler_level(caller)) - 1)))

@@ -21,6 +21,7 @@
 
 void endpoint_settle(struct endpoint *endpoint)
 {
+	DEBUG_ASSERT(!endpoint->receiver || !endpoint->newest);
 	if (endpoint->receiver)
 		list_prepend(&endpoint->receivers, &endpoint->receiver->waiting);
 	if (endpoint->newest)

@@ -26,8 +26,9 @@ struct endpoint {
 	struct object object;
 	struct spin_lock lock; /* LOCK_ENDPOINT: all below; see endpoint_lock */
 	bool pending;          /* a receiver has to look: a call or a cancel request may be queued, or a bit set */
+	/* One of these two at most: */
 	struct thread *receiver; /* goes before those on the list of receivers; NULL: none */
-	struct call *newest;   /* goes behind those on the list of delivered calls; NULL: none */
+	struct call *newest;     /* goes behind those on the list of delivered calls; NULL: none */
 	struct list_node queued, delivered, parked; /* struct call.in_endpoint, oldest first */
 	struct list_node cancels;                   /* struct call.in_cancel */
 	struct list_node receivers;                 /* struct thread.waiting */

@@ -29,7 +29,7 @@ struct thread *fastpath_call(uint64_t slot, uint64_t header)
 	bool interruptible = header & MESSAGE_INTERRUPTIBLE;
 	if (cpu->attention || arch_direct_extra(self))
 		return NULL;
-	if ((header & ~MESSAGE_INTERRUPTIBLE) - OPERATION_PROTOCOL_FIRST > UINT32_MAX - OPERATION_PROTOCOL_FIRST)
+	if ((header - OPERATION_PROTOCOL_FIRST) >> 32 & ~(MESSAGE_INTERRUPTIBLE >> 32)) /* another flag, or a lower operation */
 		return NULL;
 	struct gate *gate = captable_find(self->captable, slot, OBJECT_GATE, RIGHT_WRITE);
 	if (!gate)
@@ -43,17 +43,16 @@ struct thread *fastpath_call(uint64_t slot, uint64_t header)
 		return NULL;
 	}
 
-	uint64_t label = gate->label;
+	struct call *call = &self->call;
 	arch_direct_keep_words(self);
-	direct_deliver(&self->call, endpoint, label, receiver);
-	uint64_t id = self->call.id;
-	trace(TRACE_MESSAGE_SEND, id, label);
-	trace(TRACE_MESSAGE_RECEIVE, id, header);
+	direct_deliver(call, endpoint, gate->label, receiver);
+	trace(TRACE_MESSAGE_SEND, call->id, call->label);
+	trace(TRACE_MESSAGE_RECEIVE, call->id, header);
 	if (!direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, interruptible, receiver))
-		return leave_slowly(self, WAIT_CALL, endpoint, label, (uint32_t)header, id);
-	spin_unlock(&endpoint->lock);
+		return leave_slowly(self, WAIT_CALL, call->endpoint, call->label, (uint32_t)header, call->id);
+	spin_unlock(&call->endpoint->lock);
 	lock_assert_none_held();
-	return arch_leave(receiver, self, label, (uint32_t)header, id);
+	return arch_leave(receiver, self, call->label, (uint32_t)header, call->id);
 }
 
 /* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. */

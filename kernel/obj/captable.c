@@ -124,7 +124,10 @@ struct captable *captable_create(struct pool *pool, uint32_t slots)
 		return NULL;
 	spin_lock_init(&table->lock, LOCK_CAPTABLE);
 	table->slots = slots;
-	return table;
+	if (slot_make(table, 0))
+		return table;
+	object_unreference(&table->object);
+	return NULL;
 }
 
 /* Copy some slots from *slot on. The source's lock keeps each of its capabilities there until a copy

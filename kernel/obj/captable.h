@@ -16,7 +16,7 @@ struct captable {
 	struct spin_lock lock; /* LOCK_CAPTABLE */
 	uint32_t slots;        /* set at creation */
 	uint32_t top;          /* no slot from here on was ever used; grows under lock */
-	uint64_t *blocks[CAPTABLE_SLOTS_MAX / CAPTABLE_BLOCK_SLOTS]; /* pages; made under lock, kept to the end */
+	uint64_t *blocks[CAPTABLE_SLOTS_MAX / CAPTABLE_BLOCK_SLOTS]; /* pages: the first made at creation, others under lock; kept to the end */
 };
 
 /* STATUS_OK and the object, or BAD_HANDLE, WRONG_TYPE, NO_RIGHT, DESTROYED. type OBJECT_NONE: any.
@@ -29,10 +29,20 @@ status_t captable_lookup_rights(struct captable *table, uint32_t slot, struct ob
 /* The same lookup in line, where no reason is needed: NULL for any. */
 static inline void *captable_find(const struct captable *table, uint64_t slot, enum object_type type, uint32_t right)
 {
-	const uint64_t *block = slot < table->slots ? __atomic_load_n(&table->blocks[slot / CAPTABLE_BLOCK_SLOTS], __ATOMIC_ACQUIRE) : NULL;
-	uint64_t word = block ? __atomic_load_n(&block[slot % CAPTABLE_BLOCK_SLOTS], __ATOMIC_ACQUIRE) : 0;
+	const uint64_t *block = __atomic_load_n(&table->blocks[0], __ATOMIC_ACQUIRE);
+	if (__builtin_expect(slot >= CAPTABLE_BLOCK_SLOTS, 0)) {
+		block = slot < table->slots ? __atomic_load_n(&table->blocks[slot / CAPTABLE_BLOCK_SLOTS], __ATOMIC_ACQUIRE) : NULL;
+		if (!block)
+			return NULL;
+		slot %= CAPTABLE_BLOCK_SLOTS;
+	}
+	uint64_t word = __atomic_load_n(&block[slot], __ATOMIC_ACQUIRE);
 	struct object *object = (struct object *)(word & ~(uint64_t)RIGHTS_ALL);
-	return (word & right) && object_is_live(object, type) ? object : NULL;
+	if (!(word & right) || !object_is_live(object, type))
+		return NULL;
+	if (!object) /* a right without an object is never stored */
+		__builtin_unreachable();
+	return object;
 }
 /* Store a capability, replacing what was there. NO_MEMORY, BAD_HANDLE (slot out of range or 0). */
 status_t captable_install(struct captable *table, uint32_t slot, struct object *object, uint32_t rights);

@@ -16,7 +16,7 @@ void call_record_release(struct call *call);
 /* The record has its next id. */
 static inline void call_record_new_id(struct call *call)
 {
-	__atomic_store_n(&call->id, call->id + (1ull << CALL_INDEX_BITS), __ATOMIC_RELEASE);
+	call->id += 1ull << CALL_INDEX_BITS; /* read by others, compared as a whole */
 }
 /* The record with this id, or NULL. It says nothing about the call's state: take the lock of the endpoint it
  * should be at, and ask again. The record stays valid until this CPU leaves the kernel. */

@@ -151,7 +151,7 @@ static void change_space(struct thread *thread, struct space *space)
 	object_reference(&space->object);
 	if (current)
 		arch_thread_switch(thread, NULL);
-	thread->space = space;
+	thread_enters(thread, space);
 	if (current)
 		arch_thread_switch(NULL, thread);
 	else

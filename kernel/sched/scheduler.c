@@ -431,7 +431,7 @@ struct thread *kernel_exit(void)
 	program_timer(cpu);
 	quiesce_kernel_exit(cpu->index);
 	lock_assert_none_held();
-	if (object_destroy_pending() || quiesce_waits())
+	if (object_destroy_pending() || quiesce_waits() || thread->alerted) /* no short cut for one that begins no waits */
 		cpu->exit_work = true;
 	cpu->entered = 0;
 	return thread;

@@ -174,7 +174,7 @@ struct thread *thread_create(struct pool *pool, struct space *space, struct capt
 	if (!thread)
 		return NULL;
 	init_fields(thread, parameters);
-	thread->space = space;
+	thread_enters(thread, space);
 	object_reference(&space->object);
 	thread->captable = captable;
 	object_reference(&captable->object);

@@ -94,7 +94,7 @@ union standing {
 		uint8_t timed : 1;          /* the wait has a deadline */
 		uint8_t stop_requested : 1; /* takes effect on the way to user mode, or when a wait ends */
 		uint8_t dying : 1;          /* begins no more waits, ends when it is off CPU */
-		bool alerted;               /* sticky until thread_alert_clear */
+		bool alerted;               /* sticky until thread_alert_clear; its CPU's exit_work is set while it runs */
 		bool on_cpu;                /* its registers are in use by a CPU */
 	};
 	uint64_t standing;
@@ -110,6 +110,7 @@ struct thread {
 	struct captable *captable; /* referenced; NULL once dead */
 	struct object *exception;  /* gate or NULL; held as a capability */
 	uint32_t flags;            /* enum thread_flags */
+	bool by_place;             /* a system call from outside the space's library reflects: see thread_enters */
 
 	union standing;            /* with the lock that protects all from here to the next comment */
 	uint8_t finish;            /* enum finish_kind: set by whoever ends the wait, taken by itself */
@@ -142,6 +143,12 @@ struct thread {
 };
 
 extern const struct object_class thread_class;
+/* It is in this space now: one with a library? (A library that comes later is noticed by whoever brings it.) */
+static inline void thread_enters(struct thread *thread, struct space *space)
+{
+	thread->space = space;
+	thread->by_place = (thread->flags & THREAD_REFLECT) && space->reflect.library_end;
+}
 /* A stopped thread with one reference, its own: dropped when it ends. The space and the captable are referenced.
  * NULL: no memory, with *status. */
 struct thread *thread_create(struct pool *pool, struct space *space, struct captable *captable,

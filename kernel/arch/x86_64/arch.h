@@ -42,6 +42,9 @@ void arch_thread_show_alert(struct thread *thread);
 /* Hand an exception of the current thread to its own reflect entry or access fixup. False: it has none
  * for this place; the exception gate is next. */
 bool arch_thread_reflect(struct thread *thread, uint64_t vector, uint64_t error_code, uint64_t address);
+/* Hand a system call whose number is not the kernel's to the thread's reflect entry. False: it is a bad call. (Those from
+ * outside a library have gone there already, in the entry code.) */
+bool arch_thread_reflect_call(struct thread *thread);
 /* which: 0 FS, 1 GS. BAD_ARGUMENT: no user address. */
 status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t base);
 uint64_t arch_thread_get_base(const struct thread *thread, uint32_t which);

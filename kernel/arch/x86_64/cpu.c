@@ -126,6 +126,7 @@ void cpu_setup(uint32_t index, uint64_t kernel_stack)
 	cpus[index].index = index;
 	cpus[index].kernel_stack = kernel_stack;
 	cpus[index].self = &cpus[index];
+	cpus[index].arch.bit = 1ull << index;
 	cpus[index].no_fast_path = !arch_direct_possible();
 	msr_write(MSR_GS_BASE, (uint64_t)&cpus[index]);
 	msr_write(MSR_KERNEL_GS_BASE, 0);

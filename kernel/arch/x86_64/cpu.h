@@ -15,6 +15,7 @@ struct arch_cpu {
 	struct thread *extended_owner; /* whose state the extended registers hold */
 	bool task_switched;            /* CR0.TS is set */
 	uint32_t apic_id;
+	uint64_t bit;                  /* this CPU's in masks of CPUs */
 	uint64_t pcid_serial[PCID_COUNT]; /* whose entries may be cached under each PCID */
 };
 

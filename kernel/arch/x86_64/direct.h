@@ -1,9 +1,9 @@
 /* What the fast path (ipc/fastpath.c) needs of the machine: a message's registers, the switch in line, and straight to user
  * mode.
  *
- * The entry code has saved what a program gets back from a message call (REGISTERS_KEPT in entry.S) and left the rest where
- * it is: the six words, the address of the message_extra and the call id. The fast path is compiled without the use of
- * those registers. Checks and traces use them, so in builds with any the words go by way of memory. */
+ * The entry code has saved what a program gets back from a message call, and left the six words and the call id where they
+ * are: the fast path is compiled without the use of those registers. Checks and traces use them, so in builds with any
+ * they go by way of memory. */
 #ifndef ARCH_DIRECT_H
 #define ARCH_DIRECT_H
 
@@ -13,9 +13,13 @@
 #if defined(ATOLL_DEBUG) || defined(ATOLL_TRACE)
 #define WORDS_LOAD(name) "movq %c[" #name "](%[words]), %%" #name "\n\t"
 #define WORDS_OF(thread) [words] "c"(thread)
+#define ID_LOAD "movq %c[r13](%[words]), %0"
+#define WORDS_IN_MEMORY true
 #else
 #define WORDS_LOAD(name)
 #define WORDS_OF(thread) [words] "i"(0)
+#define ID_LOAD "movq %%r13, %0"
+#define WORDS_IN_MEMORY false
 #endif
 #define REGISTER_LOAD(name, to) "movq %c[" #name "](%%rax), %%" #to "\n\t"
 #define REGISTER_STORE(name) "movq %%" #name ", %c[" #name "](%[thread])\n\t"
@@ -37,12 +41,16 @@ static inline uint64_t arch_direct_extra(const struct thread *thread)
 
 static inline uint64_t arch_direct_id(const struct thread *thread)
 {
-	return thread->arch.registers.r13;
+	uint64_t id;
+	__asm__ volatile(ID_LOAD : "=r"(id) : [words] "r"(thread), REGISTER_OFFSET(r13));
+	return id;
 }
 
 /* The running thread's words are kept with its other registers, too. */
 __attribute__((always_inline)) static inline void arch_direct_keep_words(struct thread *thread)
 {
+	if (WORDS_IN_MEMORY)
+		return;
 	__asm__ volatile(REGISTER_STORE(rdx) REGISTER_STORE(r10) REGISTER_STORE(r8) REGISTER_STORE(r9) REGISTER_STORE(r14)
 	                 REGISTER_STORE(r15) : : [thread] "r"(thread), WORDS_OFFSETS : "memory");
 }
@@ -51,9 +59,7 @@ __attribute__((always_inline)) static inline void arch_direct_keep_words(struct 
 __attribute__((always_inline)) static inline void arch_switch_directly(struct cpu *cpu, struct thread *from, struct thread *to)
 {
 	bases_exchange(from, to);
-	if (from->arch.extended)
-		extended_save(from);
-	extended_switch(cpu, to);
+	extended_exchange(cpu, from, to);
 	space_load(cpu, &to->space->arch);
 }
 
@@ -80,6 +86,8 @@ __attribute__((always_inline)) static inline _Noreturn struct thread *arch_leave
 
 #undef WORDS_LOAD
 #undef WORDS_OF
+#undef WORDS_IN_MEMORY
+#undef ID_LOAD
 #undef REGISTER_LOAD
 #undef REGISTER_STORE
 #undef REGISTER_OFFSET

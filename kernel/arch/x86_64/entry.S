@@ -21,7 +21,6 @@
 	.endr
 #define REGISTER(name) (THREAD_REGISTERS + at_##name)
 
-#define THREAD_REFLECT 1
 #define USER_DATA 0x2b
 #define USER_CODE 0x33
 #define HAVE_ERROR_CODE 0x227d00	/* vectors 8, 10 to 14, 17, 21 */
@@ -47,10 +46,13 @@
 	SAVE \thread, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	.endm
 
-	.macro LOAD_COMMON thread
-	.irp register, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	.macro LOAD thread registers:vararg
+	.irp register, \registers
 	movq (THREAD_REGISTERS + at_\register)(\thread), %\register
 	.endr
+	.endm
+	.macro LOAD_COMMON thread
+	LOAD \thread, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	.endm
 
 	.text
@@ -60,26 +62,25 @@ system_call_entry:
 	swapgs
 	movq %rsp, %gs:CPU_SCRATCH
 	movq %gs:CPU_CURRENT, %rsp
-	testb $THREAD_REFLECT, THREAD_FLAGS(%rsp)
-	jnz reflect_check
+	cmpb $0, THREAD_BY_PLACE(%rsp)
+	jne reflect_check
 native_call:
 	movq %rcx, REGISTER(rip)(%rsp)
 	movq %r11, REGISTER(rflags)(%rsp)
-	SAVE %rsp, rbx, rsi, rdi, rbp, r12, r13
-	movb $0, THREAD_FULL_RETURN(%rsp)
+	SAVE %rsp, rbx, rsi, rdi, rbp, r12
 	movq %gs:CPU_SCRATCH, %rcx
 	movq %rcx, REGISTER(rsp)(%rsp)
-	movq %rsp, %rcx
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	rolq $1, %rax		/* as NUMBER_ are: the top bit, which says native, is the lowest */
 	cmpq $NUMBER_CALL, %rax
 	je try_call
 	cmpq $NUMBER_REPLY_RECEIVE, %rax
 	je try_reply_receive
-	rorq $1, %rax
 slow_path:
-	/* What the fast path leaves where it is: rdx, r8, r9, r10, r14, r15. */
-	SAVE %rcx, rax, rdx, r8, r9, r10, r14, r15
+	/* What the fast path has left where it was. */
+	rorq $1, %rax
+	movq %gs:CPU_CURRENT, %rcx
+	SAVE %rcx, rax, rdx, r8, r9, r10, r13, r14, r15
 	xorl %ebp, %ebp
 	call kernel_system_call
 	testb %al, %al
@@ -96,14 +97,21 @@ load_thread:
 	swapgs
 	sysretq
 
+	/* The registers that the fast path leaves alone; in builds with checks and traces, which do not, they go by memory. */
+	.macro SPARED instruction
+#if defined(ATOLL_DEBUG) || defined(ATOLL_TRACE)
+	movq %gs:CPU_CURRENT, %rcx
+	\instruction %rcx, rdx, r8, r9, r10, r13, r14, r15
+#endif
+	.endm
 	/* The fast path comes back where it could not be taken, or not all the way (ipc/fastpath.c). */
 	.macro TRY fastpath number
+	SPARED SAVE
 	call \fastpath
 	testq %rax, %rax
 	jnz load_next
-	movq %gs:CPU_CURRENT, %rcx
+	SPARED LOAD
 	movq $\number, %rax
-	rorq $1, %rax
 	jmp slow_path
 	.endm
 try_call:
@@ -116,6 +124,7 @@ load_next:
 	jmp load_thread
 
 load_full:
+	movb $0, THREAD_FULL_RETURN(%rax)	/* so it is false at every system call */
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	pushq $USER_DATA
 	pushq REGISTER(rsp)(%rax)
@@ -136,20 +145,15 @@ arch_run_threads:
 	xorl %ebp, %ebp
 	jmp load_next
 
-	/* A thread with THREAD_REFLECT: with a library, place decides; without one, the number's top bit. */
+	/* Inside the library everything is native; whatever comes from outside reflects. */
 	.balign 16
 reflect_check:
 	movq THREAD_SPACE(%rsp), %rsp
-	cmpq REFLECT_LIBRARY_BEGIN(%rsp), %rcx
-	jb 1f
 	cmpq REFLECT_LIBRARY_END(%rsp), %rcx
-	jb 2f
-1:	cmpq $0, REFLECT_LIBRARY_END(%rsp)
-	jne reflect
-	testq %rax, %rax
-	jns reflect
-2:	movq %gs:CPU_CURRENT, %rsp
-	jmp native_call
+	jae reflect
+	cmpq REFLECT_LIBRARY_BEGIN(%rsp), %rcx
+	movq %gs:CPU_CURRENT, %rsp
+	jae native_call
 reflect:
 	/* Only rip changes; SYSRET needs rcx for it, which must hold the return address. Nothing
 	 * can use the stack below rsp meanwhile: interrupts are off, NMIs have their own. */

@@ -19,7 +19,7 @@ void offsets(void)
 	OFFSET(NUMBER_REPLY_RECEIVE, 2 * KERNEL_CALL_REPLY_RECEIVE + 1);
 	OFFSET(THREAD_REGISTERS, offsetof(struct thread, arch.registers));
 	OFFSET(THREAD_FULL_RETURN, offsetof(struct thread, arch.full_return));
-	OFFSET(THREAD_FLAGS, offsetof(struct thread, flags));
+	OFFSET(THREAD_BY_PLACE, offsetof(struct thread, by_place));
 	OFFSET(THREAD_SPACE, offsetof(struct thread, space));
 	OFFSET(REFLECT_LIBRARY_BEGIN, offsetof(struct space, reflect.library_begin));
 	OFFSET(REFLECT_LIBRARY_END, offsetof(struct space, reflect.library_end));

@@ -20,6 +20,14 @@ static void continue_at(struct thread *thread, uint64_t address)
 	thread->arch.registers.rip = address;
 }
 
+bool arch_thread_reflect_call(struct thread *thread)
+{
+	if (!(thread->flags & THREAD_REFLECT) || thread->by_place)
+		return false;
+	continue_at(thread, thread->space->reflect.system_call_entry);
+	return true;
+}
+
 /* The frame is all the program gets, so nothing is changed until it is written. The address is the
  * program's choice and checked like any other; with a pager behind it the exception is not deferred
  * but goes to the gate. */

@@ -69,10 +69,25 @@ static inline void extended_switch(struct cpu *cpu, struct thread *to)
 		extended_load(cpu, to);
 }
 
+/* Both at once, where the CPU has XSAVE. What is asked for beyond XCR0 counts for nothing. */
+static inline void extended_exchange(struct cpu *cpu, struct thread *from, struct thread *to)
+{
+	if (from->arch.extended && to->arch.extended) {
+		__asm__ volatile("xsaveopt64 (%0); xrstor64 (%1)" : : "r"(from->arch.extended), "r"(to->arch.extended),
+		                 "a"(~0u) : "memory");
+		cpu->arch.extended_owner = to;
+		to->arch.extended_cpu = cpu->index;
+		return;
+	}
+	if (from->arch.extended)
+		extended_save(from);
+	extended_switch(cpu, to);
+}
+
 /* What to load where there are PCIDs: with the mark to keep what is cached, if that is right still. */
 static inline uint64_t space_tagged_root(struct cpu *cpu, struct arch_space *space)
 {
-	uint64_t slot = space->serial % PCID_COUNT, bit = 1ull << cpu->index, *owner = &cpu->arch.pcid_serial[slot];
+	uint64_t slot = space->serial % PCID_COUNT, bit = cpu->arch.bit, *owner = &cpu->arch.pcid_serial[slot];
 	bool stale = __atomic_load_n(&space->stale_cpus, __ATOMIC_SEQ_CST) & bit;
 
 	if (stale)
@@ -88,8 +103,8 @@ __attribute__((always_inline)) static inline void space_load(struct cpu *cpu, st
 	if (space == cpu->arch.space)
 		return;
 	cpu->arch.space = space;
-	if (!(__atomic_load_n(&space->active_cpus, __ATOMIC_RELAXED) >> cpu->index & 1))
-		__atomic_fetch_or(&space->active_cpus, 1ull << cpu->index, __ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(&space->active_cpus, __ATOMIC_RELAXED) & cpu->arch.bit))
+		__atomic_fetch_or(&space->active_cpus, cpu->arch.bit, __ATOMIC_SEQ_CST);
 	cr3_write(features.cr4 & CR4_PCID ? space_tagged_root(cpu, space) : space->root);
 }
 

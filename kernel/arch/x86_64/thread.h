@@ -11,7 +11,7 @@ struct arch_thread {
 	struct registers registers; /* of user mode, saved at every entry; FS and GS base only at a switch */
 	void *extended;             /* page with the extended state; NULL: none (THREAD_NO_EXTENDED) */
 	uint32_t extended_cpu;      /* the CPU whose registers still equal it, if that CPU agrees; ~0: none */
-	/* Return to user mode by IRET: every register counts. False: it is in a system call, and SYSRET
+	/* Return to user mode by IRET, once: every register counts. False: it is in a system call, and SYSRET
 	 * may destroy rcx and r11. Set by whatever changes registers other than a call's results. */
 	bool full_return;
 };

@@ -599,6 +599,12 @@ void arch_thread_show_alert(struct thread *thread)
 	(void)thread;
 }
 
+bool arch_thread_reflect_call(struct thread *thread)
+{
+	(void)thread;
+	return false;
+}
+
 bool arch_thread_reflect(struct thread *thread, uint64_t vector, uint64_t error_code, uint64_t address)
 {
 	(void)thread, (void)vector, (void)error_code, (void)address;
