@@ -85,6 +85,22 @@ def system_part(build, only_supervisor=None):
     return output.getvalue()
 
 
+def changed_part(build, replaced, more):
+    """What counts instead of, or beside, system_part: other programs {name: path}, more services {name: (path,
+    manifest text)}."""
+    output = io.BytesIO()
+    writer = cpio.Writer(output)
+    for name, path in replaced.items():
+        writer.file(f"system/{name}", stripped(path, build), 0o755)
+    for name, (path, manifest) in more.items():
+        writer.file(f"system/{name}", stripped(path, build), 0o755)
+        writer.file(f"system/{name}.manifest", manifest.encode())
+    if more:
+        writer.file("system/services", services() + "".join(f"{name}\n" for name in more).encode())
+    writer.finish()
+    return output.getvalue()
+
+
 def parameter_part(text):
     output = io.BytesIO()
     writer = cpio.Writer(output)

@@ -49,6 +49,8 @@ def allowed_names(path):
 def complaints(objects, allowed):
     defined, wanted = set(), {}
     for path in objects:
+        if path.endswith(".S.o"):
+            continue   # assembly has no hooks: who calls it must be allowed to
         found = sections(path)
         name = Path(path).name
         if MARK not in found:

@@ -25,6 +25,7 @@ enum native_slot {
 	SELF_ENDPOINT = 5,   /* the server's own; outlives its incarnations */
 	SELF_SUPERVISOR = 6, /* gate: protocols/supervisor.proto */
 	SELF_LOG = 7,        /* gate: protocols/log.proto; 0 in the log server itself */
+	SELF_STASH = 63,     /* memory, of a recoverable server (lib/stash) */
 	SELF_FIRST_FREE = 64,
 };
 
@@ -52,7 +53,7 @@ int status_to_errno(int64_t status); /* 0, or the negative errno that says the s
 
 /* Slots: which of the own captable are free. Not for use by two threads at once. */
 slot_t slot_allocate(void); /* 0: none left */
-void slot_free(slot_t slot);  /* and drop what it holds */
+void slot_free(slot_t slot);  /* and drop what it holds (a recoverable server: when the step counts) */
 
 /* The capability the manifest calls `name`; 0: none. */
 slot_t startup_slot(const char *name);

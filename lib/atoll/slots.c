@@ -1,6 +1,6 @@
 /* Which slots of the own captable are free: one bit each, the lowest free one first, so that the
  * captable stays as small as its use. Slots below SELF_FIRST_FREE are the supervisor's to fill. */
-#include "atoll/atoll.h"
+#include "atoll/slots.h"
 #include "atoll/startup.h"
 
 #define SLOTS_MAX 65536u
@@ -20,7 +20,7 @@ static void slots_prepare(void)
 		used[slot / BITS] |= 1ull << slot % BITS;
 }
 
-slot_t slot_allocate(void)
+slot_t slot_take(void)
 {
 	if (limit == 0)
 		slots_prepare();
@@ -35,11 +35,10 @@ slot_t slot_allocate(void)
 	return 0;
 }
 
-void slot_free(slot_t slot)
+void slot_release(slot_t slot)
 {
 	if (slot < SELF_FIRST_FREE || slot >= SLOTS_MAX)
 		return;
-	cap_drop(SELF_CAPTABLE, slot);
 	used[slot / BITS] &= ~(1ull << slot % BITS);
 	if (slot / BITS < first_word)
 		first_word = slot / BITS;

@@ -3,14 +3,12 @@
  * A reply and the next receive are one kernel call. Two kinds of reply are made apart from it: one whose
  * capabilities are to be dropped afterwards (waiting for the next message must not keep them alive), and
  * one whose buffer or capabilities the kernel refused (the caller then gets the reason as its status). */
-#include "server/server.h"
+#include "server/step.h"
 #include "protocol_supervisor.h"
 #include <string.h>
 
 static struct {
 	const struct server *server;
-	slot_t notification;
-	slot_t receive_slots[MESSAGE_CAPS_MAX]; /* where capabilities of the next call arrive */
 	struct message message;
 	struct message_extra extra;
 	struct request request;
@@ -26,6 +24,7 @@ int64_t request_read(const struct request *request, uint64_t offset, void *to, u
 {
 	/* What arrived with the call is at hand already. */
 	if (offset < request->data_length && length <= request->data_length - offset) {
+		step_save(to, length);
 		memcpy(to, (const char *)request->data + offset, length);
 		return (int64_t)length;
 	}
@@ -67,17 +66,18 @@ slot_t request_take_cap(struct request *request, unsigned index)
 	if (request->caps[index].kind != MESSAGE_CAP_SLOT || slot == 0)
 		return 0;
 	request->caps[index].slot = 0;
-	loop.receive_slots[index] = 0; /* a fresh one is allocated before the next receive */
+	kept_take_slot(index);
 	return slot;
 }
 
 void request_park(struct request *request)
 {
-	call_park(SELF_ENDPOINT, request->id);
+	(void)request; /* the loop does it, when the step counts */
 }
 
 int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length)
 {
+	step_save(to, length);
 	return bytes_or_errno(call_read(SELF_ENDPOINT, id, offset, to, length));
 }
 
@@ -104,8 +104,8 @@ static int64_t reply_refused(uint64_t id, int64_t status)
 	return status == STATUS_BAD_CALL_ID ? status : reply_status(id, status_to_errno(status));
 }
 
-int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
-                      uint64_t data_length, const slot_t *caps, unsigned cap_count)
+int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                    uint64_t data_length, const slot_t *caps, unsigned cap_count)
 {
 	struct message message = { .header = reply_header(status, cap_count), .id = id };
 	struct message_extra extra;
@@ -125,17 +125,23 @@ int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORD
 	return result < 0 ? status_to_errno(result) : 0;
 }
 
+int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                      uint64_t data_length, const slot_t *caps, unsigned cap_count)
+{
+	return step_answer(id, status, words, data, data_length, caps, cap_count);
+}
+
 slot_t server_notification(void)
 {
-	if (loop.notification)
-		return loop.notification;
+	if (kept.notification)
+		return kept.notification;
 	slot_t slot = slot_allocate();
 	if (slot == 0 || notification_create(SELF_POOL, slot) < 0)
 		return 0;
 	endpoint_bind(SELF_ENDPOINT, 0); /* that of an earlier incarnation */
 	if (endpoint_bind(SELF_ENDPOINT, slot) < 0)
 		return 0;
-	loop.notification = slot;
+	kept_set_notification(slot);
 	return slot;
 }
 
@@ -144,6 +150,7 @@ slot_t server_make_gate(uint64_t label)
 	slot_t slot = slot_allocate();
 	if (slot == 0)
 		return 0;
+	step_note_gate(slot);
 	if (gate_create(SELF_POOL, SELF_ENDPOINT, label, slot) < 0) {
 		slot_free(slot);
 		return 0;
@@ -163,11 +170,7 @@ static void receive_prepare(void)
 	extra->receive_address = (uint64_t)loop.inline_data;
 	extra->receive_length = sizeof(loop.inline_data);
 	extra->deadline = 0;
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
-		if (loop.receive_slots[i] == 0)
-			loop.receive_slots[i] = slot_allocate();
-		extra->receive_caps[i] = loop.receive_slots[i];
-	}
+	memcpy(extra->receive_caps, kept.receive_slots, sizeof(extra->receive_caps));
 }
 
 /* The request in hand, from what was received. */
@@ -188,7 +191,7 @@ static struct request *request_begin(void)
 	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
 		request->caps[i].kind = extra->cap_kinds[i];
 		if (extra->cap_kinds[i] == MESSAGE_CAP_SLOT)
-			request->caps[i].slot = loop.receive_slots[i];
+			request->caps[i].slot = kept.receive_slots[i];
 		else if (extra->cap_kinds[i] == MESSAGE_CAP_LABEL)
 			request->caps[i].label = extra->cap_labels[i];
 	}
@@ -223,11 +226,13 @@ static bool reply_prepare(const struct request *request, int status)
 	return drop;
 }
 
-static void reply_drop_caps(const struct request *request)
+static int call_dispatch(struct request *request)
 {
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
-		if (request->reply_caps_drop[i])
-			slot_free(request->reply_caps[i]);
+	if (request->operation != OPERATION_GATE_CLOSED)
+		return loop.server->handle(request);
+	if (loop.server->closed)
+		loop.server->closed(request->label);
+	return 0;
 }
 
 /* One call. On return the message holds the reply to send with the next receive, or id 0. */
@@ -235,12 +240,10 @@ static void call_handle(void)
 {
 	struct request *request = request_begin();
 	int status;
-	if (request->operation == OPERATION_GATE_CLOSED) {
-		if (loop.server->closed)
-			loop.server->closed(request->label);
-		status = 0;
-	} else {
-		status = loop.server->handle(request);
+	if (!step_repeated(request, &status)) {
+		step_begin(request->id);
+		status = call_dispatch(request);
+		step_commit(request, status);
 	}
 	request_drop_caps(request);
 	loop.message.id = 0;
@@ -249,7 +252,7 @@ static void call_handle(void)
 	if (!reply_prepare(request, status))
 		return;
 	int64_t result = message_reply(SELF_ENDPOINT, &loop.message, &loop.extra);
-	reply_drop_caps(request);
+	step_answered(request);
 	if (result < 0)
 		reply_refused(request->id, result);
 	loop.message.id = 0;
@@ -264,16 +267,29 @@ static void message_handle(void)
 		return;
 	}
 	uint32_t operation = MESSAGE_OPERATION(loop.message.header);
+	step_begin(0);
 	if (operation == OPERATION_NOTIFICATION && loop.server->signalled)
 		loop.server->signalled(loop.message.words[0]);
 	else if (operation == OPERATION_CANCEL && loop.server->cancel)
 		loop.server->cancel(loop.message.words[0], (unsigned)loop.message.words[1]);
+	step_commit(NULL, 0);
 	loop.message.id = 0;
 }
 
-_Noreturn void server_serve(const struct server *server)
+/* Finish or take back what an earlier incarnation left; what the server itself does at its start is a step. */
+static void server_open(const struct server *server)
 {
 	loop.server = server;
+	bool fresh = step_open();
+	void (*begin)(void) = fresh ? server->first : server->again;
+	step_begin(0);
+	if (begin)
+		begin();
+	step_commit(NULL, 0);
+}
+
+static _Noreturn void loop_run(void)
+{
 	loop.message.id = 0;
 	for (;;) {
 		uint64_t answered = loop.message.id;
@@ -294,8 +310,15 @@ _Noreturn void server_serve(const struct server *server)
 
 _Noreturn void server_run(const struct server *server)
 {
+	server_open(server);
 	int status = supervisor_ready(SELF_SUPERVISOR, NULL);
 	if (status != 0)
 		log_line("%s: the supervisor would not hear of it: %d", server->name, status);
-	server_serve(server);
+	loop_run();
+}
+
+_Noreturn void server_serve(const struct server *server)
+{
+	server_open(server);
+	loop_run();
 }

@@ -69,6 +69,11 @@ struct server {
 	void (*cancel)(uint64_t id, unsigned reason);
 	/* The last capability to the gate with this label is gone. May be NULL. */
 	void (*closed)(uint64_t label);
+	/* The first step of a server that begins with nothing. May be NULL. */
+	void (*first)(void);
+	/* The first step of a recoverable server that has died: its state is as after its last finished step. What is
+	 * not state (mappings, what is shared with others) is to be made to agree with it. May be NULL. */
+	void (*again)(void);
 	/* Bits of the notification in slot server_notification(). May be NULL. */
 	void (*signalled)(uint64_t bits);
 };

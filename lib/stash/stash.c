@@ -72,7 +72,7 @@ static void log_unwind(bool restore)
 	}
 }
 
-static bool step_in_hand(void)
+bool stash_step_in_hand(void)
 {
 	return stash_journal->step >> 1 == (stash_journal->committed >> 1) + 1;
 }
@@ -94,7 +94,7 @@ void stash_commit(bool new_record)
 void stash_roll_back(void)
 {
 	struct stash_header *header = stash_journal;
-	if (!step_in_hand())
+	if (!stash_step_in_hand())
 		return;
 	log_unwind(true);
 	__atomic_store_n(&header->step, header->committed, __ATOMIC_RELEASE);
@@ -113,13 +113,11 @@ void *stash_record_next(void)
 bool stash_open(bool *fresh)
 {
 	struct stash_header *header = stash_journal;
-	*fresh = header->magic == 0;
-	if (*fresh) {
-		header->committed = header->step = 0;
+	if (header->magic == 0)
 		__atomic_store_n(&header->magic, STASH_MAGIC, __ATOMIC_RELEASE);
-	}
 	if (header->magic != STASH_MAGIC)
 		return false;
 	stash_roll_back();
+	*fresh = header->committed >> 1 == 0;
 	return true;
 }

@@ -29,6 +29,7 @@
 
 #define STASH_MAGIC 0x6873617473ull
 #define STASH_RECORD_SIZE 0x7000
+#define STASH_SCRATCH_SIZE 0x1000
 
 /* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
 struct stash_header {
@@ -38,7 +39,9 @@ struct stash_header {
 	/* Two counts of steps, each above one bit: the number of the record that counts from then on. */
 	uint64_t committed; /* one store here commits a step */
 	uint64_t step;      /* whose undo log it is: of the step in hand if its count is one more, else void */
-	uint64_t reserved[3];
+	uint64_t call;      /* in hand: to blame if the server dies; 0: none, or it dies by another's will */
+	uint64_t reserved[2];
+	_Alignas(16) unsigned char scratch[STASH_SCRATCH_SIZE]; /* the user's; never taken back */
 	_Alignas(16) unsigned char record[2][STASH_RECORD_SIZE];
 };
 _Static_assert(sizeof(struct stash_header) <= STASH_LOG - STASH_JOURNAL, "the log begins after it");
@@ -47,14 +50,15 @@ _Static_assert(offsetof(struct stash_header, log_end) == STASH_LOG_END, "save.S 
 #define stash_journal ((struct stash_header *)STASH_JOURNAL)
 
 /* Before anything else in a new incarnation: take back the step that its predecessor did not finish. False: the stash is
- * not usable (not one, or too new). `fresh`: nothing was in it. */
+ * not one. `fresh`: no step has been committed in it. */
 bool stash_open(bool *fresh);
 /* A step: everything between is as if it had never been, or is there for good. With `new_record` what was prepared in
  * stash_record_next() is the record from then on, by the very store that commits. */
 void stash_begin(void);
 void stash_commit(bool new_record);
-/* Take the step in hand back. */
+/* Take the step in hand back, if there is one. */
 void stash_roll_back(void);
+bool stash_step_in_hand(void);
 /* STASH_RECORD_SIZE bytes each, written without hooks: the record that counts, and the other one. */
 void *stash_record(void);
 void *stash_record_next(void);

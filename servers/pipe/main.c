@@ -134,14 +134,30 @@ static void closed(uint64_t label)
 		end_destroy((struct end *)node);
 }
 
+static void again(void)
+{
+	touch_prepare();
+	state.incarnation++;
+	for (uint32_t i = 0; i < state.labels.capacity; i++) {
+		struct node *node = state.labels.objects[i];
+		if (node && node->kind == NODE_END)
+			end_again((struct end *)node);
+		else if (node && node->kind == NODE_FIFO)
+			ring_again(((struct fifo *)node)->pipe);
+		else if (node)
+			member_again((struct member *)node);
+	}
+}
+
 int main(void)
 {
 	static const struct server server = {
 		.name = "pipe",
+		.first = touch_prepare,
+		.again = again,
 		.handle = handle,
 		.cancel = cancel,
 		.closed = closed,
 	};
-	touch_prepare();
 	server_run(&server);
 }

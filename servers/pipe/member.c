@@ -42,6 +42,12 @@ void member_destroy(struct member *member)
 	free(member);
 }
 
+void member_again(struct member *member)
+{
+	ring_again(member->pipes[0]);
+	ring_again(member->pipes[1]);
+}
+
 static int serve_attach(struct request *request, struct ring_attach_out *out)
 {
 	struct end *end = label_find(&state.labels, request->label);

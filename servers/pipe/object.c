@@ -86,6 +86,12 @@ slot_t end_gate(struct end *end)
 	return server_make_gate(end->node.label);
 }
 
+void end_again(struct end *end)
+{
+	ring_again(end->input);
+	ring_again(end->output);
+}
+
 static void end_unlink(struct end *end)
 {
 	struct end **link;

@@ -49,6 +49,7 @@ struct pipe {
 	struct end *readers, *writers;  /* linked by next_reader, next_writer */
 	uint64_t readers_ever, writers_ever; /* a named pipe's opens wait for these to move */
 	uint32_t members;
+	uint32_t incarnation;           /* of the server, that has the ring mapped */
 	uint32_t tail_seen, head_seen;  /* when those who poll were last told, or began to */
 	bool named;                     /* its fifo gate lives */
 	uint64_t inode;
@@ -85,6 +86,7 @@ struct state {
 	struct waiter *waiters[WAITER_BUCKETS]; /* by id */
 	uint64_t next_inode;
 	uint32_t end_count, member_count;
+	uint32_t incarnation; /* counted from 0 */
 };
 extern struct state state;
 
@@ -98,6 +100,7 @@ void touch_prepare(void); /* before the first */
 /* ring.c: what the server does with a pipe's ring; without one, nothing. */
 bool ring_make(struct pipe *pipe); /* false: no memory */
 void ring_free(struct pipe *pipe);
+void ring_again(struct pipe *pipe); /* in a new incarnation: it is mapped, and says what is true */
 uint32_t ring_pending(const struct pipe *pipe); /* bytes to read; more than RING_CAPACITY: garbled */
 void ring_empty(struct pipe *pipe);
 void ring_note(struct pipe *pipe);            /* remember where it is, */
@@ -113,6 +116,7 @@ struct end *end_create(struct pipe *input, struct pipe *output, uint32_t flags);
 /* The end's gate in a new slot; 0: no memory. */
 slot_t end_gate(struct end *end);
 void end_destroy(struct end *end);
+void end_again(struct end *end);
 void pipe_release(struct pipe *pipe); /* frees it if nothing refers to it */
 uint32_t end_ready(const struct end *end); /* poll events that hold */
 /* Something moved: tell the watchers of every end. */
@@ -122,6 +126,7 @@ void pipe_watch(struct pipe *pipe);
 
 /* member.c: the ring protocol */
 void member_destroy(struct member *member);
+void member_again(struct member *member);
 int ring_serve(struct request *request);
 
 /* waiter.c */

@@ -19,6 +19,34 @@ void touch_prepare(void)
 	space_set_reflect(SELF_SPACE, &config);
 }
 
+static int64_t ring_map(const struct pipe *pipe)
+{
+	return space_map(SELF_SPACE, pipe->memory, 0, RING_BYTES, 0, MAP_READ | MAP_WRITE | MAP_ANYWHERE);
+}
+
+static void ring_show_all(struct pipe *pipe)
+{
+	ring_show_ends(pipe);
+	for (struct end *end = pipe->readers; end; end = end->next_reader)
+		ring_show_flags(end);
+	for (struct end *end = pipe->writers; end; end = end->next_writer)
+		ring_show_flags(end);
+}
+
+/* What the step that was taken back had shown is replaced by what is true. */
+void ring_again(struct pipe *pipe)
+{
+	if (!pipe || !pipe->ring || pipe->incarnation == state.incarnation)
+		return;
+	int64_t at = ring_map(pipe);
+	if (at < 0)
+		__builtin_trap(); /* no memory for a mapping that was there before */
+	pipe->ring = (struct ring *)at;
+	pipe->incarnation = state.incarnation;
+	ring_show_all(pipe);
+	pipe_changed(pipe);
+}
+
 bool ring_make(struct pipe *pipe)
 {
 	if (pipe->ring)
@@ -28,7 +56,7 @@ bool ring_make(struct pipe *pipe)
 		return false;
 	int64_t at = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory);
 	if (at >= 0)
-		at = space_map(SELF_SPACE, pipe->memory, 0, RING_BYTES, 0, MAP_READ | MAP_WRITE | MAP_ANYWHERE);
+		at = ring_map(pipe);
 	/* What is given away may be mapped, not resized or destroyed. */
 	if (at < 0 || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
 	                       RIGHT_READ | RIGHT_WRITE | RIGHT_COPY) < 0) {
@@ -39,11 +67,8 @@ bool ring_make(struct pipe *pipe)
 		return false;
 	}
 	pipe->ring = (struct ring *)at;
-	ring_show_ends(pipe);
-	for (struct end *end = pipe->readers; end; end = end->next_reader)
-		ring_show_flags(end);
-	for (struct end *end = pipe->writers; end; end = end->next_writer)
-		ring_show_flags(end);
+	pipe->incarnation = state.incarnation;
+	ring_show_all(pipe);
 	return true;
 }
 
@@ -69,9 +94,12 @@ uint32_t ring_pending(const struct pipe *pipe)
 
 void ring_note(struct pipe *pipe)
 {
+	uint32_t tail = pipe->tail_seen, head = pipe->head_seen; /* touch_load is not recoverable: to the stack */
 	if (pipe->ring) {
-		touch_load(&pipe->ring->tail, &pipe->tail_seen);
-		touch_load(&pipe->ring->head, &pipe->head_seen);
+		touch_load(&pipe->ring->tail, &tail);
+		touch_load(&pipe->ring->head, &head);
+		pipe->tail_seen = tail;
+		pipe->head_seen = head;
 	}
 }
 

@@ -126,7 +126,7 @@ static void services_continue(void)
 static void service_restart(struct service *service)
 {
 	uint64_t now = time_now();
-	if (now - service->started > RESTARTS_FORGOTTEN)
+	if (now - service->started > RESTARTS_FORGOTTEN || service_progressed(service))
 		service->recent = 0;
 	service->restarts++;
 	if (++service->recent > RESTARTS_MAX) {
@@ -149,7 +149,7 @@ static int service_died(struct service *service, const struct request *request)
 	const uint64_t *words = request->words;
 	log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
 	         words[1], words[2], words[3]);
-	service_end(service);
+	service_end(service, false);
 	service_restart(service);
 	services_continue();
 	return -EFAULT;
@@ -190,6 +190,21 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	return 0;
 }
 
+static int handle_restart(struct request *request, const struct supervisor_restart_in *in)
+{
+	const struct service *caller = service_of(request);
+	if (!caller || !caller->manifest.supervise)
+		return -EPERM;
+	struct service *service = in->index < state.service_count ? &state.services[in->index] : NULL;
+	if (!service || service->state == SERVICE_WAITING || service->state == SERVICE_FAILED)
+		return -ENOENT;
+	service_end(service, true);
+	service->restarts++;
+	service_start(service);
+	timer_set();
+	return 0;
+}
+
 static int handle_shut_down(struct request *request, const struct supervisor_shut_down_in *in)
 {
 	if (service_of(request) != service_find("proc"))
@@ -205,6 +220,7 @@ static int handle(struct request *request)
 		.ready = handle_ready,
 		.list = handle_list,
 		.shut_down = handle_shut_down,
+		.restart = handle_restart,
 	};
 	struct service *service = service_of(request);
 	if (request->operation != OPERATION_EXCEPTION)

@@ -143,6 +143,18 @@ static bool parse_slots(struct manifest *manifest, const struct words *words)
 	return manifest->slots > SELF_FIRST_FREE && manifest->slots <= 65536;
 }
 
+static bool parse_stash(struct manifest *manifest, const struct words *words)
+{
+	manifest->stash = true;
+	return words->count == 1;
+}
+
+static bool parse_supervise(struct manifest *manifest, const struct words *words)
+{
+	manifest->supervise = true;
+	return words->count == 1;
+}
+
 static bool parse_priority(struct manifest *manifest, const struct words *words)
 {
 	if (words->count != 2)
@@ -168,6 +180,7 @@ static bool parse_line(struct manifest *manifest, const struct words *words)
 		{ "irq", parse_irq },         { "ioport", parse_ioport },     { "system", parse_system },
 		{ "archive", parse_archive }, { "file", parse_file },         { "argument", parse_argument },
 		{ "memory", parse_memory },   { "priority", parse_priority }, { "slots", parse_slots },
+		{ "stash", parse_stash },     { "supervise", parse_supervise },
 	};
 	for (unsigned i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		if (strcmp(words->word[0], items[i].word) == 0)

@@ -30,6 +30,8 @@ struct manifest {
 	uint64_t memory; /* bytes; 0: no limit of its own */
 	uint32_t slots;
 	uint32_t priority;
+	bool stash;     /* it recovers */
+	bool supervise; /* it may restart others */
 };
 
 /* Returns 0, or the number of the line that makes no sense. */

@@ -1,6 +1,7 @@
 /* A program into a fresh space: its ELF segments mapped from the program's memory object, and a first stack as
  * Linux lays it out, which is what the C library expects. */
 #include "supervisor.h"
+#include "stash/stash.h"
 #include <elf.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,17 +58,62 @@ static int64_t segment_map(slot_t space, slot_t program, const Elf64_Phdr *segme
 	return segment_tail(space, segment);
 }
 
+static bool headers_read(const struct service *service, Elf64_Ehdr *header, Elf64_Phdr segments[HEADERS_MAX])
+{
+	if (memory_read(service->program, 0, header, sizeof(*header)) != sizeof(*header) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_machine != EM_X86_64 ||
+	    header->e_phnum > HEADERS_MAX || header->e_phentsize != sizeof(segments[0]))
+		return false;
+	int64_t size = (int64_t)(header->e_phnum * sizeof(segments[0]));
+	return memory_read(service->program, header->e_phoff, segments, (uint64_t)size) == size;
+}
+
+/* A segment of variables that live in the stash. */
+static bool in_stash(const Elf64_Phdr *segment)
+{
+	return segment->p_type == PT_LOAD && segment->p_vaddr >= STASH_BASE &&
+	       segment->p_vaddr < STASH_BASE + STASH_IMAGE_MAX;
+}
+
+int64_t program_fill_stash(const struct service *service)
+{
+	static char bytes[16384];
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[HEADERS_MAX];
+	if (!headers_read(service, &header, segments))
+		return STATUS_BAD_ARGUMENT;
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		const Elf64_Phdr *segment = &segments[i];
+		if (in_stash(segment) && segment->p_memsz > STASH_IMAGE_MAX - (segment->p_vaddr - STASH_BASE))
+			return STATUS_NO_SPACE;
+		for (uint64_t done = 0; in_stash(segment) && done < segment->p_filesz;) {
+			uint64_t left = segment->p_filesz - done;
+			int64_t part = memory_read(service->program, segment->p_offset + done, bytes,
+			                           left < sizeof(bytes) ? left : sizeof(bytes));
+			if (part <= 0 || memory_write(service->stash, segment->p_vaddr - STASH_BASE + done, bytes,
+			                              (uint64_t)part) != part)
+				return STATUS_NO_MEMORY;
+			done += (uint64_t)part;
+		}
+	}
+	return STATUS_OK;
+}
+
+/* The same in every incarnation: image and heap, and the journal. */
+static int64_t stash_map(const struct service *service)
+{
+	int64_t status = space_map(service->space, service->stash, STASH_BASE, STASH_SIZE, 0, MAP_READ | MAP_WRITE);
+	return status < 0 ? status : space_map(service->space, service->stash, STASH_JOURNAL, STASH_JOURNAL_SIZE,
+	                                       STASH_SIZE, MAP_READ | MAP_WRITE);
+}
+
 int64_t program_load(struct service *service, struct image *image)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
-	if (memory_read(service->program, 0, &header, sizeof(header)) != sizeof(header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_machine != EM_X86_64 ||
-	    header.e_phnum > HEADERS_MAX || header.e_phentsize != sizeof(segments[0]))
+	if (!headers_read(service, &header, segments))
 		return STATUS_BAD_ARGUMENT;
 	uint64_t size = header.e_phnum * sizeof(segments[0]);
-	if (memory_read(service->program, header.e_phoff, segments, size) != (int64_t)size)
-		return STATUS_BAD_ARGUMENT;
 	*image = (struct image){
 		.entry = header.e_entry,
 		.header_count = header.e_phnum,
@@ -75,7 +121,7 @@ int64_t program_load(struct service *service, struct image *image)
 	};
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		const Elf64_Phdr *segment = &segments[i];
-		if (segment->p_type != PT_LOAD)
+		if (segment->p_type != PT_LOAD || (service->stash && in_stash(segment)))
 			continue;
 		int64_t status = segment_map(service->space, service->program, segment);
 		if (status < 0)
@@ -84,7 +130,7 @@ int64_t program_load(struct service *service, struct image *image)
 		    header.e_phoff + size <= segment->p_offset + segment->p_filesz)
 			image->header_address = segment->p_vaddr + header.e_phoff - segment->p_offset;
 	}
-	return STATUS_OK;
+	return service->stash ? stash_map(service) : STATUS_OK;
 }
 
 /* The stack under construction: words from its bottom up, strings above them. */

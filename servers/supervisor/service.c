@@ -4,6 +4,7 @@
  * space, its threads and whatever it makes; destroying that pool ends all of it, gates that it handed out
  * included, so a successor never meets a label it does not know. */
 #include "supervisor.h"
+#include "stash/stash.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,16 @@ static bool service_program(struct service *service)
 	       memory_write(service->program, 0, file.bytes, file.size) == (int64_t)file.size;
 }
 
+static bool service_stash(struct service *service)
+{
+	if (!service->manifest.stash)
+		return true;
+	service->stash = slot_allocate();
+	return memory_create(service->pool, STASH_OBJECT_SIZE, 0, service->stash) >= 0 &&
+	       program_fill_stash(service) >= 0 &&
+	       cap_copy(service->captable, SELF_STASH, SELF_CAPTABLE, service->stash, RIGHT_READ | RIGHT_WRITE) >= 0;
+}
+
 static bool service_objects(struct service *service)
 {
 	struct pool_info own;
@@ -59,7 +70,7 @@ static bool service_objects(struct service *service)
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
 	       captable_create(service->pool, service->manifest.slots, service->captable) >= 0 &&
 	       endpoint_create(service->pool, service->endpoint) >= 0 &&
-	       gate_create(SELF_POOL, SELF_ENDPOINT, label, service->gate) >= 0;
+	       gate_create(SELF_POOL, SELF_ENDPOINT, label, service->gate) >= 0 && service_stash(service);
 }
 
 static void service_create(const char *name)
@@ -108,12 +119,13 @@ bool services_create(void)
 	return state.service_count > 0;
 }
 
-/* What the incarnation is called by itself. */
+/* What the incarnation is called by itself. What a server makes that recovers stays when it dies. */
 static bool service_introduce(const struct service *service)
 {
+	slot_t pool = service->stash ? service->pool : service->incarnation;
 	return cap_copy(service->captable, SELF_SPACE, SELF_CAPTABLE, service->space, RIGHTS_ALL) >= 0 &&
 	       cap_copy(service->captable, SELF_THREAD, SELF_CAPTABLE, service->thread, RIGHTS_ALL) >= 0 &&
-	       cap_copy(service->captable, SELF_POOL, SELF_CAPTABLE, service->incarnation, RIGHTS_ALL) >= 0;
+	       cap_copy(service->captable, SELF_POOL, SELF_CAPTABLE, pool, RIGHTS_ALL) >= 0;
 }
 
 static int64_t service_thread(struct service *service, const struct image *image, uint64_t stack)
@@ -164,9 +176,26 @@ bool service_start(struct service *service)
 	return true;
 }
 
-void service_end(struct service *service)
+/* Whether it has committed a step since it died last. */
+bool service_progressed(struct service *service)
 {
+	uint64_t steps, before = service->stash_steps;
+	if (!service->stash || memory_read(service->stash, STASH_SIZE + offsetof(struct stash_header, committed), &steps,
+	                                   sizeof(steps)) != sizeof(steps))
+		return false;
+	service->stash_steps = steps;
+	return steps >= before + 4; /* counted by twos; one is its first, that of being there again */
+}
+
+void service_end(struct service *service, bool deliberate)
+{
+	/* First the thread: one whose space is being taken away would see its kernel calls fail, and might
+	 * yet answer its caller with that. */
+	object_destroy(service->thread);
 	object_destroy(service->incarnation);
+	const uint64_t none = 0;
+	if (deliberate && service->stash)
+		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
 	cap_drop(SELF_CAPTABLE, service->thread);
 	cap_drop(SELF_CAPTABLE, service->space);
 	cap_drop(SELF_CAPTABLE, service->incarnation);

@@ -32,6 +32,8 @@ struct service {
 	/* Outlive incarnations */
 	slot_t pool, captable, endpoint, gate;
 	slot_t program;         /* memory object: the ELF file */
+	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
+	uint64_t stash_steps;   /* committed when the last incarnation died */
 	uint64_t program_size;
 	/* Of this incarnation; everything it makes is charged to its own pool and ends with it */
 	slot_t incarnation, space, thread;
@@ -76,14 +78,17 @@ struct service *service_find(const char *name);
 /* A gate to a service with this label into a new slot; 0: there is no such service. */
 slot_t service_gate(const char *name, uint64_t label);
 bool service_start(struct service *service);
-/* Everything of this incarnation is gone afterwards. */
-void service_end(struct service *service);
+bool service_progressed(struct service *service);
+/* Everything of this incarnation is gone afterwards. `deliberate`: the call in hand is not to blame. */
+void service_end(struct service *service, bool deliberate);
 
 /* --- program.c: a program into a fresh space --- */
 struct image {
 	uint64_t entry, header_address, header_count, header_size;
 };
 int64_t program_load(struct service *service, struct image *image);
+/* The first contents of the stash: the program's variables. */
+int64_t program_fill_stash(const struct service *service);
 /* The initial stack; *stack is what rsp starts with. */
 int64_t program_stack(struct service *service, const struct image *image, uint64_t *stack);
 

@@ -1,0 +1,23 @@
+/* What a step will have done to others once it counts: a list in the stash, made by the step, carried out after its commit (again
+ * after a crash, so each is such that doing it twice is doing it once), and forgotten by the step that follows. */
+#ifndef SERVER_EFFECTS_H
+#define SERVER_EFFECTS_H
+
+#include "atoll/atoll.h"
+
+/* -ENOMEM: not noted. */
+int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
+                  const slot_t *caps, unsigned cap_count);
+void effect_drop(slot_t slot);
+/* The capabilities that went with the answer to the call in hand are dropped when it has been sent. */
+void effect_drop_answered(slot_t slot);
+
+/* Last in a step: the slots that will be emptied are free in the next one. */
+void effects_settle(void);
+/* After the commit. */
+void effects_run(void);
+/* First in a step. `answered`: the answer to the last call has certainly been sent. */
+void effects_forget(bool answered);
+void effects_drop_answered(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* The edges of a step, between the loop (server.c) and what survives a crash. Two implementations, chosen at link time:
+ * step_plain.c forgets everything; step_stash.c keeps it in the stash (README.md). */
+#ifndef SERVER_STEP_H
+#define SERVER_STEP_H
+
+#include "server/server.h"
+
+/* Once, before anything else: finish or take back what an earlier incarnation left. True: there was none. */
+bool step_open(void);
+/* Before a call with this id is handled (0: another event). */
+void step_begin(uint64_t id);
+/* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
+ * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
+void step_commit(struct request *request, int status);
+/* Is this the call that was handled last, come again because the answer may not have been sent? Then the answer, as
+ * it was, is in the request, and *status is its result. */
+bool step_repeated(struct request *request, int *status);
+/* The answer to the last call has been sent: slots that were to be emptied then. */
+void step_answered(const struct request *request);
+
+/* Answer a parked call: at once, or when the step counts. */
+int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                    uint64_t data_length, const slot_t *caps, unsigned cap_count);
+/* These bytes will be written by what is not recoverable code. */
+void step_save(const void *to, uint64_t length);
+/* A gate will be made in this slot. */
+void step_note_gate(slot_t slot);
+
+/* server.c: the answer itself. */
+int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                    uint64_t data_length, const slot_t *caps, unsigned cap_count);
+
+/* kept.c: what the loop itself remembers from step to step. */
+extern struct kept {
+	slot_t notification;
+	slot_t receive_slots[MESSAGE_CAPS_MAX]; /* where capabilities of the next call arrive */
+} kept;
+void kept_take_slot(unsigned index); /* it is the server's now */
+void kept_refill(void);
+void kept_set_notification(slot_t slot);
+
+#endif

@@ -1,0 +1,226 @@
+/* Steps of a recoverable server: the state is in the stash, and what others see of a step they see after its commit.
+ *
+ * The journal has two records of the answer to a call; a call's step fills the one that does not count, and the
+ * store that commits switches. When a call comes whose id is in the record that counts, it was handled already.
+ *
+ * What the step noted elsewhere (effects.h) is carried out between the commit and the next message; a successor that finds it
+ * does it again. The answer itself is sent with the next receive. That it has been is known when that returns, or, in a
+ * successor, when the next call is another one, because the endpoint brings back first what was not answered.
+ *
+ * The scratch is written without hooks and is never taken back: what a step in hand is doing to the captable, so that its
+ * successor can undo that, and how often a call has killed the server, so that one that does every time can be refused. */
+#include "atoll/slots.h"
+#include "server/effects.h"
+#include "server/step.h"
+#include "stash/stash.h"
+#include <errno.h>
+#include <string.h>
+
+#define RECORD_BYTES 0x6000 /* longer answers are sent again from where they are in the stash */
+#define NOTES_MAX 960
+#define NOTE_GATE 0x80000000u
+#define DEATHS_MAX 3 /* of one call */
+
+struct record {
+	uint64_t id;
+	int64_t status;
+	uint64_t words[MESSAGE_WORDS];
+	slot_t caps[MESSAGE_CAPS_MAX];
+	bool drop[MESSAGE_CAPS_MAX];
+	const void *data;
+	uint64_t data_length;
+	unsigned char bytes[RECORD_BYTES];
+};
+_Static_assert(sizeof(struct record) <= STASH_RECORD_SIZE, "it fits");
+
+struct scratch {
+	uint64_t deadly;          /* the call that was in hand when a server died, */
+	uint32_t deaths;          /* so many times */
+	uint32_t note_count;
+	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
+};
+_Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
+
+static bool answered = false; /* the answer to the call in the record has been sent; not known by a successor */
+
+static struct scratch *scratch(void)
+{
+	return (struct scratch *)stash_journal->scratch;
+}
+
+/* --- slots --- */
+
+slot_t slot_allocate(void)
+{
+	struct scratch *notes = scratch();
+	if (notes->note_count == NOTES_MAX)
+		return 0;
+	slot_t slot = slot_take();
+	notes->notes[notes->note_count] = slot;
+	__atomic_store_n(&notes->note_count, notes->note_count + 1, __ATOMIC_RELEASE);
+	return slot;
+}
+
+void slot_free(slot_t slot)
+{
+	if (slot >= SELF_FIRST_FREE)
+		effect_drop(slot);
+}
+
+void step_note_gate(slot_t slot)
+{
+	struct scratch *notes = scratch();
+	for (uint32_t i = notes->note_count; i-- > 0;) {
+		if (notes->notes[i] == slot) {
+			notes->notes[i] = slot | NOTE_GATE;
+			return;
+		}
+	}
+}
+
+/* A gate is destroyed rather than dropped: the server would be told of the end of what, after the step has run again,
+ * has the same label. */
+static void notes_undo(void)
+{
+	for (uint32_t i = 0; i < scratch()->note_count; i++) {
+		uint32_t note = scratch()->notes[i];
+		slot_t slot = note & ~NOTE_GATE;
+		if (note & NOTE_GATE && (cap_info(SELF_CAPTABLE, slot) & 0xff) == OBJECT_GATE)
+			object_destroy(slot);
+		cap_drop(SELF_CAPTABLE, slot);
+	}
+}
+
+/* --- steps --- */
+
+static void death_count(void)
+{
+	struct scratch *notes = scratch();
+	uint64_t id = stash_journal->call;
+	if (id == 0)
+		return;
+	notes->deaths = notes->deadly == id ? notes->deaths + 1 : 1;
+	notes->deadly = id;
+	stash_journal->call = 0;
+}
+
+bool step_open(void)
+{
+	bool fresh;
+	if (stash_step_in_hand()) {
+		death_count();
+		notes_undo();
+	}
+	if (!stash_open(&fresh))
+		__builtin_trap();
+	effects_run();
+	return fresh;
+}
+
+void step_begin(uint64_t id)
+{
+	stash_journal->call = id;
+	scratch()->note_count = 0;
+	if (id != 0 && !answered) { /* another call than that in the record, so that one is done */
+		effects_drop_answered();
+		answered = true;
+	}
+	stash_begin();
+	effects_forget(answered);
+}
+
+static void record_fill(const struct request *request, int status)
+{
+	struct record *record = stash_record_next();
+	record->id = request->id;
+	record->status = status;
+	memcpy(record->words, request->reply_words, sizeof record->words);
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
+		record->caps[i] = request->reply_caps[i];
+		record->drop[i] = request->reply_caps_drop[i];
+		if (request->reply_caps_drop[i])
+			effect_drop_answered(request->reply_caps[i]);
+	}
+	record->data = request->reply_data;
+	record->data_length = request->reply_data_length;
+	if (record->data_length > 0 && record->data_length <= RECORD_BYTES) {
+		memcpy(record->bytes, request->reply_data, record->data_length);
+		record->data = record->bytes;
+	}
+}
+
+void step_commit(struct request *request, int status)
+{
+	if (request)
+		record_fill(request, status);
+	kept_refill();
+	effects_settle();
+	stash_commit(request != NULL);
+	if (request) {
+		answered = false;
+		if (status == REQUEST_PARKED)
+			call_park(SELF_ENDPOINT, request->id);
+	}
+	effects_run();
+}
+
+/* A call that has killed its server each time it came is answered, so that the others are served. */
+static bool call_refused(const struct request *request)
+{
+	const struct scratch *notes = scratch();
+	if (request->id != notes->deadly || notes->deaths < DEATHS_MAX)
+		return false;
+	log_line("call %#lx (label %#lx, operation %#x, words %#lx %#lx %#lx %#lx %#lx %#lx) has killed its server %u times and is refused",
+	         request->id, request->label, request->operation, request->words[0], request->words[1], request->words[2],
+	         request->words[3], request->words[4], request->words[5], notes->deaths);
+	return true;
+}
+
+bool step_repeated(struct request *request, int *status)
+{
+	const struct record *record = stash_record();
+	if (request->id != record->id) {
+		*status = -EIO;
+		return call_refused(request);
+	}
+	*status = (int)record->status;
+	memcpy(request->reply_words, record->words, sizeof record->words);
+	memcpy(request->reply_caps, record->caps, sizeof record->caps);
+	memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
+	request->reply_data = record->data;
+	request->reply_data_length = record->data_length;
+	if (*status == REQUEST_PARKED)
+		call_park(SELF_ENDPOINT, request->id);
+	return true;
+}
+
+void step_answered(const struct request *request)
+{
+	(void)request;
+	effects_drop_answered();
+	answered = true;
+}
+
+int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
+                    uint64_t data_length, const slot_t *caps, unsigned cap_count)
+{
+	return effect_answer(id, status, words, data, data_length, caps, cap_count);
+}
+
+void step_save(const void *to, uint64_t length)
+{
+	stash_save_bytes(to, length);
+}
+
+/* --- memory for the heap --- */
+
+bool stash_supply(uint64_t offset, uint64_t length)
+{
+	static const char zeros[0x10000];
+	for (uint64_t done = 0; done < length; done += sizeof zeros) {
+		uint64_t part = length - done < sizeof zeros ? length - done : sizeof zeros;
+		if (memory_write(SELF_STASH, offset + done, zeros, part) != (int64_t)part)
+			return false;
+	}
+	return true;
+}

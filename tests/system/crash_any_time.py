@@ -1,0 +1,28 @@
+"""Servers that are ended again and again, at any instruction, while programs use them: nobody notices."""
+
+import re
+
+import build
+
+TIME = 240
+CPUS = (1, 4)
+MANIFEST = "service killer\nsupervise\npriority driver\nargument {apart}\n{victims}"
+VICTIMS = ("pipe",)
+SCRIPT = r"""
+i=0; while [ $i -lt 60 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
+mkfifo /tmp/f; i=0
+while [ $i -lt 20 ]; do cat /tmp/f | wc -c & head -c 70000 /dev/zero > /tmp/f; wait; i=$((i+1)); done | uniq -c | tr -s ' '
+for i in 1 2 3 4 5 6; do (sleep 0.05; echo late) | (read -t 5 line; echo "$line"); done | uniq -c | tr -s ' '
+yes | head -n 1000000 | md5sum
+sleep 1 | (exit 3) | true; echo "status $?"
+"""
+
+
+def test(system):
+    manifest = MANIFEST.format(apart=8000, victims="".join(f"argument {name}\n" for name in VICTIMS))
+    whole = system.shell(SCRIPT)
+    done = system.shell(SCRIPT, services={"killer": (build.BUILD / "killer", manifest)})
+    system.equal((done.output, done.error, done.status), (whole.output, whole.error, whole.status), "output with deaths")
+    kills = [int(number) for number in re.findall(r"killer: (\d+) kills", done.log)]
+    assert kills and kills[-1] >= 100, done.log[-2000:]
+    assert "given up" not in done.log and "refused" not in done.log, done.log[-2000:]
