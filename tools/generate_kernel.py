@@ -179,10 +179,23 @@ REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 CONSTRAINTS = {"rdi": "D", "rsi": "S", "rdx": "d"}
 
 
+WRITTEN = {"space_query": "region_info", "thread_get_registers": "registers"}
+
+
+def announcement(call):
+    """What the kernel writes for the caller: recoverable code saves it first (lib/stash/recoverable.h)."""
+    for argument in call.arguments:
+        if stub_type(call, argument) != "void *":
+            continue
+        size = "length" if argument.name == "buffer" else f"sizeof(struct {WRITTEN.get(call.name, call.name)})"
+        return [f"\tKERNEL_WRITES({argument.name}, {size});"]
+    return []
+
+
 def stub(call):
     parameters = ", ".join(f"{stub_type(call, a)}{a.name}" for a in call.arguments) or "void"
     lines = [f"/* {call.meaning} */", wrap(f"static inline int64_t {call.name}({parameters})", "\t\t"), "{",
-             "\tint64_t result_;"]
+             "\tint64_t result_;", *announcement(call)]
     inputs = [f'"a"(NATIVE_CALL | KERNEL_CALL_{call.name.upper()})']
     for argument, register in zip(call.arguments, REGISTERS):
         pointer = stub_type(call, argument).endswith("*")
@@ -199,7 +212,8 @@ def stub(call):
 
 def stubs(calls):
     lines = [HEADER, "#ifndef ATOLL_CALLS_H", "#define ATOLL_CALLS_H\n", '#include "abi/structures.h"',
-             '#include "abi_kernel_calls.h"', "#include <stdint.h>\n"]
+             '#include "abi_kernel_calls.h"', "#include <stdint.h>\n",
+             "#ifndef KERNEL_WRITES", "#define KERNEL_WRITES(address, length) ((void)0)", "#endif\n"]
     lines += [stub(call) for call in calls if not call.is_message]
     return "\n".join(lines + ["#endif\n"])
 

@@ -24,6 +24,7 @@ static inline int protocol_call(slot_t gate, const struct call_options *options,
 		message->header |= options->flags;
 		extra->deadline = options->deadline;
 	}
+	KERNEL_WRITES((void *)(uintptr_t)extra->receive_address, extra->receive_length);
 	unsigned caps = MESSAGE_CAPS_MAX;
 	while (caps > 0 && extra->send_caps[caps - 1] == 0)
 		caps--;

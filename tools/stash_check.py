@@ -13,6 +13,7 @@ from pathlib import Path
 
 MARK = ".stash_hooks"
 EMPTY_SECTIONS = (".data", ".bss")
+NOT_STATE = ".bss.not_state"   # lib/server/server.h
 
 
 def lines(*command):
@@ -56,6 +57,8 @@ def complaints(objects, allowed):
         if MARK not in found:
             yield f"{name}: compiled without the hooks"
         for section, size in found.items():
+            if section == NOT_STATE:
+                continue
             if size and (section in EMPTY_SECTIONS or section.startswith(tuple(f"{one}." for one in EMPTY_SECTIONS))
                          and not section.startswith(".data.rel.ro")):
                 yield f"{name}: variables outside of the stash, in {section}"

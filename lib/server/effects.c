@@ -18,11 +18,7 @@ struct effect {
 	char data[];
 };
 
-static struct {
-	struct effect *first, **last;
-	slot_t answered[MESSAGE_CAPS_MAX]; /* to be emptied when the answer to the last call has been sent */
-	unsigned answered_count;
-} effects;
+struct effects effects;
 
 static void effect_append(struct effect *effect)
 {
@@ -95,7 +91,7 @@ void effects_forget(bool answered)
 		effects.first = effect->next;
 		free(effect);
 	}
-	if (!answered || !effects.answered_count)
+	if (!answered)
 		return;
 	for (unsigned i = 0; i < effects.answered_count; i++)
 		slot_release(effects.answered[i]);

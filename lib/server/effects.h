@@ -5,6 +5,13 @@
 
 #include "atoll/atoll.h"
 
+struct effect;
+extern struct effects {
+	struct effect *first, **last;
+	slot_t answered[MESSAGE_CAPS_MAX]; /* to be emptied when the answer to the last call has been sent */
+	unsigned answered_count;
+} effects; /* most steps have none: who calls the functions below looks here first */
+
 /* -ENOMEM: not noted. */
 int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
                   const slot_t *caps, unsigned cap_count);

@@ -15,6 +15,9 @@
 #define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
 #define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
 
+/* For a variable that means nothing from one step to the next (a buffer for an answer): it is neither kept nor saved. */
+#define NOT_STATE __attribute__((section(".bss.not_state")))
+
 /* The call in hand; valid during the step. */
 struct request {
 	uint64_t id;

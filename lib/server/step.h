@@ -34,6 +34,7 @@ int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS]
 extern struct kept {
 	slot_t notification;
 	slot_t receive_slots[MESSAGE_CAPS_MAX]; /* where capabilities of the next call arrive */
+	bool taken; /* some of them, so that they are to be refilled */
 } kept;
 void kept_take_slot(unsigned index); /* it is the server's now */
 void kept_refill(void);

@@ -13,7 +13,8 @@ void step_begin(uint64_t id)
 
 void step_commit(struct request *request, int status)
 {
-	kept_refill();
+	if (kept.taken)
+		kept_refill();
 	if (request && status == REQUEST_PARKED)
 		call_park(SELF_ENDPOINT, request->id);
 }

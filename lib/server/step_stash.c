@@ -122,11 +122,13 @@ void step_begin(uint64_t id)
 	stash_journal->call = id;
 	scratch()->note_count = 0;
 	if (id != 0 && !answered) { /* another call than that in the record, so that one is done */
-		effects_drop_answered();
+		if (effects.answered_count)
+			effects_drop_answered();
 		answered = true;
 	}
 	stash_begin();
-	effects_forget(answered);
+	if (effects.first || effects.answered_count)
+		effects_forget(answered);
 }
 
 static void record_fill(const struct request *request, int status)
@@ -135,12 +137,8 @@ static void record_fill(const struct request *request, int status)
 	record->id = request->id;
 	record->status = status;
 	memcpy(record->words, request->reply_words, sizeof record->words);
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
-		record->caps[i] = request->reply_caps[i];
-		record->drop[i] = request->reply_caps_drop[i];
-		if (request->reply_caps_drop[i])
-			effect_drop_answered(request->reply_caps[i]);
-	}
+	memcpy(record->caps, request->reply_caps, sizeof record->caps);
+	memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
 	record->data = request->reply_data;
 	record->data_length = request->reply_data_length;
 	if (record->data_length > 0 && record->data_length <= RECORD_BYTES) {
@@ -151,17 +149,24 @@ static void record_fill(const struct request *request, int status)
 
 void step_commit(struct request *request, int status)
 {
-	if (request)
+	if (request) {
 		record_fill(request, status);
-	kept_refill();
-	effects_settle();
+		for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+			if (request->reply_caps_drop[i])
+				effect_drop_answered(request->reply_caps[i]);
+	}
+	if (kept.taken)
+		kept_refill();
+	if (effects.first)
+		effects_settle();
 	stash_commit(request != NULL);
 	if (request) {
 		answered = false;
 		if (status == REQUEST_PARKED)
 			call_park(SELF_ENDPOINT, request->id);
 	}
-	effects_run();
+	if (effects.first)
+		effects_run();
 }
 
 /* A call that has killed its server each time it came is answered, so that the others are served. */

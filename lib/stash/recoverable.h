@@ -3,8 +3,16 @@
  * memmove and memset need no replacement: the compiler plugin announces what they write. */
 #ifndef RECOVERABLE_H
 #define RECOVERABLE_H
+#ifndef __ASSEMBLER__
 
 #include "stash_compiler.h"
+
+/* Before a kernel call that fills a buffer. */
+#define KERNEL_WRITES(address, length) recoverable_announce(address, length)
+static inline __attribute__((unused)) void recoverable_announce(const void *address, unsigned long length)
+{
+	__asm__ volatile("call stash_save_range" : : "D"(address), "S"(length) : "rax", "rdx", "cc", "memory");
+}
 
 #pragma redefine_extname malloc stash_malloc
 #pragma redefine_extname calloc stash_calloc
@@ -21,4 +29,5 @@
 #pragma redefine_extname vsprintf stash_vsprintf
 #pragma redefine_extname vsnprintf stash_vsnprintf
 
+#endif
 #endif

@@ -80,6 +80,8 @@ bool stash_step_in_hand(void)
 void stash_begin(void)
 {
 	struct stash_header *header = stash_journal;
+	if (header->log_end > STASH_LOG) /* of stores outside of any step */
+		log_unwind(false);
 	__atomic_store_n(&header->log_end, STASH_LOG, __ATOMIC_RELEASE);
 	__atomic_store_n(&header->step, header->committed + 2, __ATOMIC_RELEASE);
 }
@@ -89,6 +91,7 @@ void stash_commit(bool new_record)
 	struct stash_header *header = stash_journal;
 	__atomic_store_n(&header->committed, header->step ^ new_record, __ATOMIC_RELEASE);
 	log_unwind(false);
+	header->log_end = STASH_LOG;
 }
 
 void stash_roll_back(void)

@@ -25,7 +25,7 @@ static int serve_seek(struct request *request, const struct file_seek_in *in, st
 
 static int serve_status(struct request *request)
 {
-	static struct file_attributes attributes; /* read when the answer goes out */
+	static NOT_STATE struct file_attributes attributes; /* read when the answer goes out */
 	const struct end *end = request_end(request);
 	const struct pipe *pipe = end->input ? end->input : end->output;
 	attributes = (struct file_attributes){

@@ -18,12 +18,22 @@ static int handle(struct request *request)
 	}
 }
 
-int main(void)
+static void begin(void)
 {
-	static const struct server server = { .name = "procfs", .handle = handle, .closed = open_spot_drop };
 	if (startup_argument(1))
 		mount_path = startup_argument(1);
 	if (startup_argument(1) && startup_argument(2))
 		root_type = startup_argument(2);
+}
+
+int main(void)
+{
+	static const struct server server = {
+		.name = "procfs",
+		.handle = handle,
+		.closed = open_spot_drop,
+		.first = begin,
+		.again = begin,
+	};
 	server_run(&server);
 }

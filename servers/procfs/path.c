@@ -12,7 +12,7 @@
 
 #define OPEN_EXECUTE (1u << 30)
 
-static struct path_reply reply;
+static NOT_STATE struct path_reply reply;
 
 static int begin_walk(struct request *request, uint64_t offset, uint64_t length, bool follow,
                       struct caller *caller, struct path_walk *walk)

@@ -129,7 +129,7 @@ static int serve_seek(struct request *request, const struct file_seek_in *in, st
 
 static int serve_status(struct request *request)
 {
-	static struct file_attributes attributes;
+	static NOT_STATE struct file_attributes attributes;
 	spot_attributes(&this_spot(request)->spot, &attributes);
 	request_reply_data(request, &attributes, sizeof attributes);
 	return 0;
@@ -146,7 +146,7 @@ static int serve_set_attributes(struct request *request, const struct file_set_a
 static int serve_read_directory(struct request *request, const struct file_read_directory_in *in,
                                 struct file_read_directory_out *out)
 {
-	static char listing[LISTING_MAX];
+	static NOT_STATE char listing[LISTING_MAX];
 	struct open_spot *open = this_spot(request);
 	if (!readable(open))
 		return -EBADF;
@@ -224,7 +224,7 @@ void fill_system_info(struct file_system_info *info)
 
 static int serve_system_status(struct request *request)
 {
-	static struct file_system_info info;
+	static NOT_STATE struct file_system_info info;
 	fill_system_info(&info);
 	request_reply_data(request, &info, sizeof info);
 	return 0;

@@ -30,7 +30,7 @@ int source_system(struct system_info *info)
 
 int source_command(uint32_t process, uint32_t part, struct text *text)
 {
-	static char bytes[COMMAND_MAX];
+	static NOT_STATE char bytes[COMMAND_MAX];
 	uint64_t length = 0;
 	int status = process_command(proc_gate(), NULL, process, part, bytes, sizeof bytes, NULL, &length);
 	if (status == 0)

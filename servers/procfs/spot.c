@@ -265,7 +265,7 @@ static struct spot numbered_child(const struct spot *spot, uint32_t id)
 
 static void list_numbered(struct listing *listing, const struct spot *spot)
 {
-	static uint32_t ids[THREADS_MAX];
+	static NOT_STATE uint32_t ids[THREADS_MAX];
 	bool descriptors = spot->place->kind == PLACE_DESCRIPTORS;
 	while (!listing->full) {
 		uint32_t after = (uint32_t)(listing->position - NUMBERED_FIRST);

@@ -9,7 +9,7 @@
 #define LINKS_MAX 40
 #define EXPANSION_MAX 8192
 
-static char expansions[2][EXPANSION_MAX];
+static NOT_STATE char expansions[2][EXPANSION_MAX];
 
 static int leave(struct path_walk *walk, const char *rest, size_t length)
 {

@@ -7,7 +7,7 @@ import build
 TIME = 240
 CPUS = (1, 4)
 MANIFEST = "service killer\nsupervise\npriority driver\nargument {apart}\n{victims}"
-VICTIMS = ("pipe",)
+VICTIMS = ("pipe", "procfs")
 SCRIPT = r"""
 i=0; while [ $i -lt 60 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
 mkfifo /tmp/f; i=0
@@ -15,6 +15,9 @@ while [ $i -lt 20 ]; do cat /tmp/f | wc -c & head -c 70000 /dev/zero > /tmp/f; w
 for i in 1 2 3 4 5 6; do (sleep 0.05; echo late) | (read -t 5 line; echo "$line"); done | uniq -c | tr -s ' '
 yes | head -n 1000000 | md5sum
 sleep 1 | (exit 3) | true; echo "status $?"
+i=0; while [ $i -lt 30 ]; do cat /proc/self/comm /proc/1/comm /proc/sys/kernel/ostype; ls /proc/self/fd | wc -l; i=$((i+1))
+done | sort | uniq -c | tr -s ' '
+exec 5< /proc/self/status; while read -r name value <&5; do [ "$name" = Name: ] && echo "$value"; done; exec 5<&-
 """
 
 

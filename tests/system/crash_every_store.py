@@ -5,6 +5,7 @@ import re
 import build
 
 TIME = 240
+SERVERS = ("pipe", "procfs")
 CPUS = (1, 4)
 SCRIPT = r"""
 i=0; while [ $i -lt 40 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
@@ -13,13 +14,17 @@ while [ $i -lt 12 ]; do cat /tmp/f | wc -c & head -c 70000 /dev/zero > /tmp/f; w
 for i in 1 2 3 4 5 6; do (sleep 0.05; echo late) | (read -t 5 line; echo "$line"); done | uniq -c | tr -s ' '
 yes | head -n 100000 | md5sum
 sleep 1 | (exit 3) | true; echo "status $?"
+i=0; while [ $i -lt 30 ]; do cat /proc/self/comm /proc/1/comm /proc/sys/kernel/ostype; ls /proc/self/fd | wc -l; i=$((i+1))
+done | sort | uniq -c | tr -s ' '
+exec 5< /proc/self/status; while read -r name value <&5; do [ "$name" = Name: ] && echo "$value"; done; exec 5<&-
 """
 
 
 def test(system):
     whole = system.shell(SCRIPT)
-    done = system.shell(SCRIPT, replaced={"pipe": build.BUILD / "pipe-counted"})
+    done = system.shell(SCRIPT, replaced={name: build.BUILD / f"{name}-counted" for name in SERVERS})
     system.equal((done.output, done.error, done.status), (whole.output, whole.error, whole.status), "output with deaths")
-    deaths = len(re.findall(r"pipe died", done.log))
-    assert deaths > 100, f"only {deaths} deaths\n" + "\n".join(done.log.splitlines()[-20:])
+    for name in SERVERS:
+        deaths = len(re.findall(f"{name} died", done.log))
+        assert deaths > 100, f"{name}: only {deaths} deaths\n" + "\n".join(done.log.splitlines()[-20:])
     assert "given up" not in done.log and "refused" not in done.log, done.log[-2000:]
