@@ -25,6 +25,7 @@ enum native_slot {
 	SELF_ENDPOINT = 5,   /* the server's own; outlives its incarnations */
 	SELF_SUPERVISOR = 6, /* gate: protocols/supervisor.proto */
 	SELF_LOG = 7,        /* gate: protocols/log.proto; 0 in the log server itself */
+	SELF_INCARNATION = 62, /* pool: what is made from it ends with this incarnation */
 	SELF_STASH = 63,     /* memory, of a recoverable server (lib/stash) */
 	SELF_FIRST_FREE = 64,
 };

@@ -13,7 +13,7 @@ int64_t worker_start(slot_t slot, void (*run)(void *), void *argument, void *sta
 		},
 		.slot = slot,
 	};
-	int64_t status = thread_create(SELF_POOL, SELF_SPACE, SELF_CAPTABLE, SELF_SUPERVISOR, 0,
+	int64_t status = thread_create(SELF_INCARNATION, SELF_SPACE, SELF_CAPTABLE, SELF_SUPERVISOR, 0,
 	                               &parameters);
 	return status < 0 ? status : thread_start(slot);
 }

@@ -294,8 +294,10 @@ void place_variables(void *, void *)
 		if (DECL_EXTERNAL(variable) || TREE_READONLY(variable) || DECL_THREAD_LOCAL_P(variable) ||
 		    !TREE_STATIC(variable) || DECL_SECTION_NAME(variable) || DECL_HAS_VALUE_EXPR_P(variable))
 			continue;
+		tree value = DECL_INITIAL(variable);
+		bool zero = !value || value == error_mark_node || initializer_zerop(value);
 		DECL_COMMON(variable) = 0;
-		set_decl_section_name(variable, ".stash");
+		set_decl_section_name(variable, zero ? ".sbss.stash" : ".stash"); // the first has no bytes in the file
 	}
 }
 

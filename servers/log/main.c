@@ -44,8 +44,8 @@ static struct {
 	unsigned reader_count;
 	uint64_t drains[WAITERS_MAX];
 	unsigned drain_count;
-	char answer[READ_MAX];
 } state;
+static NOT_STATE char answer[READ_MAX];
 
 /* --- readers --- */
 
@@ -54,14 +54,14 @@ static void readers_serve(void)
 	for (unsigned i = 0; i < state.reader_count;) {
 		struct reader reader = state.readers[i];
 		uint64_t room = reader.room < READ_MAX ? reader.room : READ_MAX;
-		uint64_t count = ring_copy(&state.ring, &reader.position, state.answer, room);
+		uint64_t count = ring_copy(&state.ring, &reader.position, answer, room);
 		if (count == 0) {
 			i++;
 			continue;
 		}
 		state.readers[i] = state.readers[--state.reader_count];
 		struct log_read_out out = { .count = count, .next = reader.position + count };
-		log_read_answer_with(reader.id, 0, &out, state.answer, count, NULL, 0);
+		log_read_answer_with(reader.id, 0, &out, answer, count, NULL, 0);
 	}
 }
 
@@ -168,10 +168,10 @@ static int handle_read(struct request *request, const struct log_read_in *in, st
 	uint64_t position = in->position;
 	uint64_t room = request->receive_length < READ_MAX ? request->receive_length : READ_MAX;
 	kernel_log_merge();
-	out->count = ring_copy(&state.ring, &position, state.answer, room);
+	out->count = ring_copy(&state.ring, &position, answer, room);
 	out->next = position + out->count;
 	if (out->count > 0 || room == 0 || !(in->flags & 1)) {
-		request_reply_data(request, state.answer, out->count);
+		request_reply_data(request, answer, out->count);
 		return 0;
 	}
 	if (state.reader_count == WAITERS_MAX)
@@ -193,13 +193,13 @@ static int handle_size(struct request *request, struct log_size_out *out)
 static int handle_drain(struct request *request)
 {
 	kernel_log_merge();
-	if (!state.own_line || atomic_load(&state.console.written) == atomic_load(&state.ring.end))
+	if (!state.own_line || atomic_load(&console_progress.written) == atomic_load(&state.ring.end))
 		return 0;
 	if (state.drain_count == WAITERS_MAX)
 		return -EAGAIN;
 	state.drains[state.drain_count++] = request->id;
 	request_park(request);
-	atomic_store(&state.console.told, true);
+	console_tell();
 	notification_signal(state.console.wake, 1);
 	return REQUEST_PARKED;
 }
@@ -255,6 +255,40 @@ static void services_read(void)
 	}
 }
 
+static void begin(void)
+{
+	struct console *console = &state.console;
+	state.system = log_system_slot = startup_slot("system");
+	state.notification = server_notification();
+	if (!state.system || !state.notification)
+		__builtin_trap();
+	services_read();
+	system_log_notify(state.system, state.notification, BIT_KERNEL);
+	kernel_log_merge();
+	console->ring = &state.ring;
+	console->report = state.notification;
+	console->line = startup_slot("line");
+	console->wake = slot_allocate();
+	console->thread = slot_allocate();
+	atomic_store(&console->begin, UINT64_MAX);
+	if (!console->line || notification_create(SELF_POOL, console->wake) < 0 || !console_start(console))
+		log_line("no serial line for the log");
+}
+
+/* The line goes on where it was. What was being written when the server died is written again. Lines that the thread has
+ * seen of a step that was taken back are written again with that step. */
+static void again(void)
+{
+	uint64_t written = atomic_load(&console_progress.written), end = atomic_load(&state.ring.end);
+	log_system_slot = state.system;
+	kernel_log_merge();
+	if (state.own_line)
+		atomic_store(&state.console.begin, written < end ? written : end);
+	if (state.drain_count)
+		console_tell();
+	console_start(&state.console);
+}
+
 int main(void)
 {
 	static const struct server server = {
@@ -262,19 +296,8 @@ int main(void)
 		.handle = handle,
 		.cancel = cancel,
 		.signalled = signalled,
+		.first = begin,
+		.again = again,
 	};
-	state.system = startup_slot("system");
-	log_system_slot = state.system;
-	state.notification = server_notification();
-	if (!state.system || !state.notification)
-		return 1;
-	services_read();
-	system_log_notify(state.system, state.notification, BIT_KERNEL);
-	kernel_log_merge();
-	state.console.ring = &state.ring;
-	state.console.report = state.notification;
-	state.console.line = startup_slot("line");
-	if (!console_start(&state.console))
-		log_line("no serial line for the log");
 	server_run(&server);
 }

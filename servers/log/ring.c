@@ -1,4 +1,5 @@
 #include "ring.h"
+#include <string.h>
 
 static void ring_forget_line(struct ring *ring)
 {
@@ -15,8 +16,9 @@ void ring_append(struct ring *ring, const char *line, uint64_t length)
 		ring_forget_line(ring);
 	/* pairs with the fence in ring_copy: a reader that sees a new byte sees the new `first` */
 	atomic_thread_fence(memory_order_seq_cst);
-	for (uint64_t i = 0; i < length; i++)
-		ring->bytes[(end + i) % RING_SIZE] = line[i];
+	uint64_t place = end % RING_SIZE, first = length < RING_SIZE - place ? length : RING_SIZE - place;
+	memcpy(ring->bytes + place, line, first);
+	memcpy(ring->bytes, line + first, length - first);
 	atomic_store_explicit(&ring->end, end + length, memory_order_release);
 }
 

@@ -260,6 +260,7 @@ static bool slots_arrange(void)
 	earlier_incarnation_check();
 	cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
 	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
+	cap_copy(SELF_CAPTABLE, SELF_INCARNATION, SELF_CAPTABLE, SELF_POOL, RIGHTS_ALL);
 	log_system_slot = SLOT_SYSTEM;
 	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
 	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;

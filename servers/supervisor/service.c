@@ -125,6 +125,7 @@ static bool service_introduce(const struct service *service)
 	slot_t pool = service->stash ? service->pool : service->incarnation;
 	return cap_copy(service->captable, SELF_SPACE, SELF_CAPTABLE, service->space, RIGHTS_ALL) >= 0 &&
 	       cap_copy(service->captable, SELF_THREAD, SELF_CAPTABLE, service->thread, RIGHTS_ALL) >= 0 &&
+	       cap_copy(service->captable, SELF_INCARNATION, SELF_CAPTABLE, service->incarnation, RIGHTS_ALL) >= 0 &&
 	       cap_copy(service->captable, SELF_POOL, SELF_CAPTABLE, pool, RIGHTS_ALL) >= 0;
 }
 

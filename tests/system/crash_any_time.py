@@ -7,7 +7,7 @@ import build
 TIME = 240
 CPUS = (1, 4)
 MANIFEST = "service killer\nsupervise\npriority driver\nargument {apart}\n{victims}"
-VICTIMS = ("pipe", "procfs")
+VICTIMS = ("pipe", "procfs", "log")
 SCRIPT = r"""
 i=0; while [ $i -lt 60 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
 mkfifo /tmp/f; i=0
@@ -17,6 +17,7 @@ yes | head -n 1000000 | md5sum
 sleep 1 | (exit 3) | true; echo "status $?"
 i=0; while [ $i -lt 30 ]; do cat /proc/self/comm /proc/1/comm /proc/sys/kernel/ostype; ls /proc/self/fd | wc -l; i=$((i+1))
 done | sort | uniq -c | tr -s ' '
+i=0; while [ $i -lt 100 ]; do echo "line $i of the log" > /dev/kmsg; i=$((i+1)); done
 exec 5< /proc/self/status; while read -r name value <&5; do [ "$name" = Name: ] && echo "$value"; done; exec 5<&-
 """
 
@@ -28,4 +29,7 @@ def test(system):
     system.equal((done.output, done.error, done.status), (whole.output, whole.error, whole.status), "output with deaths")
     kills = [int(number) for number in re.findall(r"killer: (\d+) kills", done.log)]
     assert kills and kills[-1] >= 100, done.log[-2000:]
+    system.equal(sorted(set(kills)), list(range(100, kills[-1] + 1, 100)), "lines of the log")
     assert "given up" not in done.log and "refused" not in done.log, done.log[-2000:]
+    lines = set(re.findall(r"line (\d+) of the log", done.log))
+    system.equal(sorted(map(int, lines)), list(range(100)), "lines of the log")

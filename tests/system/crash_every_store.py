@@ -5,7 +5,7 @@ import re
 import build
 
 TIME = 240
-SERVERS = ("pipe", "procfs")
+SERVERS = ("pipe", "procfs", "log")
 CPUS = (1, 4)
 SCRIPT = r"""
 i=0; while [ $i -lt 40 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
@@ -16,6 +16,7 @@ yes | head -n 100000 | md5sum
 sleep 1 | (exit 3) | true; echo "status $?"
 i=0; while [ $i -lt 30 ]; do cat /proc/self/comm /proc/1/comm /proc/sys/kernel/ostype; ls /proc/self/fd | wc -l; i=$((i+1))
 done | sort | uniq -c | tr -s ' '
+i=0; while [ $i -lt 100 ]; do echo "line $i of the log" > /dev/kmsg; i=$((i+1)); done
 exec 5< /proc/self/status; while read -r name value <&5; do [ "$name" = Name: ] && echo "$value"; done; exec 5<&-
 """
 
@@ -28,3 +29,5 @@ def test(system):
         deaths = len(re.findall(f"{name} died", done.log))
         assert deaths > 100, f"{name}: only {deaths} deaths\n" + "\n".join(done.log.splitlines()[-20:])
     assert "given up" not in done.log and "refused" not in done.log, done.log[-2000:]
+    lines = set(re.findall(r"line (\d+) of the log", done.log))
+    system.equal(sorted(map(int, lines)), list(range(100)), "lines of the log")
