@@ -123,6 +123,8 @@ static void kernel_log_merge(void)
  * first look and its last word on the line, that is written twice rather than not at all. */
 static void line_take_over(void)
 {
+	if (state.own_line) /* since an earlier incarnation: `begin` says where to go on */
+		return;
 	kernel_log_merge();
 	uint64_t begin = atomic_load(&state.ring.end);
 	system_switch(state.system, SYSTEM_EARLY_CONSOLE, 0);
