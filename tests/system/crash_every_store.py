@@ -6,7 +6,6 @@ import build
 
 TIME = 240
 SERVERS = ("pipe", "procfs", "log")
-CPUS = (1, 4)
 SCRIPT = r"""
 i=0; while [ $i -lt 40 ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
 mkfifo /tmp/f; i=0
