@@ -34,7 +34,7 @@
 /* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
 struct stash_header {
 	uint64_t magic;
-	uint64_t version;   /* of what the server keeps in the stash; its own count */
+	uint64_t unused;
 	uint64_t log_end;   /* address after the last entry of the undo log */
 	/* Two counts of steps, each above one bit: the number of the record that counts from then on. */
 	uint64_t committed; /* one store here commits a step */
