@@ -28,10 +28,14 @@ static status_t decode_slot(struct thread *current, unsigned argument, uint32_t 
 	return word == 0 || word >= current->captable->slots ? STATUS_BAD_HANDLE : STATUS_OK;
 }
 
-static status_t decode_object(struct thread *current, unsigned argument, enum object_type type,
-                              uint32_t rights, struct object **object)
+/* What is there is found in line; why something is not, is for captable_lookup to say. */
+static inline status_t decode_object(struct thread *current, unsigned argument, enum object_type type,
+                                     uint32_t rights, struct object **object)
 {
 	uint64_t word = arch_call_argument(&current->arch, argument);
+	*object = rights && type != OBJECT_NONE ? captable_find(current->captable, word, type, rights) : NULL;
+	if (*object)
+		return STATUS_OK;
 	if (word >> 32)
 		return STATUS_BAD_HANDLE;
 	return captable_lookup(current->captable, (uint32_t)word, type, rights, object);
@@ -102,8 +106,9 @@ def prototypes(calls):
     lines = [HEADER, "#ifndef KERNEL_CALLS_H", "#define KERNEL_CALLS_H\n", '#include "abi_kernel_calls.h"',
              '#include "obj/object.h"\n', "struct thread;"]
     lines += [f"struct {name};" for name in objects if name != "thread"]
-    lines += ["", "/* Decode the call in the current thread's registers and run its handler. */",
-              "status_t kernel_dispatch(struct thread *current);",
+    lines += ["", "/* By number: decode the call in the current thread's registers and run its handler. */",
+              f"#define KERNEL_CALLS {max(call.number for call in calls) + 1}u",
+              "extern status_t (*const kernel_calls[KERNEL_CALLS])(struct thread *current);",
               "const char *kernel_call_name(uint64_t number); /* for traces; never NULL */\n"]
     for call in calls:
         lines.append(wrap(f"status_t {handler(call)}({handler_parameters(call)});", "                "))
@@ -151,11 +156,12 @@ def dispatch_function(call):
 def dispatcher(calls):
     lines = [HEADER] + [f'#include "{name}"' for name in INCLUDES] + [DECODERS]
     lines += [dispatch_function(call) for call in calls]
-    lines += ["status_t kernel_dispatch(struct thread *current)", "{",
-              "\tswitch (arch_call_number(&current->arch) & ~NATIVE_CALL) {"]
-    for call in calls:
-        lines += [f"\tcase KERNEL_CALL_{call.name.upper()}:", f"\t\treturn dispatch_{call.name}(current);"]
-    lines += ["\tdefault:", "\t\treturn STATUS_BAD_CALL;", "\t}", "}\n",
+    lines += ["static __attribute__((unused)) status_t dispatch_none(struct thread *current)", "{", "\t(void)current;",
+              "\treturn STATUS_BAD_CALL;", "}\n"]
+    lines += ["status_t (*const kernel_calls[KERNEL_CALLS])(struct thread *current) = {"]
+    names = {call.number: call.name for call in calls}
+    lines += [f"\tdispatch_{names.get(number, 'none')}," for number in range(max(names) + 1)]
+    lines += ["};\n",
               "const char *kernel_call_name(uint64_t number)", "{", "\tswitch (number & ~NATIVE_CALL) {"]
     for call in calls:
         lines.append(f'\tcase KERNEL_CALL_{call.name.upper()}: return "{call.name}";')

@@ -11,42 +11,58 @@
 #include "mm/pool.h"
 #include "sched/scheduler.h"
 
-/* Registers are in self->arch, interrupts off, no lock held. The result goes into the registers
- * before anything else may switch threads. A call that is to be made again has changed nothing the
- * caller can see: its instruction runs once more, after the interrupts that it made way for. */
-bool kernel_system_call(void)
+/* Straight back with the current thread, which can run on, where nothing is to be done on the way out. NULL: by
+ * kernel_exit, which also counts the time here as the system's: what returns at once is the program's own. */
+static inline struct thread *leave(struct cpu *cpu, struct thread *self)
 {
-	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current;
-	cpu->entered = arch_cycles();
-	trace(TRACE_CALL_IN, arch_call_number(&self->arch), arch_call_argument(&self->arch, 0));
-	bool native = arch_call_number(&self->arch) & NATIVE_CALL;
-	if (!native && arch_thread_reflect_call(self))
-		return false;
-	cpu->in_system_call = true;
-	status_t status = native ? kernel_dispatch(self) : STATUS_BAD_CALL;
+	if (cpu->exit_attention) {
+		system_log_signal();
+		return NULL;
+	}
+	lock_assert_none_held();
+	cpu->entered = 0;
+	return self;
+}
+
+static status_t foreign_call(struct thread *self)
+{
+	return arch_thread_reflect_call(self) ? STATUS_REFLECTED : STATUS_BAD_CALL;
+}
+
+static struct thread *leave_otherwise(struct cpu *cpu, struct thread *self, status_t status)
+{
 	cpu->in_system_call = false;
 	if (status == STATUS_SWITCHED) {
-		self = cpu->current;
-		thread_finish(self);
-	} else if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
-		arch_set_result(&self->arch, status);
-		trace(TRACE_CALL_OUT, (uint64_t)status, 0);
-	}
-	if (status != STATUS_RESTART && status != STATUS_BLOCKED) {
-		if (!self->finish && scheduler_may_return(cpu)) {
-			lock_assert_none_held();
-			self->system_cycles += arch_cycles() - cpu->entered;
-			cpu->entered = 0;
-			return true;
-		}
+		thread_finish(cpu->current);
+		if (!cpu->current->finish)
+			return leave(cpu, cpu->current);
 	}
 	if (status == STATUS_RESTART) {
 		arch_call_restart(&self->arch);
 		arch_interrupt_window();
 	}
 	system_log_signal();
-	return false;
+	return NULL;
+}
+
+/* Registers are in self->arch, interrupts off, no lock held. The result goes into the registers
+ * before anything else may switch threads. A call that is to be made again has changed nothing the
+ * caller can see: its instruction runs once more, after the interrupts that it made way for. Returns the thread to go to
+ * user mode with, or NULL for kernel_exit to say. */
+struct thread *kernel_system_call(void)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	uint64_t number = arch_call_number(&self->arch) ^ NATIVE_CALL;
+	cpu->entered = (uint32_t)arch_cycles();
+	cpu->in_system_call = true;
+	trace(TRACE_CALL_IN, number ^ NATIVE_CALL, arch_call_argument(&self->arch, 0));
+	status_t status = number < KERNEL_CALLS ? kernel_calls[number](self) : foreign_call(self);
+	if (STATUS_IS_INTERNAL(status))
+		return leave_otherwise(cpu, self, status);
+	arch_set_result(&self->arch, status);
+	trace(TRACE_CALL_OUT, (uint64_t)status, 0);
+	return leave(cpu, self);
 }
 
 /* To the program itself, if it has a handler for this place; else to its exception gate. A thread without one is the

@@ -70,6 +70,8 @@ void endpoint_give(struct call *call, struct thread *receiver)
 	if (call->extra && arch_message_extra(&receiver->arch)) {
 		receiver->finish = FINISH_RECEIVE;
 		receiver->finish_id = call->id;
+		if (receiver == cpu_current())
+			cpu_self()->exit_work = true;
 	}
 	trace(TRACE_MESSAGE_RECEIVE, call->id, arch_message_header(&receiver->arch));
 }

@@ -27,7 +27,7 @@ status_t captable_lookup(struct captable *table, uint32_t slot, enum object_type
 status_t captable_lookup_rights(struct captable *table, uint32_t slot, struct object **object,
                                 uint32_t *rights);
 /* The same lookup in line, where no reason is needed: NULL for any. */
-static inline void *captable_find(const struct captable *table, uint64_t slot, enum object_type type, uint32_t right)
+static inline void *captable_find(const struct captable *table, uint64_t slot, enum object_type type, uint32_t rights)
 {
 	const uint64_t *block = __atomic_load_n(&table->blocks[0], __ATOMIC_ACQUIRE);
 	if (__builtin_expect(slot >= CAPTABLE_BLOCK_SLOTS, 0)) {
@@ -38,7 +38,7 @@ static inline void *captable_find(const struct captable *table, uint64_t slot, e
 	}
 	uint64_t word = __atomic_load_n(&block[slot], __ATOMIC_ACQUIRE);
 	struct object *object = (struct object *)(word & ~(uint64_t)RIGHTS_ALL);
-	if (!(word & right) || !object_is_live(object, type))
+	if ((word & rights) != rights || !object_is_live(object, type))
 		return NULL;
 	if (!object) /* a right without an object is never stored */
 		__builtin_unreachable();

@@ -31,6 +31,9 @@ typedef int64_t status_t; /* enum status when negative */
 #define STATUS_BLOCKED (-1001)
 /* Internal: the same, and this CPU runs another thread already, whose result is set. */
 #define STATUS_SWITCHED (-1002)
+/* Internal: it goes on in its own handler (arch_thread_reflect_call). */
+#define STATUS_REFLECTED (-1003)
+#define STATUS_IS_INTERNAL(status) ((status) < -999)
 
 struct pool;
 

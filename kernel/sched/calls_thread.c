@@ -75,6 +75,8 @@ status_t handle_thread_alert(struct thread *thread)
 status_t handle_thread_alert_clear(void)
 {
 	struct thread *self = cpu_current();
+	if (!__atomic_load_n(&self->alerted, __ATOMIC_ACQUIRE))
+		return false;
 	spin_lock(&self->lock);
 	bool alerted = self->alerted;
 	self->alerted = self->alert_shown = false;

@@ -30,6 +30,7 @@ struct cpu {
 			bool no_fast_path;    /* ipc/fastpath.c is switched off */
 			bool turn_due;        /* the slice ended while something more urgent ran */
 		};
+		uint16_t exit_attention; /* the first two */
 		uint32_t attention; /* all of them in one look: 0, nothing stands against the fast path */
 	};
 	struct thread *payer;   /* whose time runs: the current thread, or the caller it works for; NULL: current */
@@ -41,7 +42,7 @@ struct cpu {
 	struct timer *timers;     /* under timer_lock */
 	uint64_t timer_first;     /* its earliest deadline, 0: none; atomic */
 	uint64_t timer_programmed; /* what the hardware was told, 0: nothing */
-	uint64_t entered;       /* cycles when it left user mode; 0: it is there */
+	uint32_t entered;       /* cycles (the low half) when it left user mode; 0: it is there */
 	uint64_t online_since, idle_time, idle_since; /* nanoseconds */
 	uint64_t slice_end;       /* when another of the same level has its turn; 0: nobody waits for one */
 	uint64_t interrupts, context_switches;

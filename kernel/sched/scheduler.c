@@ -23,7 +23,7 @@ void scheduler_init_cpu(struct cpu *cpu)
 	spin_lock_init(&cpu->timer_lock, LOCK_TIMER);
 	for (unsigned level = 0; level < PRIORITY_LEVELS; level++)
 		list_init(&cpu->queue.level[level]);
-	cpu->entered = arch_cycles();
+	cpu->entered = (uint32_t)arch_cycles();
 	cpu->online_since = arch_time_now();
 }
 
@@ -241,7 +241,7 @@ void kernel_enter(void)
 	if (cpu->in_idle)
 		set_idle(cpu, false); /* before this CPU looks anything up */
 	if (!cpu->entered)
-		cpu->entered = arch_cycles();
+		cpu->entered = (uint32_t)arch_cycles();
 }
 
 /* What has run on this CPU since the last time goes to whoever pays for it; from now on `next` does. */
@@ -325,6 +325,7 @@ uint64_t thread_current_number(void)
 bool preempt_wanted(void)
 {
 	arch_interrupt_window();
+	cpu_self()->exit_work = true; /* long work: its time is counted there */
 	return __atomic_load_n(&cpu_self()->need_reschedule, __ATOMIC_RELAXED);
 }
 
@@ -413,7 +414,8 @@ struct thread *kernel_exit(void)
 	struct thread *thread;
 	uint64_t now = arch_cycles();
 	if (cpu->current)
-		cpu->current->system_cycles += now - cpu->entered;
+		cpu->current->system_cycles += (uint32_t)now - cpu->entered;
+	cpu->in_system_call = false;
 	cpu->exit_work = false;
 	if (object_destroy_pending())
 		object_destroy_some();

@@ -26,12 +26,6 @@ void kernel_enter(void);
  * is none), switch space and extended state, show a pending alert. The returned thread's registers
  * are then loaded. */
 struct thread *kernel_exit(void);
-/* Nothing is to be done on the way out: the current thread, which can run on, may go straight back. */
-static inline bool scheduler_may_return(const struct cpu *cpu)
-{
-	return !__atomic_load_n(&cpu->need_reschedule, __ATOMIC_RELAXED) &&
-	       !__atomic_load_n(&cpu->exit_work, __ATOMIC_RELAXED);
-}
 void thread_finish(struct thread *thread); /* what is left to do for a wait that has ended; it is the current one */
 void thread_off_cpu(struct thread *thread); /* thread.c: this CPU has left it for another */
 

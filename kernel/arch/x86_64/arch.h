@@ -103,9 +103,9 @@ bool arch_user_touch(uint64_t user, bool write); /* such an access would not fau
 
 /* --- what the portable kernel gives the architecture --- */
 /* Called by the entry code with the user registers saved in current->arch, when the fast path (ipc/call.h) has not
- * done it. True: the current thread goes straight back. False, and after everything else: kernel_exit() says whose
+ * done it. The thread that goes straight to user mode; NULL, and after everything else: kernel_exit() says whose
  * registers are loaded. */
-bool kernel_system_call(void);
+struct thread *kernel_system_call(void);
 void kernel_enter(void); /* first of all on an exception or interrupt from user mode: accounts its time */
 /* A buffer of the current system call needs a page that only a pager can supply (FAULT_PAGER): make
  * the call to the pager, with the system call set to run again (arch_call_restart). STATUS_BLOCKED;

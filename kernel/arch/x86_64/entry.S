@@ -70,7 +70,6 @@ native_call:
 	SAVE %rsp, rbx, rsi, rdi, rbp, r12
 	movq %gs:CPU_SCRATCH, %rcx
 	movq %rcx, REGISTER(rsp)(%rsp)
-	movq %gs:CPU_KERNEL_STACK, %rsp
 	rolq $1, %rax		/* as NUMBER_ are: the top bit, which says native, is the lowest */
 	cmpq $NUMBER_CALL, %rax
 	je try_call
@@ -79,16 +78,17 @@ native_call:
 slow_path:
 	/* What the fast path has left where it was. */
 	rorq $1, %rax
-	movq %gs:CPU_CURRENT, %rcx
-	SAVE %rcx, rax, rdx, r8, r9, r10, r13, r14, r15
+	SAVE %rsp, rax, rdx, r8, r9, r10, r13, r14, r15
+	movq %gs:CPU_KERNEL_STACK, %rsp
 	xorl %ebp, %ebp
 	call kernel_system_call
-	testb %al, %al
-	jz load_next
-	movq %gs:CPU_CURRENT, %rax
-load_thread:
+	testq %rax, %rax
+	jnz load_from_call
+load_next:
+	call kernel_exit
 	cmpb $0, THREAD_FULL_RETURN(%rax)
 	jne load_full
+load_from_call:
 	movq REGISTER(rip)(%rax), %rcx
 	movq REGISTER(rflags)(%rax), %r11
 	LOAD_COMMON %rax
@@ -107,21 +107,19 @@ load_thread:
 	/* The fast path comes back where it could not be taken, or not all the way (ipc/fastpath.c). */
 	.macro TRY fastpath number
 	SPARED SAVE
+	movq %gs:CPU_KERNEL_STACK, %rsp
 	call \fastpath
 	testq %rax, %rax
 	jnz load_next
 	SPARED LOAD
 	movq $\number, %rax
+	movq %gs:CPU_CURRENT, %rsp
 	jmp slow_path
 	.endm
 try_call:
 	TRY fastpath_call NUMBER_CALL
 try_reply_receive:
 	TRY fastpath_reply_receive NUMBER_REPLY_RECEIVE
-
-load_next:
-	call kernel_exit
-	jmp load_thread
 
 load_full:
 	movb $0, THREAD_FULL_RETURN(%rax)	/* so it is false at every system call */
