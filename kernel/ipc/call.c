@@ -147,11 +147,10 @@ static bool call_directly(struct gate *gate, const struct message_extra *extra, 
 	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
 	direct_deliver(&self->call, endpoint, gate->label, receiver);
 	fill_call(self, extra, caps);
+	self->call.progress.carries = self->call.extra != 0;
 	endpoint_give(&self->call, receiver);
-	if (direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, interruptible, receiver))
-		spin_unlock(&endpoint->lock);
-	else
-		endpoint_wait_late(endpoint, self, WAIT_CALL, interruptible);
+	direct_switch(cpu, self, &endpoint->lock, receiver, false);
+	direct_switch_end(self, WAIT_CALL, interruptible, endpoint);
 	return true;
 }
 
@@ -319,17 +318,17 @@ static bool answer_directly(struct endpoint *endpoint, struct call *call, struct
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current, *caller = call_thread(call);
-	if (cpu->attention || call != endpoint->newest || call->progress.word != CALL_DELIVERED ||
+	union call_progress progress = call->progress;
+	progress.carries = false;
+	if (cpu->attention || call != endpoint->newest || progress.word != CALL_DELIVERED ||
 	    !direct_answer(cpu, self, endpoint, caller))
 		return false;
 	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
 	endpoint_end_call(call, remains);
 	endpoint_fill_answer(caller, answer);
 	direct_receive(endpoint, self);
-	if (direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller))
-		spin_unlock(&endpoint->lock);
-	else
-		endpoint_wait_late(endpoint, self, WAIT_RECEIVE, true);
+	direct_switch(cpu, self, &endpoint->lock, caller, false);
+	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
 	return true;
 }
 

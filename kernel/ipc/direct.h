@@ -38,16 +38,25 @@ INLINE bool direct_claim(struct cpu *cpu, struct thread *thread, enum wait_reaso
 	                                                    STANDING_RUNS);
 }
 
-/* `from` waits from now on, and `to`, which is claimed, runs in its place. False: something has come up for `from` in the
- * meantime: all is done but the last step, which endpoint_wait_late does. */
-INLINE bool direct_switch(struct cpu *cpu, struct thread *from, enum wait_reason reason, struct spin_lock *lock,
-                          bool interruptible, struct thread *to)
+/* `to`, which is claimed, runs in the place of `from`, which waits as soon as the step to STANDING_WAITS is done too: by
+ * direct_switch_end or, on the fast path, by arch_leave. Where that fails, something has come up for `from` in the meantime,
+ * and endpoint_wait_late sees to it. */
+INLINE void direct_switch(struct cpu *cpu, struct thread *from, struct spin_lock *lock, struct thread *to, bool leaves)
 {
 	trace(TRACE_SWITCH, from->object.number, to->object.number);
 	from->wait_lock = lock;
 	cpu->current = to;
-	arch_switch_directly(cpu, from, to);
-	return standing_change(from, STANDING_RUNS, standing_word(THREAD_BLOCKED, reason, interruptible, false));
+	arch_switch_directly(cpu, from, to, leaves);
+}
+#define STANDING_WAITS(reason, interruptible) standing_word(THREAD_BLOCKED, reason, interruptible, false)
+
+/* The endpoint's lock is free afterwards. */
+INLINE void direct_switch_end(struct thread *from, enum wait_reason reason, bool interruptible, struct endpoint *endpoint)
+{
+	if (standing_change(from, STANDING_RUNS, STANDING_WAITS(reason, interruptible)))
+		spin_unlock(&endpoint->lock);
+	else
+		endpoint_wait_late(endpoint, from, reason, interruptible);
 }
 
 /* The receiver that waits without a deadline, claimed; NULL: there is none that could take a call at once. One

@@ -153,7 +153,8 @@ void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_sou
 	DEBUG_ASSERT(call->progress.state == CALL_NONE);
 	call->endpoint = endpoint;
 	call_record_new_id(call);
-	call->progress = (union call_progress){ .state = CALL_QUEUED, .source = (uint8_t)source };
+	call->progress = (union call_progress){ .state = CALL_QUEUED, .source = (uint8_t)source,
+	                                         .carries = call->extra != 0 };
 	list_append(&endpoint->queued, &call->in_endpoint);
 	trace(TRACE_MESSAGE_SEND, call->id, call->label);
 	serve(endpoint);

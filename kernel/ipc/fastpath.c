@@ -8,7 +8,7 @@
 #include "ipc/direct.h"
 #include "kernel_calls.h"
 
-/* Something came up for the thread that has just begun to wait: out by the long way, with the message in memory. */
+/* Where arch_leave has come back: out by the long way, with the message in memory. */
 static __attribute__((noinline)) struct thread *leave_slowly(struct thread *from, enum wait_reason reason,
                                                              struct endpoint *endpoint, uint64_t label, uint64_t header,
                                                              uint64_t id)
@@ -48,18 +48,16 @@ struct thread *fastpath_call(uint64_t slot, uint64_t header)
 	direct_deliver(call, endpoint, gate->label, receiver);
 	trace(TRACE_MESSAGE_SEND, call->id, call->label);
 	trace(TRACE_MESSAGE_RECEIVE, call->id, header);
-	if (!direct_switch(cpu, self, WAIT_CALL, &endpoint->lock, interruptible, receiver))
-		return leave_slowly(self, WAIT_CALL, call->endpoint, call->label, (uint32_t)header, call->id);
-	spin_unlock(&call->endpoint->lock);
-	lock_assert_none_held();
-	return arch_leave(receiver, self, call->label, (uint32_t)header, call->id);
+	direct_switch(cpu, self, &endpoint->lock, receiver, true);
+	arch_leave(receiver, self, STANDING_RUNS, STANDING_WAITS(WAIT_CALL, interruptible), call->label, (uint32_t)header, call->id);
+	return leave_slowly(self, WAIT_CALL, call->endpoint, call->label, (uint32_t)header, call->id);
 }
 
 /* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. */
 INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 {
 	struct call *call = endpoint->newest;
-	if (!call || call->id != id || call->extra || call->progress.word != CALL_DELIVERED)
+	if (!call || call->id != id || call->progress.word != CALL_DELIVERED)
 		return NULL;
 	return call_thread(call);
 }
@@ -86,11 +84,8 @@ struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
 	caller->call.progress.word = CALL_NONE;
 	caller->call.endpoint = NULL;
 	direct_receive(endpoint, self);
-	if (!direct_switch(cpu, self, WAIT_RECEIVE, &endpoint->lock, true, caller)) {
-		arch_direct_keep_words(self);
-		return leave_slowly(self, WAIT_RECEIVE, endpoint, 0, (uint32_t)header, 0);
-	}
-	spin_unlock(&endpoint->lock);
-	lock_assert_none_held();
-	return arch_leave(caller, self, 0, (uint32_t)header, 0);
+	direct_switch(cpu, self, &endpoint->lock, caller, true);
+	arch_leave(caller, self, STANDING_RUNS, STANDING_WAITS(WAIT_RECEIVE, true), 0, (uint32_t)header, 0);
+	arch_direct_keep_words(self);
+	return leave_slowly(self, WAIT_RECEIVE, container_of(self->wait_lock, struct endpoint, lock), 0, (uint32_t)header, 0);
 }

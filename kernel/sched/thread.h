@@ -66,6 +66,7 @@ struct call {
 			uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
 			bool delivered_before; /* a reset queued it again: the server may have acted on it */
 			bool abandoned;        /* the caller is gone; its thread is kept until the answer */
+			bool carries;          /* more than words: `extra` is not 0 */
 		};
 		uint64_t word;                 /* the whole; a state alone where nothing is special */
 	} progress;

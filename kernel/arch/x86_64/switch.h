@@ -25,11 +25,12 @@ static inline void bases_save(struct thread *thread)
 }
 
 /* Both at once, where the CPU has FSGSBASE. */
-static inline void bases_exchange(struct thread *from, const struct thread *to)
+static inline void bases_exchange(struct thread *from, const struct thread *to, bool gs_too)
 {
-	__asm__ volatile("rdfsbase %0; wrfsbase %2; swapgs; rdgsbase %1; wrgsbase %3; swapgs" :
-	                 "=&r"(from->arch.registers.fs_base), "=&r"(from->arch.registers.gs_base) :
-	                 "r"(to->arch.registers.fs_base), "r"(to->arch.registers.gs_base));
+	__asm__ volatile("rdfsbase %0; wrfsbase %1" : "=&r"(from->arch.registers.fs_base) : "r"(to->arch.registers.fs_base));
+	if (gs_too)
+		__asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs" : "=&r"(from->arch.registers.gs_base) :
+		                 "r"(to->arch.registers.gs_base));
 }
 
 /* Of a thread that has extended state, and leaves this CPU or is about to be copied. */

@@ -1,4 +1,4 @@
-/* The host has no user mode: the way out of the fast path fills in the registers and returns. */
+/* The host has no user mode: nothing leaves for it. */
 #ifndef ARCH_DIRECT_H
 #define ARCH_DIRECT_H
 
@@ -25,24 +25,16 @@ static inline void arch_direct_keep_words(struct thread *thread)
 	(void)thread;
 }
 
-static inline void arch_switch_directly(struct cpu *cpu, struct thread *from, struct thread *to)
+static inline void arch_switch_directly(struct cpu *cpu, struct thread *from, struct thread *to, bool leaves)
 {
-	(void)cpu;
+	(void)cpu, (void)leaves;
 	arch_thread_switch(from, to);
 }
 
-static inline struct thread *arch_leave(struct thread *thread, const struct thread *sender, uint64_t label,
-                                        uint64_t header, uint64_t id)
+static inline void arch_leave(struct thread *to, struct thread *from, uint64_t runs, uint64_t waits, uint64_t label,
+                              uint64_t header, uint64_t id)
 {
-	uint64_t words[MESSAGE_WORDS];
-
-	arch_message_get_words(&sender->arch, words);
-	arch_message_set_words(&thread->arch, words);
-	arch_message_set_label(&thread->arch, label);
-	arch_message_set_header(&thread->arch, header);
-	arch_message_set_id(&thread->arch, id);
-	arch_set_result(&thread->arch, STATUS_OK);
-	return thread;
+	(void)to, (void)from, (void)runs, (void)waits, (void)label, (void)header, (void)id;
 }
 
 #endif
