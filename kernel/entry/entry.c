@@ -26,14 +26,16 @@ static inline struct thread *leave(struct cpu *cpu, struct thread *self)
 
 static status_t foreign_call(struct thread *self)
 {
-	return arch_thread_reflect_call(self) ? STATUS_REFLECTED : STATUS_BAD_CALL;
+	bool native = arch_call_number(&self->arch) & NATIVE_CALL;
+	return !native && arch_thread_reflect_call(self) ? STATUS_REFLECTED : STATUS_BAD_CALL;
 }
 
 static struct thread *leave_otherwise(struct cpu *cpu, struct thread *self, status_t status)
 {
 	cpu->in_system_call = false;
 	if (status == STATUS_SWITCHED) {
-		thread_finish(cpu->current);
+		if (cpu->current->finish)
+			thread_finish(cpu->current);
 		if (!cpu->current->finish)
 			return leave(cpu, cpu->current);
 	}

@@ -5,26 +5,47 @@
  * take the bits under the endpoint's lock in the same way (endpoint.c). */
 #include "ipc/notification.h"
 #include "arch/arch.h"
-#include "ipc/endpoint.h"
+#include "ipc/direct.h"
 #include "kernel_calls.h"
 
 #define SIGNAL_BITS (~0ull >> 1)
 enum wait_flags { WAIT_INTERRUPTIBLE = 1, WAIT_POLL = 2 };
 
-void notification_signal(struct notification *notification, uint64_t bits)
+/* A waiter that is more urgent than the current thread, claimed to run here at once. */
+static bool claim_directly(struct cpu *cpu, struct thread *waiter)
 {
+	return !cpu->attention && scheduler_level(waiter) < scheduler_level(cpu->current) &&
+	       (direct_claim(cpu, waiter, WAIT_NOTIFICATION, false) || direct_claim(cpu, waiter, WAIT_NOTIFICATION, true));
+}
+
+/* Wakes the first waiter; or, where `cpu` is this one in a system call, claims it if it can and returns it. */
+static struct thread *signal_or_claim(struct notification *notification, uint64_t bits, struct cpu *cpu)
+{
+	struct thread *claimed = NULL;
 	__atomic_or_fetch(&notification->bits, bits, __ATOMIC_SEQ_CST);
 	spin_lock(&notification->lock);
 	if (!list_empty(&notification->waiters)) {
+		struct thread *waiter = list_first(&notification->waiters, struct thread, waiting);
 		uint64_t taken = __atomic_exchange_n(&notification->bits, 0, __ATOMIC_SEQ_CST);
-		if (taken)
-			thread_wake_with(list_first(&notification->waiters, struct thread, waiting), (status_t)taken);
+		if (taken && cpu && claim_directly(cpu, waiter)) {
+			claimed = waiter;
+			list_remove(&waiter->waiting);
+			arch_set_result(&waiter->arch, (status_t)taken);
+		} else if (taken) {
+			thread_wake_with(waiter, (status_t)taken);
+		}
 	}
 	/* Kept in memory by this CPU being in the kernel; a dead one has no receivers. */
 	struct endpoint *bound = notification->bound;
 	spin_unlock(&notification->lock);
 	if (bound)
 		endpoint_notify(bound);
+	return claimed;
+}
+
+void notification_signal(struct notification *notification, uint64_t bits)
+{
+	signal_or_claim(notification, bits, NULL);
 }
 
 static void timer_passed(struct timer *timer)
@@ -55,8 +76,13 @@ status_t handle_notification_signal(struct notification *notification, uint64_t 
 {
 	if (bits & ~SIGNAL_BITS)
 		return STATUS_BAD_ARGUMENT;
-	notification_signal(notification, bits);
-	return STATUS_OK;
+	struct cpu *cpu = cpu_self();
+	struct thread *waiter = signal_or_claim(notification, bits, cpu);
+	if (!waiter)
+		return STATUS_OK;
+	arch_set_result(&cpu->current->arch, STATUS_OK);
+	scheduler_preempt(cpu, waiter);
+	return STATUS_SWITCHED;
 }
 
 status_t handle_notification_wait(struct notification *notification, uint64_t deadline, uint32_t flags)

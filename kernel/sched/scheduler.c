@@ -8,6 +8,7 @@
  * one has just called or answered runs at once in its place, as part of the same slice, on no queue. */
 #include "sched/scheduler.h"
 #include "arch/arch.h"
+#include "arch/direct.h"
 #include "base/log.h"
 #include "base/preempt.h"
 #include "base/trace.h"
@@ -42,7 +43,6 @@ static void insert(struct run_queue *queue, struct thread *thread)
 		position = position->previous;
 	list_insert_before(position, &thread->runnable);
 	queue->ready_levels |= 1u << level;
-	container_of(queue, struct cpu, queue)->exit_work = true;
 }
 
 static void take_from_queue(struct run_queue *queue, struct thread *thread)
@@ -88,6 +88,7 @@ void scheduler_enqueue(struct thread *thread)
 		__atomic_store_n(&cpu->need_reschedule, true, __ATOMIC_RELEASE);
 	else if (level > scheduler_level(current) || cpu->slice_end)
 		return;
+	__atomic_store_n(&cpu->exit_work, true, __ATOMIC_RELAXED); /* a slice begins */
 	if (cpu != cpu_self())
 		arch_cpu_kick(cpu->index);
 }
@@ -339,6 +340,33 @@ static void switch_to(struct cpu *cpu, struct thread *from, struct thread *to)
 	cpu->context_switches++;
 	if (from)
 		thread_off_cpu(from);
+}
+
+/* A thread that could run on has left the registers: back to the queue here, if no other CPU could take it at once. */
+static void put_back_preempted(struct cpu *cpu, struct thread *from)
+{
+	spin_lock(&from->lock);
+	bool here = !from->stop_requested && !from->dying && !(__atomic_load_n(&idle_cpus, __ATOMIC_RELAXED) & from->cpu_mask) &&
+	            (from->cpu_mask >> cpu->index & 1);
+	if (here) {
+		from->on_cpu = false;
+		spin_lock(&cpu->queue.lock);
+		insert(&cpu->queue, from);
+		spin_unlock(&cpu->queue.lock);
+	}
+	spin_unlock(&from->lock);
+	if (!here)
+		thread_off_cpu(from);
+}
+
+void scheduler_preempt(struct cpu *cpu, struct thread *to)
+{
+	struct thread *from = cpu->current;
+	charge(cpu, arch_cycles(), to);
+	trace(TRACE_SWITCH, from->object.number, to->object.number);
+	arch_switch_directly(cpu, from, to, false);
+	__atomic_store_n(&cpu->current, to, __ATOMIC_SEQ_CST);
+	put_back_preempted(cpu, from);
 }
 
 static struct thread *idle(struct cpu *cpu)

@@ -19,6 +19,8 @@ static inline unsigned scheduler_level(const struct thread *thread)
 }
 /* A thread in a call may pay for what its server does. It wakes, and the server goes on for itself; or it ends. */
 void scheduler_payer_wakes(struct thread *payer);
+/* `to`, which is claimed (ipc/direct.h) and more urgent, runs here from now on; the current thread goes back to its queue. */
+void scheduler_preempt(struct cpu *cpu, struct thread *to);
 void scheduler_payer_gone(struct thread *payer);
 /* The way into the kernel by an exception or interrupt: account. */
 void kernel_enter(void);
