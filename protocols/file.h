@@ -17,6 +17,48 @@ struct file_attributes {
 };
 _Static_assert(sizeof(struct file_attributes) == 88, "crosses the protocol");
 
+/* The same in as many words as a message has, as far as they go: of files with small numbers. */
+struct file_brief {
+	uint64_t identity; /* inode, mode 16 bits, links 16 */
+	uint64_t owner;    /* user, group */
+	uint64_t extent;   /* size 40 bits, pages in use 20, device 4 */
+	int64_t access_time, modify_time, change_time;
+};
+#define FILE_BRIEF_SIZE_BITS 40
+#define FILE_BRIEF_DEVICE_SHIFT 60
+#define FILE_BRIEF_BLOCK 4096ull
+
+static inline int file_brief_pack(const struct file_attributes *attributes, struct file_brief *brief)
+{
+	uint64_t pages = attributes->blocks / (FILE_BRIEF_BLOCK / 512);
+	brief->identity = attributes->inode | (uint64_t)attributes->mode << 32 | (uint64_t)attributes->links << 48;
+	brief->owner = attributes->user | (uint64_t)attributes->group << 32;
+	brief->extent = attributes->size | pages << FILE_BRIEF_SIZE_BITS | attributes->device << FILE_BRIEF_DEVICE_SHIFT;
+	brief->access_time = attributes->access_time;
+	brief->modify_time = attributes->modify_time;
+	brief->change_time = attributes->change_time;
+	return !(attributes->inode >> 32 | attributes->mode >> 16 | attributes->links >> 16 | attributes->special_device |
+	         attributes->size >> FILE_BRIEF_SIZE_BITS | pages >> 20 | attributes->device >> 4) &&
+	       attributes->block_size == FILE_BRIEF_BLOCK && attributes->blocks % (FILE_BRIEF_BLOCK / 512) == 0;
+}
+
+static inline void file_brief_unpack(const struct file_brief *brief, struct file_attributes *attributes)
+{
+	attributes->device = brief->extent >> FILE_BRIEF_DEVICE_SHIFT;
+	attributes->inode = (uint32_t)brief->identity;
+	attributes->mode = brief->identity >> 32 & 0xffff;
+	attributes->links = (uint32_t)(brief->identity >> 48);
+	attributes->user = (uint32_t)brief->owner;
+	attributes->group = (uint32_t)(brief->owner >> 32);
+	attributes->special_device = 0;
+	attributes->size = brief->extent & ((1ull << FILE_BRIEF_SIZE_BITS) - 1);
+	attributes->blocks = (brief->extent >> FILE_BRIEF_SIZE_BITS & 0xfffff) * (FILE_BRIEF_BLOCK / 512);
+	attributes->block_size = FILE_BRIEF_BLOCK;
+	attributes->access_time = brief->access_time;
+	attributes->modify_time = brief->modify_time;
+	attributes->change_time = brief->change_time;
+}
+
 struct file_system_info { /* statfs, fstatfs */
 	uint64_t type, block_size, blocks, blocks_free, files, files_free, name_max, flags;
 };
@@ -47,6 +89,7 @@ enum file_attribute_mask {
 /* In the events word of poll: leave the notification also where something is ready, for the next change. */
 #define FILE_POLL_EDGE (1u << 31)
 #define PATH_MAX_BYTES 4096
+#define PATH_BRIEF_BYTES 40 /* of the brief operations: a path in words 1 to 5 */
 
 /* Every path operation answers in this buffer; the server writes only as much as counts. */
 struct path_reply {

@@ -56,6 +56,8 @@ static inline bool protocol_request_fits(const struct request *request, uint64_t
 		return false;
 	if (request->receive_length < receive_least)
 		return false;
+	if (!caps_needed && !request->cap_count)
+		return true;
 	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
 		bool present = request->caps[i].kind != MESSAGE_CAP_NONE;
 		if (present ? i >= caps_most : (caps_needed >> i & 1) != 0)

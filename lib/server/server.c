@@ -9,6 +9,7 @@
 
 static struct {
 	const struct server *server;
+	bool stale; /* the extra is not as the next message must find it */
 	struct message message;
 	struct message_extra extra;
 	struct request request;
@@ -58,6 +59,8 @@ void request_send_cap(struct request *request, unsigned index, slot_t slot, bool
 {
 	request->reply_caps[index] = slot;
 	request->reply_caps_drop[index] = drop;
+	if (index >= request->reply_cap_count)
+		request->reply_cap_count = index + 1;
 }
 
 slot_t request_take_cap(struct request *request, unsigned index)
@@ -158,28 +161,41 @@ slot_t server_make_gate(uint64_t label)
 	return slot;
 }
 
-/* The part of the extra that says where the next message goes. The kernel leaves its own part as it is when that is
- * words alone: cleared, as if nothing came with it. */
-static void receive_prepare(void)
+/* The extra as the next message shall find it: where that goes, and nothing of what came last. The kernel leaves it as it
+ * is when a message is words alone, so this is seldom needed. */
+static void extra_renew(void)
 {
 	struct message_extra *extra = &loop.extra;
-	if (!extra->send_length && !MESSAGE_CAPS(loop.message.header))
-		loop.message.header |= MESSAGE_EXTRA_RECEIVES;
 	extra->received_length = extra->peer_send_length = extra->peer_receive_length = 0;
 	memset(extra->cap_kinds, 0, sizeof(extra->cap_kinds));
 	extra->receive_address = (uint64_t)loop.inline_data;
 	extra->receive_length = sizeof(loop.inline_data);
 	extra->deadline = 0;
 	memcpy(extra->receive_caps, kept.receive_slots, sizeof(extra->receive_caps));
+	loop.stale = false;
 }
 
-/* The request in hand, from what was received. */
+static void request_begin_caps(struct request *request)
+{
+	const struct message_extra *extra = &loop.extra;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
+		request->caps[i].kind = extra->cap_kinds[i];
+		request->caps[i].slot = extra->cap_kinds[i] == MESSAGE_CAP_SLOT ? kept.receive_slots[i] : 0;
+		request->caps[i].label = extra->cap_kinds[i] == MESSAGE_CAP_LABEL ? extra->cap_labels[i] : 0;
+		if (extra->cap_kinds[i] != MESSAGE_CAP_NONE)
+			request->cap_count = i + 1;
+	}
+}
+
+/* The request in hand, from what was received. Its parts for capabilities are empty between two calls. */
 static struct request *request_begin(void)
 {
 	struct request *request = &loop.request;
 	const struct message *message = &loop.message;
 	const struct message_extra *extra = &loop.extra;
-	memset(request, 0, sizeof(*request));
+	uint64_t kinds[2];
+	_Static_assert(sizeof(kinds) == sizeof(extra->cap_kinds), "all of them");
+	memcpy(kinds, extra->cap_kinds, sizeof(kinds));
 	request->id = message->id;
 	request->label = message->label;
 	request->operation = MESSAGE_OPERATION(message->header);
@@ -188,42 +204,79 @@ static struct request *request_begin(void)
 	request->data_length = extra->received_length;
 	request->send_length = extra->peer_send_length;
 	request->receive_length = extra->peer_receive_length;
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
-		request->caps[i].kind = extra->cap_kinds[i];
-		if (extra->cap_kinds[i] == MESSAGE_CAP_SLOT)
-			request->caps[i].slot = kept.receive_slots[i];
-		else if (extra->cap_kinds[i] == MESSAGE_CAP_LABEL)
-			request->caps[i].label = extra->cap_labels[i];
-	}
+	memset(request->reply_words, 0, sizeof(request->reply_words));
+	request->reply_data_length = 0;
+	if (kinds[0] | kinds[1])
+		request_begin_caps(request);
+	if (extra->peer_send_length | extra->peer_receive_length | kinds[0] | kinds[1])
+		loop.stale = true;
 	return request;
 }
 
 /* Capabilities nobody took. */
-static void request_drop_caps(const struct request *request)
+static void request_drop_caps(struct request *request)
 {
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
 		if (request->caps[i].kind == MESSAGE_CAP_SLOT && request->caps[i].slot)
 			cap_drop(SELF_CAPTABLE, request->caps[i].slot);
+		request->caps[i].kind = MESSAGE_CAP_NONE;
+	}
+	request->cap_count = 0;
 }
 
-/* The reply under construction into message and extra. True: it must be sent before the next receive. */
-static bool reply_prepare(const struct request *request, int status)
+/* The answer's capabilities into the extra, if it is one of success: the header's part of it. True in *drop: they
+ * must be sent before the next receive. */
+static uint64_t reply_prepare_caps(struct request *request, int status, bool *drop)
 {
 	struct message_extra *extra = &loop.extra;
 	unsigned caps = 0;
-	bool drop = false;
 	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++) {
 		extra->send_caps[i] = status == 0 ? request->reply_caps[i] : 0;
 		if (extra->send_caps[i])
 			caps = i + 1;
-		drop |= request->reply_caps_drop[i];
+		*drop |= request->reply_caps_drop[i];
 	}
-	extra->send_address = (uint64_t)request->reply_data;
-	extra->send_length = request->reply_data_length;
+	return (uint64_t)caps << MESSAGE_CAPS_SHIFT;
+}
+
+/* The reply under construction into message and extra. True: it must be sent before the next receive. */
+static bool reply_prepare(struct request *request, int status)
+{
+	bool drop = false;
 	loop.message.id = request->id;
-	loop.message.header = reply_header(status, caps);
+	loop.message.header = (uint32_t)status;
 	memcpy(loop.message.words, request->reply_words, sizeof(loop.message.words));
+	if (!request->reply_data_length && !request->reply_cap_count) {
+		loop.message.header |= MESSAGE_EXTRA_RECEIVES;
+		return false;
+	}
+	loop.extra.send_address = (uint64_t)request->reply_data;
+	loop.extra.send_length = request->reply_data_length;
+	loop.message.header |= reply_prepare_caps(request, status, &drop);
 	return drop;
+}
+
+static void reply_end_caps(struct request *request)
+{
+	memset(request->reply_caps, 0, sizeof(request->reply_caps));
+	memset(request->reply_caps_drop, 0, sizeof(request->reply_caps_drop));
+	request->reply_cap_count = 0;
+}
+
+/* Nothing is to be answered with the next receive. */
+static void reply_none(void)
+{
+	loop.message.id = 0;
+	loop.message.header = MESSAGE_EXTRA_RECEIVES;
+}
+
+static void reply_at_once(const struct request *request)
+{
+	int64_t result = message_reply(SELF_ENDPOINT, &loop.message, &loop.extra);
+	step_answered(request);
+	if (result < 0)
+		reply_refused(request->id, result);
+	reply_none();
 }
 
 static int call_dispatch(struct request *request)
@@ -245,17 +298,14 @@ static void call_handle(void)
 		status = call_dispatch(request);
 		step_commit(request, status);
 	}
-	request_drop_caps(request);
-	loop.message.id = 0;
+	if (request->cap_count)
+		request_drop_caps(request);
 	if (status == REQUEST_PARKED || status == REQUEST_NO_REPLY)
-		return;
-	if (!reply_prepare(request, status))
-		return;
-	int64_t result = message_reply(SELF_ENDPOINT, &loop.message, &loop.extra);
-	step_answered(request);
-	if (result < 0)
-		reply_refused(request->id, result);
-	loop.message.id = 0;
+		reply_none();
+	else if (reply_prepare(request, status))
+		reply_at_once(request);
+	if (request->reply_cap_count)
+		reply_end_caps(request);
 }
 
 /* What came: a call, or one of the kernel's own messages that carry no id. */
@@ -273,7 +323,7 @@ static void message_handle(void)
 	else if (operation == OPERATION_CANCEL && loop.server->cancel)
 		loop.server->cancel(loop.message.words[0], (unsigned)loop.message.words[1]);
 	step_commit(NULL, 0);
-	loop.message.id = 0;
+	reply_none();
 }
 
 /* Finish or take back what an earlier incarnation left; what the server itself does at its start is a step. */
@@ -290,10 +340,12 @@ static void server_open(const struct server *server)
 
 static _Noreturn void loop_run(void)
 {
-	loop.message.id = 0;
+	loop.stale = true;
+	reply_none();
 	for (;;) {
 		uint64_t answered = loop.message.id;
-		receive_prepare();
+		if (loop.stale)
+			extra_renew();
 		int64_t status = message_reply_receive(SELF_ENDPOINT, &loop.message, &loop.extra);
 		if (status == STATUS_OK) {
 			message_handle();
@@ -303,7 +355,7 @@ static _Noreturn void loop_run(void)
 				reply_refused(answered, status);
 			else if (status == STATUS_DESTROYED || status == STATUS_BAD_HANDLE)
 				__builtin_trap();
-			loop.message.id = 0;
+			reply_none();
 		}
 	}
 }

@@ -22,6 +22,7 @@
 struct request {
 	uint64_t id;
 	uint64_t label;     /* of the gate it came through */
+	void *object;       /* what that stands for, where the server has looked it up; its own to use */
 	uint32_t operation;
 	uint64_t words[MESSAGE_WORDS];
 	const void *data;      /* head of the caller's send buffer */
@@ -32,12 +33,14 @@ struct request {
 		slot_t slot;       /* SLOT: take it with request_take_cap, else it is dropped after the step */
 		uint64_t label;    /* LABEL */
 	} caps[MESSAGE_CAPS_MAX];
+	unsigned cap_count;    /* up to the last that is there */
 	/* The answer under construction */
 	uint64_t reply_words[MESSAGE_WORDS];
 	const void *reply_data;    /* set by request_reply_data; must stay valid until the reply */
 	uint64_t reply_data_length;
 	slot_t reply_caps[MESSAGE_CAPS_MAX];
 	bool reply_caps_drop[MESSAGE_CAPS_MAX];
+	unsigned reply_cap_count;
 };
 
 /* The caller's buffers. Bytes done (short at the buffer's end), or a negative errno. */

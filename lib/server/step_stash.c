@@ -192,6 +192,7 @@ bool step_repeated(struct request *request, int *status)
 	memcpy(request->reply_words, record->words, sizeof record->words);
 	memcpy(request->reply_caps, record->caps, sizeof record->caps);
 	memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
+	request->reply_cap_count = MESSAGE_CAPS_MAX;
 	request->reply_data = record->data;
 	request->reply_data_length = record->data_length;
 	if (*status == REQUEST_PARKED)

@@ -21,19 +21,60 @@ access_copy:
 	xor %eax, %eax
 	ret
 
-/* rdi to, rsi from, rdx limit (at least 1); the length without the NUL */
+/* rdi to, rsi from, rdx limit (at least 1); the length without the NUL. Whole words as long as they lie in one page,
+ * so that nothing is touched behind the string's own pages; what is stored after the NUL, inside the limit, is NULs. */
 	.globl access_string_copy
 	.type access_string_copy, @function
 access_string_copy:
-	xor %eax, %eax
-1:	movzbl (%rsi,%rax), %ecx
-	movb %cl, (%rdi,%rax)
-	test %ecx, %ecx
-	jz 2f
-	inc %rax
-	cmp %rdx, %rax
-	jb 1b
-2:	ret
+	mov %rdi, %r8
+	mov $0x0101010101010101, %r9
+	mov $0x8080808080808080, %r10
+1:	cmp $8, %rdx
+	jb 3f
+	mov %esi, %eax
+	and $0xfff, %eax
+	cmp $0xff8, %eax
+	ja 3f
+	mov (%rsi), %rcx
+	mov %rcx, %rax
+	sub %r9, %rax
+	mov %rcx, %r11
+	not %r11
+	and %r11, %rax
+	and %r10, %rax
+	jnz 2f
+	mov %rcx, (%rdi)
+	add $8, %rsi
+	add $8, %rdi
+	sub $8, %rdx
+	jnz 1b
+	jmp 4f
+/* The lowest bit in rax is the top one of the NUL: what lies below it stays. */
+2:	lea -1(%rax), %rdx
+	bsf %rax, %r11
+	xor %rdx, %rax
+	shr $8, %rax
+	and %rax, %rcx
+	mov %rcx, (%rdi)
+	shr $3, %r11d
+	mov %r11d, %eax
+	add %rdi, %rax
+	sub %r8, %rax
+	ret
+3:	movzbl (%rsi), %eax
+	mov %al, (%rdi)
+	test %eax, %eax
+	jz 4f
+	inc %rsi
+	inc %rdi
+	dec %rdx
+	jz 4f
+	test $7, %esi
+	jnz 3b
+	jmp 1b
+4:	mov %rdi, %rax
+	sub %r8, %rax
+	ret
 
 /* rdi from, rsi limit */
 	.globl access_string_length

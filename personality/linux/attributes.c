@@ -41,6 +41,25 @@ void attributes_of_own(struct task *task, struct file_attributes *attributes)
 	};
 }
 
+static void attributes_from_words(const uint64_t words[MESSAGE_WORDS], struct file_attributes *attributes)
+{
+	struct file_brief brief;
+	_Static_assert(sizeof(brief) == MESSAGE_WORDS * sizeof(*words), "a message's words");
+	__builtin_memcpy(&brief, words, sizeof(brief));
+	file_brief_unpack(&brief, attributes);
+}
+
+static int attributes_of_gate(slot_t gate, struct file_attributes *attributes)
+{
+	struct message message = { .header = OPERATION_FILE_BRIEF_STATUS };
+	int status = protocol_call_words(gate, NULL, &message);
+	if (status == -EOPNOTSUPP || status == -ENOSYS)
+		return file_status(gate, NULL, attributes, sizeof(*attributes), NULL);
+	if (status == 0)
+		attributes_from_words(message.words, attributes);
+	return status;
+}
+
 static int attributes_of_descriptor(struct task *task, int32_t descriptor, struct file_attributes *attributes)
 {
 	struct open_file *file = file_find(task, descriptor);
@@ -48,24 +67,22 @@ static int attributes_of_descriptor(struct task *task, int32_t descriptor, struc
 		return -EBADF;
 	int status = 0;
 	if (file->kind == FILE_GATE)
-		status = file_status(file->slot, NULL, attributes, sizeof(*attributes), NULL);
+		status = attributes_of_gate(file->slot, attributes);
 	else
 		attributes_of_own(task, attributes);
 	file_release(task, file);
 	return status;
 }
 
-int path_simple(struct thread *thread, int32_t directory, char *path, uint64_t prefix, struct path_call *call)
+/* By the whole operation, which goes wherever the path leads. */
+static int attributes_of_any_path(struct thread *thread, int32_t directory, char *name, uint64_t length, uint32_t flags,
+                                  struct file_attributes *attributes)
 {
-	struct path_place place;
-	int status = place_find(thread->task, directory, path + prefix, &place);
-	if (status < 0)
-		return status;
-	call->buffer = path;
-	call->prefix = prefix;
-	call->length = string_length(path + prefix);
-	status = path_walk(thread, place, call);
-	place_release(thread->task, &place);
+	struct path_reply reply;
+	struct path_call call = { .operation = OPERATION_PATH_STATUS, .identified = true, .words = { flags }, .reply = &reply };
+	int status = path_run(thread, directory, name, 0, length, &call);
+	if (status == 0)
+		*attributes = reply.attributes;
 	return status;
 }
 
@@ -73,7 +90,8 @@ static int attributes_of_path(struct thread *thread, int32_t directory, uint64_t
                               struct file_attributes *attributes)
 {
 	char name[PATH_MAX_BYTES];
-	struct path_reply reply;
+	struct message message;
+	int status;
 	int64_t length = user_string(name, path, sizeof(name));
 	if (length < 0)
 		return (int)length;
@@ -81,15 +99,11 @@ static int attributes_of_path(struct thread *thread, int32_t directory, uint64_t
 		return -ENOENT;
 	if (length == 0 && directory != AT_FDCWD)
 		return attributes_of_descriptor(thread->task, directory, attributes);
-	struct path_call call = {
-		.operation = OPERATION_PATH_STATUS,
-		.identified = true,
-		.words = { flags & AT_SYMLINK_NOFOLLOW },
-		.reply = &reply,
-	};
-	int status = path_simple(thread, directory, name, 0, &call);
+	flags &= AT_SYMLINK_NOFOLLOW;
+	if (!path_brief(thread, directory, name, (uint64_t)length, OPERATION_PATH_BRIEF_STATUS, flags, &message, &status))
+		return attributes_of_any_path(thread, directory, name, (uint64_t)length, flags, attributes);
 	if (status == 0)
-		*attributes = reply.attributes;
+		attributes_from_words(message.words, attributes);
 	return status;
 }
 
@@ -201,7 +215,7 @@ int64_t linux_statfs(struct thread *thread, uint64_t path, uint64_t result)
 	if (status < 0)
 		return status;
 	struct path_call call = { .operation = OPERATION_PATH_SYSTEM_STATUS, .identified = true, .reply = &reply };
-	status = path_simple(thread, AT_FDCWD, name, 0, &call);
+	status = path_run(thread, AT_FDCWD, name, 0, (uint64_t)status, &call);
 	if (status < 0)
 		return status;
 	memcpy(&info, reply.rest, sizeof(info));
@@ -250,11 +264,29 @@ static int access_as_real(struct thread *thread, int32_t directory, const char *
 	return status;
 }
 
+static int access_any_path(struct thread *thread, int32_t directory, char *name, uint64_t length, uint32_t mode,
+                           uint32_t flags)
+{
+	struct path_reply reply;
+	struct path_call call = {
+		.operation = OPERATION_PATH_ACCESS,
+		.identified = true,
+		.words = { mode, flags },
+		.buffer = name,
+		.length = length,
+		.reply = &reply,
+	};
+	if (!(flags & AT_EACCESS) && ids_differ(&thread->task->credentials))
+		return access_as_real(thread, directory, name, &call);
+	return path_run(thread, directory, name, 0, length, &call);
+}
+
 int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)
 {
 	char name[PATH_MAX_BYTES];
-	struct path_reply reply;
+	struct message message;
 	struct file_attributes attributes;
+	int status;
 	if (mode & ~7u || flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	int64_t length = user_string(name, path, sizeof(name));
@@ -264,17 +296,12 @@ int64_t linux_faccessat2(struct thread *thread, int32_t directory, uint64_t path
 		return attributes_of_descriptor(thread->task, directory, &attributes);
 	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
-	struct path_call call = {
-		.operation = OPERATION_PATH_ACCESS,
-		.identified = true,
-		.words = { mode, flags & (AT_EACCESS | AT_SYMLINK_NOFOLLOW) },
-		.buffer = name,
-		.length = (uint64_t)length,
-		.reply = &reply,
-	};
-	if (!(flags & AT_EACCESS) && ids_differ(&thread->task->credentials))
-		return access_as_real(thread, directory, name, &call);
-	return path_simple(thread, directory, name, 0, &call);
+	flags &= AT_EACCESS | AT_SYMLINK_NOFOLLOW;
+	bool own = flags & AT_EACCESS || !ids_differ(&thread->task->credentials);
+	if (own && path_brief(thread, directory, name, (uint64_t)length, OPERATION_PATH_BRIEF_ACCESS, mode | flags, &message,
+	                      &status))
+		return status;
+	return access_any_path(thread, directory, name, (uint64_t)length, mode, flags);
 }
 
 int64_t linux_faccessat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)

@@ -9,7 +9,7 @@ struct change {
 };
 #define NUMBERS_SIZE (3 * sizeof(uint64_t))
 
-static int64_t change_named(struct thread *thread, int32_t directory, char *buffer, uint32_t flags,
+static int64_t change_named(struct thread *thread, int32_t directory, char *buffer, uint64_t length, uint32_t flags,
                             const struct change *change)
 {
 	const uint64_t numbers[3] = { change->size, change->access_time, change->modify_time };
@@ -21,7 +21,7 @@ static int64_t change_named(struct thread *thread, int32_t directory, char *buff
 		.words = { change->mask, flags & AT_SYMLINK_NOFOLLOW, change->mode, change->user, change->group },
 		.reply = &reply,
 	};
-	return path_simple(thread, directory, buffer, sizeof(numbers), &call);
+	return path_run(thread, directory, buffer, sizeof(numbers), length, &call);
 }
 
 static bool same_file(const struct file_attributes *one, const struct file_attributes *other)
@@ -44,9 +44,9 @@ static int64_t change_terminal(struct thread *thread, slot_t gate, const struct 
 	buffer[NUMBERS_SIZE + length] = 0;
 	struct path_call call = { .operation = OPERATION_PATH_STATUS, .reply = &reply };
 	/* In another root the name may be another file's. */
-	if (path_simple(thread, AT_FDCWD, buffer + NUMBERS_SIZE, 0, &call) < 0 || !same_file(&reply.attributes, &attributes))
+	if (path_run(thread, AT_FDCWD, buffer + NUMBERS_SIZE, 0, length, &call) < 0 || !same_file(&reply.attributes, &attributes))
 		return -EPERM;
-	return change_named(thread, AT_FDCWD, buffer, 0, change);
+	return change_named(thread, AT_FDCWD, buffer, length, 0, change);
 }
 
 static int64_t change_descriptor(struct thread *thread, int32_t descriptor, const struct change *change)
@@ -89,7 +89,7 @@ static int64_t change_path(struct thread *thread, int32_t directory, uint64_t pa
 		return change_descriptor(thread, directory, change);
 	if (length == 0 && !(flags & AT_EMPTY_PATH))
 		return -ENOENT;
-	return change_named(thread, directory, buffer, flags, change);
+	return change_named(thread, directory, buffer, (uint64_t)length, flags, change);
 }
 
 int64_t linux_fchmodat2(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint32_t flags)

@@ -57,6 +57,13 @@ struct path_call {
 	struct path_reply *reply;
 };
 int path_walk(struct thread *thread, struct path_place place, struct path_call *call);
+/* The whole of an operation at a directory's place: the path, of this length, follows prefix bytes of the buffer. */
+int path_run(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix, uint64_t length,
+             struct path_call *call);
+/* A brief operation, in words alone where the path is short. `what` is its first word; the answer's words are in the
+ * message. False: nothing was done, path_run must do it. */
+bool path_brief(struct thread *thread, int32_t directory, const char *path, uint64_t length, uint32_t operation,
+                uint64_t what, struct message *message, int *status);
 
 /* The place of a directory descriptor (AT_FDCWD too) for this path; -EBADF, -ENOTDIR. */
 int place_find(struct task *task, int32_t directory, const char *path, struct path_place *place);
@@ -146,8 +153,6 @@ void epolls_unlock(void);
 void epolls_renew(struct task *task); /* in a forked child: its instances are copies, which nobody signals yet */
 
 /* --- attributes.c ---------------------------------------------------------------------------------- */
-/* A path call that gives nothing but its reply: the buffer is prefix bytes, then the path with its NUL. */
-int path_simple(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix, struct path_call *call);
 void attributes_of_own(struct task *task, struct file_attributes *attributes); /* of a kind without a server */
 void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat);
 

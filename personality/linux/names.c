@@ -4,36 +4,26 @@
 #define RENAME_NOREPLACE 1u
 #define RENAME_EXCHANGE 2u
 
-/* A path call on a name whose path is in memory of ours. */
-static int64_t name_call(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix,
-                         struct path_call *call)
-{
-	struct path_place place;
-	int status = place_find(thread->task, directory, buffer + prefix, &place);
-	if (status < 0)
-		return status;
-	call->buffer = buffer;
-	call->prefix = prefix;
-	call->length = string_length(buffer + prefix);
-	status = path_walk(thread, place, call);
-	place_release(thread->task, &place);
-	return status;
-}
-
 static int64_t node_make(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode, uint64_t device)
 {
 	char name[PATH_MAX_BYTES];
+	struct message message;
 	struct path_reply reply;
-	int64_t status = path_read(name, path);
-	if (status < 0)
+	int status;
+	int64_t length = path_read(name, path);
+	if (length < 0)
+		return length;
+	mode &= ~thread->task->umask;
+	if (!device && path_brief(thread, directory, name, (uint64_t)length, OPERATION_PATH_BRIEF_MAKE_NODE, mode, &message,
+	                          &status))
 		return status;
 	struct path_call call = {
 		.operation = OPERATION_PATH_MAKE_NODE,
 		.identified = true,
-		.words = { mode & ~thread->task->umask, device },
+		.words = { mode, device },
 		.reply = &reply,
 	};
-	return name_call(thread, directory, name, 0, &call);
+	return path_run(thread, directory, name, 0, (uint64_t)length, &call);
 }
 
 int64_t linux_mkdirat(struct thread *thread, int32_t directory, uint64_t path, uint32_t mode)
@@ -62,14 +52,18 @@ int64_t linux_mknod(struct thread *thread, uint64_t path, uint32_t mode, uint64_
 int64_t linux_unlinkat(struct thread *thread, int32_t directory, uint64_t path, uint32_t flags)
 {
 	char name[PATH_MAX_BYTES];
+	struct message message;
 	struct path_reply reply;
+	int status;
 	if (flags & ~(uint32_t)AT_REMOVEDIR)
 		return -EINVAL;
-	int64_t status = path_read(name, path);
-	if (status < 0)
+	int64_t length = path_read(name, path);
+	if (length < 0)
+		return length;
+	if (path_brief(thread, directory, name, (uint64_t)length, OPERATION_PATH_BRIEF_UNLINK, flags, &message, &status))
 		return status;
 	struct path_call call = { .operation = OPERATION_PATH_UNLINK, .identified = true, .words = { flags }, .reply = &reply };
-	return name_call(thread, directory, name, 0, &call);
+	return path_run(thread, directory, name, 0, (uint64_t)length, &call);
 }
 
 int64_t linux_unlink(struct thread *thread, uint64_t path)
@@ -98,7 +92,7 @@ int64_t linux_symlinkat(struct thread *thread, uint64_t target, int32_t director
 		.words = { (uint64_t)prefix },
 		.reply = &reply,
 	};
-	return name_call(thread, directory, buffer, (uint64_t)prefix, &call);
+	return path_run(thread, directory, buffer, (uint64_t)prefix, (uint64_t)length, &call);
 }
 
 int64_t linux_symlink(struct thread *thread, uint64_t target, uint64_t path)
@@ -111,9 +105,10 @@ int64_t linux_symlink(struct thread *thread, uint64_t target, uint64_t path)
 int64_t path_link_read(struct thread *thread, int32_t directory, const char *path, struct path_reply *reply)
 {
 	char name[PATH_MAX_BYTES];
-	memcpy(name, path, string_length(path) + 1);
+	uint64_t length = string_length(path);
+	memcpy(name, path, length + 1);
 	struct path_call call = { .operation = OPERATION_PATH_READ_LINK, .identified = true, .reply = reply };
-	int64_t status = name_call(thread, directory, name, 0, &call);
+	int64_t status = path_run(thread, directory, name, 0, length, &call);
 	return status < 0 ? status : (int64_t)MINIMUM(call.out[2], (uint64_t)PATH_MAX_BYTES);
 }
 

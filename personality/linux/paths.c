@@ -132,6 +132,60 @@ void place_release(struct task *task, struct path_place *place)
 	place->file = NULL;
 }
 
+int path_run(struct thread *thread, int32_t directory, char *buffer, uint64_t prefix, uint64_t length,
+             struct path_call *call)
+{
+	struct path_place place;
+	int status = place_find(thread->task, directory, buffer + prefix, &place);
+	if (status < 0)
+		return status;
+	call->buffer = buffer;
+	call->prefix = prefix;
+	call->length = length;
+	status = path_walk(thread, place, call);
+	place_release(thread->task, &place);
+	return status;
+}
+
+/* NULs after the path's last byte. It lies in a buffer that has so many bytes. */
+static void path_into_words(uint64_t words[PATH_BRIEF_BYTES / 8], const char *path, uint64_t length)
+{
+	__builtin_memcpy(words, path, PATH_BRIEF_BYTES);
+	for (unsigned i = 0; i < PATH_BRIEF_BYTES / 8; i++)
+		if (length < 8 * i + 8)
+			words[i] = length > 8 * i ? words[i] & ((1ull << length % 8 * 8) - 1) : 0;
+}
+
+static int brief_send(slot_t gate, const char *path, uint64_t length, struct message *message)
+{
+	if (length <= PATH_BRIEF_BYTES) {
+		path_into_words(&message->words[1], path, length);
+		return protocol_call_words(gate, NULL, message);
+	}
+	struct message_extra extra = { .send_address = (uint64_t)path, .send_length = length };
+	for (unsigned i = 1; i < MESSAGE_WORDS; i++)
+		message->words[i] = 0;
+	return protocol_call(gate, NULL, message, &extra);
+}
+
+bool path_brief(struct thread *thread, int32_t directory, const char *path, uint64_t length, uint32_t operation,
+                uint64_t what, struct message *message, int *status)
+{
+	struct path_place place;
+	*status = place_find(thread->task, directory, path, &place);
+	if (*status < 0)
+		return true;
+	bool done = !place.mounted;
+	if (done) {
+		message->header = operation;
+		message->words[0] = what;
+		*status = brief_send(place.slot, path, length, message);
+		done = *status != -EOPNOTSUPP && *status != -ENOSYS;
+	}
+	place_release(thread->task, &place);
+	return done;
+}
+
 int64_t path_read(char *to, uint64_t from)
 {
 	int64_t length = user_string(to, from, PATH_MAX_BYTES);

@@ -19,11 +19,6 @@
 #define BYTES_READABLE 0x541bu
 enum { OFD_GETLK = 36, OFD_SETLK = 37, OFD_SETLKW = 38 };
 
-static struct open_file *this_file(const struct request *request)
-{
-	return open_file_find(request->label); /* serve_file has checked that it exists */
-}
-
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -188,6 +183,16 @@ static int serve_status(struct request *request)
 	node_attributes(this_file(request)->node, &attributes);
 	request_reply_data(request, &attributes, sizeof attributes);
 	return 0;
+}
+
+static int serve_brief_status(struct request *request, struct file_brief_status_out *out)
+{
+	struct file_brief brief;
+	int status = node_brief(this_file(request)->node, &brief);
+	_Static_assert(sizeof *out == sizeof brief, "the same words");
+	if (status == 0)
+		memcpy(out, &brief, sizeof brief);
+	return status;
 }
 
 static int serve_set_attributes(struct request *request, const struct file_set_attributes_in *in)
@@ -504,8 +509,7 @@ int serve_file(struct request *request)
 		.system_status = serve_system_status,
 		.window = serve_window,
 		.advance = serve_advance,
+		.brief_status = serve_brief_status,
 	};
-	if (!this_file(request))
-		return -EBADF;
 	return file_dispatch(&operations, request);
 }

@@ -184,6 +184,9 @@ static int handle(struct request *request)
 		return serve_administration(request);
 	if (request->label == LABEL_SESSIONS)
 		return serve_sessions(request);
+	request->object = open_file_find(request->label);
+	if (!request->object)
+		return -EBADF;
 	switch (PROTOCOL_OF(request->operation)) {
 	case PROTOCOL_FILE:
 		return serve_file(request);

@@ -103,6 +103,13 @@ void node_attributes(struct node *node, struct file_attributes *attributes)
 	}
 }
 
+int node_brief(struct node *node, struct file_brief *brief)
+{
+	struct file_attributes attributes;
+	node_attributes(node, &attributes);
+	return file_brief_pack(&attributes, brief) ? 0 : -EOPNOTSUPP;
+}
+
 void node_touch(struct node *node, bool modified)
 {
 	if (tree.loading)

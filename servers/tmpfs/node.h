@@ -112,6 +112,7 @@ static inline struct node *node_reference(struct node *node)
 void node_release(struct node *node);
 void node_unlink(struct node *node); /* one link less */
 void node_attributes(struct node *node, struct file_attributes *attributes);
+int node_brief(struct node *node, struct file_brief *brief); /* 0, or -EOPNOTSUPP: they do not fit */
 void node_touch(struct node *node, bool modified); /* change time, and modify time */
 void node_accessed(struct node *node);
 static inline bool node_is(const struct node *node, uint32_t type)

@@ -13,11 +13,6 @@
 
 static struct path_reply reply;
 
-static struct open_file *this_file(const struct request *request)
-{
-	return open_file_find(request->label); /* serve_path has checked that it exists */
-}
-
 /* A walk for part of the caller's buffer (a NUL ends a path early). */
 static int begin_walk(const struct request *request, const struct open_file *from, uint64_t offset,
                       uint64_t length, unsigned flags, struct walk *walk)
@@ -148,17 +143,10 @@ static int serve_access(struct request *request, const struct path_access_in *in
 	return node_permit(walk.node, walk.session, in->mode);
 }
 
-static int serve_make_node(struct request *request, const struct path_make_node_in *in,
-                           struct path_make_node_out *out)
+static int make_node(const struct walk *walk, uint32_t mode, uint64_t device)
 {
-	struct walk walk;
 	struct node *made;
-	int status = walk_request(request, 0, WALK_NAME, &walk);
-	if (status)
-		return status;
-	if (walk.redirect)
-		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
-	uint32_t mode = in->mode & MODE_BITS;
+	mode &= MODE_BITS;
 	switch (mode & S_IFMT) {
 	case 0:
 		mode |= S_IFREG;
@@ -173,8 +161,20 @@ static int serve_make_node(struct request *request, const struct path_make_node_
 	default:
 		return -EINVAL;
 	}
-	bool device = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK;
-	return tree_make(&walk, mode, device ? in->device : 0, NULL, 0, &made);
+	bool special = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK;
+	return tree_make(walk, mode, special ? device : 0, NULL, 0, &made);
+}
+
+static int serve_make_node(struct request *request, const struct path_make_node_in *in,
+                           struct path_make_node_out *out)
+{
+	struct walk walk;
+	int status = walk_request(request, 0, WALK_NAME, &walk);
+	if (status)
+		return status;
+	if (walk.redirect)
+		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
+	return make_node(&walk, in->mode, in->device);
 }
 
 static int serve_make_link(struct request *request, const struct path_make_link_in *in,
@@ -339,6 +339,75 @@ static int serve_path_of(struct request *request, struct path_path_of_out *out)
 	return 0;
 }
 
+/* --- the brief operations: paths and answers in words ---------------------------------------------------- */
+
+/* Bytes before the first NUL of those that are in words, or all. */
+static size_t words_length(const uint64_t *words)
+{
+	for (unsigned i = 0; i < PATH_BRIEF_BYTES / 8; i++) {
+		uint64_t zero = (words[i] - 0x0101010101010101ull) & ~words[i] & 0x8080808080808080ull;
+		if (zero)
+			return i * 8 + (size_t)__builtin_ctzll(zero) / 8;
+	}
+	return PATH_BRIEF_BYTES;
+}
+
+/* A walk for the path in the words, or in the buffer. -EOPNOTSUPP: it leaves this tree, for the long operation to say. */
+static int walk_brief(const struct request *request, unsigned flags, struct walk *walk)
+{
+	const struct open_file *file = this_file(request);
+	walk->session = file->session;
+	walk->start = file->node;
+	walk->flags = flags;
+	walk->path = (const char *)&request->words[1];
+	if (request->send_length) {
+		walk->path = request->data;
+		walk->length = strnlen(walk->path, request->data_length);
+	} else {
+		walk->length = words_length(&request->words[1]);
+	}
+	int status = walk_path(walk);
+	return status == 0 && walk->redirect ? -EOPNOTSUPP : status;
+}
+
+_Static_assert(sizeof(struct path_brief_status_out) == sizeof(struct file_brief), "the same words");
+
+static int serve_brief_status(struct request *request, const struct path_brief_status_in *in,
+                              struct path_brief_status_out *out)
+{
+	struct walk walk;
+	struct file_brief brief;
+	int status = walk_brief(request, in->flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &walk);
+	if (status == 0)
+		status = node_brief(walk.node, &brief);
+	if (status == 0)
+		memcpy(out, &brief, sizeof brief);
+	return status;
+}
+
+static int serve_brief_access(struct request *request, const struct path_brief_access_in *in)
+{
+	struct walk walk;
+	int status = walk_brief(request, in->what & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW, &walk);
+	return status ? status : node_permit(walk.node, walk.session, in->what & 7);
+}
+
+static int serve_brief_make_node(struct request *request, const struct path_brief_make_node_in *in)
+{
+	struct walk walk;
+	int status = walk_brief(request, WALK_NAME, &walk);
+	return status ? status : make_node(&walk, in->mode, 0);
+}
+
+static int serve_brief_unlink(struct request *request, const struct path_brief_unlink_in *in)
+{
+	struct walk walk;
+	if (in->flags & ~(uint32_t)AT_REMOVEDIR)
+		return -EINVAL;
+	int status = walk_brief(request, WALK_NAME, &walk);
+	return status ? status : tree_unlink(&walk, in->flags & AT_REMOVEDIR);
+}
+
 int serve_path(struct request *request)
 {
 	static const struct path_operations operations = {
@@ -354,8 +423,10 @@ int serve_path(struct request *request)
 		.set_attributes = serve_set_attributes,
 		.system_status = serve_system_status,
 		.path_of = serve_path_of,
+		.brief_status = serve_brief_status,
+		.brief_access = serve_brief_access,
+		.brief_make_node = serve_brief_make_node,
+		.brief_unlink = serve_brief_unlink,
 	};
-	if (!this_file(request))
-		return -EBADF;
 	return path_dispatch(&operations, request);
 }

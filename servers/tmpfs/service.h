@@ -39,6 +39,11 @@ struct open_file *open_file_find(uint64_t label); /* NULL: no such file */
 uint64_t open_file_label(const struct open_file *file);
 /* Make its gate and send it as capability 0 of the answer; on failure the file is dropped. */
 int open_file_send(struct open_file *file, struct request *request);
+/* Of the call in hand: there is one, or it would not have come so far. */
+static inline struct open_file *this_file(const struct request *request)
+{
+	return request->object;
+}
 bool open_file_readable(const struct open_file *file);
 bool open_file_writable(const struct open_file *file);
 bool open_file_is_path(const struct open_file *file); /* O_PATH */
