@@ -117,6 +117,15 @@ struct file_window {
 	uint64_t size;           /* bytes; smaller before bytes are taken away, larger after they are there */
 	uint64_t accessed_until; /* nanoseconds since 1970: a read before then leaves the access time as it is. One after
 	                            it must be a call */
+	uint64_t writable;       /* not 0: a write that ends inside the size changes the bytes and the times, and nothing
+	                            else. It can be made through a write window. 0: it must be a call */
+};
+
+/* The write_window operation: a page for each file, which those write that write without calls. The server believes it no
+ * more than that there was a write; it looks whenever somebody asks for the times, or changes them. */
+struct file_written {
+	uint64_t time;   /* nanoseconds since 1970: of the last write, stored before the bytes */
+	uint32_t writer; /* 1: somebody is writing; others take calls, so that writes do not mix */
 };
 
 /* lock operation */

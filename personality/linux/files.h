@@ -132,10 +132,13 @@ enum pipe_flags { PIPE_NOWAIT = 1, PIPE_UNINTERRUPTED = 2, PIPE_NO_SIGNAL = 4 };
 int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
 int64_t pipe_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags);
 
-/* --- windows.c: file contents, read without the server ------------------------------------------------------ */
+/* --- windows.c: file contents, read and written without the server ------------------------------------------------------ */
 /* At an offset or FILE_OFFSET_CURRENT. False: nothing was done, it takes a call. */
 bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
                  int64_t *result);
+/* Only at an offset. */
+bool window_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                  int64_t *result);
 void window_close(struct open_file *file);
 void windows_forget(struct task *task); /* in a forked child: it has none */
 

@@ -199,8 +199,9 @@ static unsigned node_flags(const struct file_attributes *attributes, uint32_t fl
 {
 	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
 	unsigned device;
+	static const unsigned content[] = { FILE_CONTENT, FILE_CONTENT_WRITES, FILE_CONTENT | FILE_CONTENT_WRITES, 0 };
 	if ((attributes->mode & S_IFMT) == S_IFREG)
-		return FILE_DISK | (flags & (O_PATH | O_WRONLY) ? 0 : FILE_CONTENT);
+		return FILE_DISK | (flags & O_PATH ? 0 : content[flags & O_ACCMODE]);
 	if ((attributes->mode & S_IFMT) == S_IFDIR)
 		return FILE_DISK;
 	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))

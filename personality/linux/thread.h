@@ -59,6 +59,7 @@ enum file_flags {
 	FILE_NULL = 512, FILE_ZERO = 1024, FILE_FULL = 2048, /* devices that need no server: device_read, device_write */
 	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
 	FILE_CONTENT = 4096, /* a regular file, opened for reading: a window may be had */
+	FILE_CONTENT_WRITES = 8192, /* one opened for writing: likewise a write window */
 };
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {

@@ -127,6 +127,9 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
 			return allowed;
 		length = (uint64_t)allowed;
 	}
+	if (file->flags & FILE_CONTENT_WRITES && !(flags & FILE_RWF_APPEND) &&
+	    window_write(thread, file, buffer, length, offset, &result))
+		return result;
 	if (file->flags & FILE_RING)
 		result = offset != FILE_OFFSET_CURRENT ? -ESPIPE
 		                                       : pipe_write(thread, file, buffer, length, pipe_flags_of(flags));

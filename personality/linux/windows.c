@@ -1,9 +1,12 @@
-/* Windows: file contents that are read without asking the server.
+/* Windows: file contents that are read and written without asking the server.
  *
  * An open file that is read often gets a window: part of the file's memory object, mapped read-only, and beside it the
  * page in which the server says how long the file is and whether a read would change its access time (struct
  * file_window). A read at an offset is then a copy. A read at the file's own offset, which other processes may share,
  * is a call of a few words that moves the offset, and the copy.
+ *
+ * One that is written often, at given offsets, gets a write window: the memory can be written, and a third page says
+ * when it was (struct file_written). A write inside the file's size is then a copy, too.
  *
  * What cannot be done so takes a call, which is always right: where the copy faults (somebody truncated the file, or
  * the program's buffer is bad), where the file has become shorter meanwhile, outside the window.
@@ -23,6 +26,7 @@ static struct window {
 	struct open_file *file; /* under windows_lock; a reader that is in looks whether it is his */
 	uint32_t users;         /* readers that are in; CLOSED: nobody may come in */
 	uint64_t start;         /* offset in the file; changes while closed */
+	bool writable;          /* likewise: a write window */
 } windows[WINDOWS_MAX];
 static struct lock windows_lock;
 static uint32_t window_next; /* to be taken from its file, under the lock */
@@ -35,6 +39,11 @@ static uint64_t window_address(const struct window *window)
 static const struct file_window *window_page(const struct window *window)
 {
 	return (const struct file_window *)(window_address(window) + WINDOW_BYTES);
+}
+
+static struct file_written *window_written(const struct window *window)
+{
+	return (struct file_written *)(window_address(window) + WINDOW_BYTES + ATOLL_PAGE_SIZE);
 }
 
 /* --- making --------------------------------------------------------------------------------------------- */
@@ -56,18 +65,32 @@ static struct window *window_take(struct open_file *file)
 	return NULL;
 }
 
-/* Under the lock. */
-static bool window_map(struct open_file *file, slot_t memory, slot_t page, uint64_t offset)
+struct window_parts {
+	slot_t memory, page, written;
+	bool writable;
+};
+
+static bool parts_map(const struct window_parts *parts, uint64_t address, uint64_t start)
 {
-	const uint32_t flags = MAP_READ | MAP_REPLACE | MAP_NOT_CLONED;
+	const uint32_t flags = MAP_READ | MAP_REPLACE | MAP_NOT_CLONED, more = parts->writable ? MAP_WRITE : 0;
+	uint64_t page = address + WINDOW_BYTES;
+	return space_map(PROCESS_SPACE, parts->memory, address, WINDOW_BYTES, start, flags | more) >= 0 &&
+	       space_map(PROCESS_SPACE, parts->page, page, ATOLL_PAGE_SIZE, 0, flags) >= 0 &&
+	       (!parts->writable || space_map(PROCESS_SPACE, parts->written, page + ATOLL_PAGE_SIZE, ATOLL_PAGE_SIZE, 0,
+	                                      flags | more) >= 0);
+}
+
+/* Under the lock. */
+static bool window_map(struct open_file *file, const struct window_parts *parts, uint64_t offset)
+{
 	struct window *window = window_take(file);
 	if (!window)
 		return false;
 	uint64_t address = window_address(window), start = offset & ~(WINDOW_ALIGNMENT - 1);
-	bool good = space_map(PROCESS_SPACE, memory, address, WINDOW_BYTES, start, flags) >= 0 &&
-	            space_map(PROCESS_SPACE, page, address + WINDOW_BYTES, ATOLL_PAGE_SIZE, 0, flags) >= 0;
+	bool good = parts_map(parts, address, start);
 	if (good) {
 		window->start = start;
+		window->writable = parts->writable;
 		window->file = file;
 		file->window = (uint16_t)(window - windows + 1);
 	} else {
@@ -77,22 +100,35 @@ static bool window_map(struct open_file *file, slot_t memory, slot_t page, uint6
 	return good;
 }
 
-static void window_open(struct thread *thread, struct open_file *file, uint64_t offset)
+static bool parts_fetch(struct open_file *file, const struct window_parts *parts)
+{
+	uint64_t reserved;
+	if (!parts->memory || !parts->page || (parts->writable && !parts->written))
+		return false;
+	if (parts->writable)
+		return file_write_window(file->slot, NULL, &reserved, parts->memory, parts->page, parts->written) == 0;
+	return file_window(file->slot, NULL, &reserved, parts->memory, parts->page) == 0;
+}
+
+static void window_open(struct thread *thread, struct open_file *file, uint64_t offset, bool writable)
 {
 	struct task *task = thread->task;
 	task->windows_used = 1;
-	slot_t memory = slot_take(task), page = slot_take(task);
-	uint64_t reserved;
-	bool good = memory && page && file_window(file->slot, NULL, &reserved, memory, page) == 0;
+	struct window_parts parts = {
+		.memory = slot_take(task), .page = slot_take(task), .written = writable ? slot_take(task) : 0,
+		.writable = writable,
+	};
+	bool good = parts_fetch(file, &parts);
 	if (good) {
 		lock_take(&windows_lock);
-		good = window_map(file, memory, page, offset);
+		good = window_map(file, &parts, offset);
 		lock_release(&windows_lock);
 	}
 	if (!good)
-		file->flags &= (uint16_t)~FILE_CONTENT;
-	slot_give_back(task, memory);
-	slot_give_back(task, page);
+		__atomic_and_fetch(&file->flags, (uint16_t)~(writable ? FILE_CONTENT_WRITES : FILE_CONTENT), __ATOMIC_RELAXED);
+	slot_give_back(task, parts.memory);
+	slot_give_back(task, parts.page);
+	slot_give_back(task, parts.written);
 }
 
 void window_close(struct open_file *file)
@@ -205,10 +241,11 @@ bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer,
 	struct window *window = window_enter(file);
 	bool near = window && window_covers(window, place, 1);
 	if (!near && ++file->reads >= READS_BEFORE) {
+		bool writable = window && window->writable;
 		if (window)
 			window_leave(window);
 		file->reads = 0;
-		window_open(thread, file, place);
+		window_open(thread, file, place, writable);
 		window = window_enter(file);
 		near = window != NULL;
 	}
@@ -216,5 +253,47 @@ bool window_read(struct thread *thread, struct open_file *file, uint64_t buffer,
 	                             : read_positioned(window, buffer, length, place, result));
 	if (window)
 		window_leave(window);
+	return done;
+}
+
+/* --- writing -------------------------------------------------------------------------------------------- */
+
+/* Inside the file, also when it is done: otherwise a call writes it all again. */
+static bool write_positioned(const struct window *window, uint64_t buffer, uint64_t length, uint64_t offset)
+{
+	const struct file_window *page = window_page(window);
+	struct file_written *written = window_written(window);
+	uint32_t nobody = 0;
+	if (!__atomic_load_n(&page->writable, __ATOMIC_ACQUIRE) || !window_covers(window, offset, length) ||
+	    offset + length > __atomic_load_n(&page->size, __ATOMIC_ACQUIRE))
+		return false;
+	if (!__atomic_compare_exchange_n(&written->writer, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&written->time, time_real(), __ATOMIC_RELEASE);
+	void *to = (void *)(window_address(window) + (offset - window->start));
+	int64_t status = access_copy(to, (const void *)buffer, length);
+	__atomic_store_n(&written->writer, 0, __ATOMIC_RELEASE);
+	return status == 0 && __atomic_load_n(&page->size, __ATOMIC_SEQ_CST) >= offset + length;
+}
+
+bool window_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, int64_t offset,
+                  int64_t *result)
+{
+	if (offset == FILE_OFFSET_CURRENT || length == 0 || length > WINDOW_BYTES)
+		return false;
+	struct window *window = window_enter(file);
+	bool near = window && window->writable && window_covers(window, (uint64_t)offset, 1);
+	if (!near && ++file->reads >= READS_BEFORE) {
+		if (window)
+			window_leave(window);
+		file->reads = 0;
+		window_open(thread, file, (uint64_t)offset, true);
+		window = window_enter(file);
+		near = window && window->writable;
+	}
+	bool done = near && write_positioned(window, buffer, length, (uint64_t)offset);
+	if (window)
+		window_leave(window);
+	*result = (int64_t)length;
 	return done;
 }

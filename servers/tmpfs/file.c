@@ -290,6 +290,21 @@ static int serve_memory(struct request *request, const struct file_memory_in *in
 	return 0;
 }
 
+/* Copies of capabilities with these rights, as the answer's. */
+static int show(struct request *request, unsigned count, const slot_t *slots, const uint32_t *rights)
+{
+	for (unsigned i = 0; i < count; i++) {
+		slot_t slot = slot_allocate();
+		if (!slot || cap_copy(SELF_CAPTABLE, slot, SELF_CAPTABLE, slots[i], RIGHT_COPY | rights[i]) != STATUS_OK) {
+			if (slot)
+				slot_free(slot);
+			return -ENFILE;
+		}
+		request_send_cap(request, i, slot, true);
+	}
+	return 0;
+}
+
 static int serve_window(struct request *request, struct file_window_out *out)
 {
 	struct open_file *file = this_file(request);
@@ -302,18 +317,28 @@ static int serve_window(struct request *request, struct file_window_out *out)
 	if (window_open(node) < 0)
 		return -ENOMEM;
 	const slot_t shown[] = { node->content.object, node->content.window_page };
-	for (unsigned i = 0; i < 2; i++) {
-		slot_t slot = slot_allocate();
-		if (!slot || cap_copy(SELF_CAPTABLE, slot, SELF_CAPTABLE, shown[i], RIGHT_COPY | RIGHT_READ) != STATUS_OK) {
-			if (slot)
-				slot_free(slot);
-			if (i)
-				slot_free(request->reply_caps[0]);
-			return -ENFILE;
-		}
-		request_send_cap(request, i, slot, true);
-	}
-	return 0;
+	return show(request, 2, shown, (const uint32_t[]){ RIGHT_READ, RIGHT_READ });
+}
+
+/* Memory that can be written can be read. */
+static int serve_write_window(struct request *request, struct file_write_window_out *out)
+{
+	struct open_file *file = this_file(request);
+	struct node *node = file->node;
+	(void)out;
+	if (!open_file_writable(file))
+		return -EBADF;
+	if (!node_is(node, S_IFREG) || !node->content.object || file->flags & O_APPEND)
+		return -ENODEV;
+	if (!open_file_readable(file) && node_permit(node, file->session, 4))
+		return -EACCES;
+	int status = window_open_writing(node);
+	if (status)
+		return status;
+	file->writes_alone = true;
+	const slot_t shown[] = { node->content.object, node->content.window_page, node->content.written_page };
+	const uint32_t both = RIGHT_READ | RIGHT_WRITE;
+	return show(request, 3, shown, (const uint32_t[]){ both, RIGHT_READ, both });
 }
 
 static int serve_advance(struct request *request, const struct file_advance_in *in, struct file_advance_out *out)
@@ -450,6 +475,10 @@ static int serve_set_flags(struct request *request, const struct file_set_flags_
 	if (open_file_is_path(file))
 		return -EBADF;
 	file->flags = (file->flags & ~settable) | (in->flags & settable);
+	if (file->flags & O_APPEND && file->writes_alone) {
+		file->node->content.calls_only = true;
+		window_tell(file->node);
+	}
 	return 0;
 }
 
@@ -508,6 +537,7 @@ int serve_file(struct request *request)
 		.release_locks = serve_release_locks,
 		.system_status = serve_system_status,
 		.window = serve_window,
+		.write_window = serve_write_window,
 		.advance = serve_advance,
 		.brief_status = serve_brief_status,
 	};

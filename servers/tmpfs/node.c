@@ -75,6 +75,7 @@ void node_unlink(struct node *node)
 	if (node->links == 0 && node->references == 0) {
 		node_collect(node);
 	} else {
+		window_fold(node);
 		node->change_time = clock_now();
 		window_tell(node);
 	}
@@ -82,6 +83,7 @@ void node_unlink(struct node *node)
 
 void node_attributes(struct node *node, struct file_attributes *attributes)
 {
+	window_fold(node);
 	*attributes = (struct file_attributes){
 		.device = 1,
 		.inode = node->number,
@@ -114,6 +116,7 @@ void node_touch(struct node *node, bool modified)
 {
 	if (tree.loading)
 		return;
+	window_fold(node);
 	node->change_time = clock_now();
 	if (modified)
 		node->modify_time = node->change_time;
@@ -124,6 +127,7 @@ void node_touch(struct node *node, bool modified)
 void node_accessed(struct node *node)
 {
 	int64_t now = clock_now();
+	window_fold(node);
 	if (node->access_time <= node->modify_time || node->access_time <= node->change_time ||
 	    now - node->access_time >= DAY) {
 		node->access_time = now;

@@ -57,6 +57,9 @@ struct content {
 	uint64_t resident; /* bytes */
 	struct file_window *window; /* what readers of the object see (window.c); NULL: nobody asked */
 	handle_t window_page;
+	struct file_written *written; /* what those wrote who write without calls; NULL: nobody does */
+	handle_t written_page;
+	bool calls_only; /* for writing: an open file with a write window came to append */
 };
 
 struct node {
@@ -171,6 +174,8 @@ void content_free(struct node *node);
 
 /* Windows: reading without calls */
 int window_open(struct node *node); /* of a file with a memory object: 0 or -ENOMEM */
+int window_open_writing(struct node *node); /* the same, and it can be written */
+void window_fold(struct node *node); /* before times are looked at or changed: what was written without calls */
 void window_tell(struct node *node); /* after a change of size or times */
 void window_shrink(struct node *node, uint64_t size); /* before bytes are taken away */
 void window_close(struct node *node);

@@ -41,6 +41,7 @@ struct open_file *open_file_make(struct node *node, struct session *session, uin
 	file->offset = 0;
 	file->flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	file->device = 0;
+	file->writes_alone = false;
 	return file;
 }
 

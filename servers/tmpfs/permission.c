@@ -114,6 +114,7 @@ int node_set_attributes(struct node *node, const struct session *session, uint32
 	int status = check_attributes(node, session, mask, attributes, writable);
 	if (status)
 		return status;
+	window_fold(node);
 	if (mask & ATTRIBUTE_SIZE) {
 		status = content_truncate(node, attributes->size);
 		if (status)

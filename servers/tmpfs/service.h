@@ -26,6 +26,7 @@ struct open_file {
 	uint32_t generation;
 	uint32_t index;
 	uint32_t device;         /* enum own_device, or 0 */
+	bool writes_alone;       /* it was given a write window */
 	struct open_file *next_free;
 };
 

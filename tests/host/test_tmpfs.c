@@ -627,9 +627,55 @@ static void test_windows(void)
 	stop();
 }
 
+/* What is written without calls counts as if it had been written then, where that can be. */
+static void test_write_windows(void)
+{
+	struct node *node;
+	start();
+	CHECK(open_path(root_session, "/w", O_CREAT | O_RDWR, &node) == 0);
+	node_reference(node);
+	CHECK(content_truncate(node, 5000) == 0);
+	CHECK(window_open_writing(node) == 0 && window_open_writing(node) == 0);
+	const struct file_window *window = node->content.window;
+	struct file_written *written = node->content.written;
+	struct file_attributes attributes = { .mode = 04755 };
+	CHECK(window->writable && window->size == 5000);
+	node_accessed(node);
+	CHECK(!window->writable);
+	node_touch(node, true);
+	CHECK(window->writable);
+	CHECK(node_set_attributes(node, root_session, ATTRIBUTE_MODE, &attributes, false) == 0 && !window->writable);
+	node_clear_set_id(node, &(struct session){ .user = 5, .root = tree.root });
+	attributes.mode = 0755;
+	CHECK(node_set_attributes(node, root_session, ATTRIBUTE_MODE, &attributes, false) == 0 && window->writable);
+	int64_t before = node->change_time;
+	written->time = (uint64_t)before + 1;
+	node_attributes(node, &attributes);
+	CHECK(attributes.modify_time == before + 1 && attributes.change_time == before + 1);
+	written->time = (uint64_t)before - 1000; /* before the last change */
+	node_attributes(node, &attributes);
+	CHECK(attributes.modify_time == before + 1);
+	written->time = UINT64_MAX / 2; /* not yet */
+	node_attributes(node, &attributes);
+	CHECK(attributes.modify_time > before && attributes.modify_time <= clock_now());
+	written->time = UINT64_MAX;
+	node_attributes(node, &attributes);
+	CHECK(attributes.modify_time > before && attributes.modify_time <= clock_now());
+	node->content.calls_only = true;
+	window_tell(node);
+	CHECK(!window->writable && window_open_writing(node) == -ENODEV);
+	uint64_t objects = fake_objects;
+	node_release(node);
+	struct walk walk;
+	CHECK(walk_as(root_session, "/w", WALK_NAME, &walk) == 0 && tree_unlink(&walk, 0) == 0);
+	CHECK(fake_objects == objects - 3);
+	stop();
+}
+
 int main(void)
 {
 	test_windows();
+	test_write_windows();
 	test_paths();
 	test_rename();
 	test_permissions();
