@@ -20,6 +20,7 @@ enum process_slot {
 	PROCESS_OUTPUT = 11,
 	PROCESS_ERROR = 12,
 	PROCESS_THREAD = 13,  /* the first thread of the process */
+	PROCESS_FILES = 14,   /* its own table of open files (path protocol, make_table), or empty; not inherited */
 	PROCESS_FIRST_FREE = 16,
 };
 
@@ -59,7 +60,8 @@ struct process_descriptor_entry {
 	uint32_t flags;
 };
 struct process_open_file {
-	uint32_t references, slot; /* slot 0: no gate; an epoll instance, or the like */
+	uint32_t references;
+	uint32_t slot; /* 0: no gate; an epoll instance, or the like. Upper half: its number, where it is in a table */
 	uint16_t kind;             /* enum descriptor_kind */
 };
 enum descriptor_kind { FILE_GATE, FILE_EPOLL, FILE_EVENT, FILE_TIMER, FILE_SIGNAL };

@@ -13,6 +13,10 @@
 #include <stdint.h>
 
 typedef uint32_t slot_t; /* a slot of the own captable; 0: none */
+/* Where something is called: above the slot of a gate may stand the number of one of several objects behind it. It
+ * goes into the upper half of the operation (protocols/path.proto, make_table). */
+#define SLOT_MASK 0xffffu
+#define SLOT_NUMBER_SHIFT 16
 
 #include "atoll_calls.h" /* generated: static inline int64_t NAME(arguments), one for each kernel call */
 

@@ -36,7 +36,8 @@ static inline int64_t message_exchange(uint64_t number, slot_t target, struct me
 int64_t message_call(slot_t gate, struct message *message, struct message_extra *extra)
 {
 	uint64_t label, id = 0;
-	return message_exchange(KERNEL_CALL_CALL, gate, message, extra, &label, &id);
+	message->header |= gate & ~SLOT_MASK;
+	return message_exchange(KERNEL_CALL_CALL, gate & SLOT_MASK, message, extra, &label, &id);
 }
 
 int64_t message_receive(slot_t endpoint, struct message *message, struct message_extra *extra)

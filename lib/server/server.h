@@ -23,6 +23,7 @@ struct request {
 	uint64_t id;
 	uint64_t label;     /* of the gate it came through */
 	void *object;       /* what that stands for, where the server has looked it up; its own to use */
+	uint32_t number;    /* likewise: which of several behind the gate */
 	uint32_t operation;
 	uint64_t words[MESSAGE_WORDS];
 	const void *data;      /* head of the caller's send buffer */

@@ -252,10 +252,10 @@ static int access_as_real(struct thread *thread, int32_t directory, const char *
 	int status = place_find(task, directory, name, &place);
 	if (status < 0)
 		return status;
-	slot_t start = slot_take(task);
+	slot_t start = slot_take(task), given = place.file ? file_gate(task, place.file) : place.slot;
 	call->root = slot_take(task);
-	status = start && call->root ? process_real_directories(PROCESS_GATE, NULL, 0, place.slot, &reserved, call->root, start)
-	                             : -ENFILE;
+	status = start && given && call->root
+	             ? process_real_directories(PROCESS_GATE, NULL, 0, given, &reserved, call->root, start) : -ENFILE;
 	place_release(task, &place);
 	if (status == 0)
 		status = path_walk(thread, (struct path_place){ .slot = start, .mounted = place.mounted }, call);

@@ -84,7 +84,9 @@ static int64_t fork_copy(struct thread *thread, const struct clone *clone)
 	thread->start = START_FORK;
 	if (task_is_shared(thread->task))
 		locks_take(thread->task);
-	int status = process_fork(PROCESS_GATE, NULL, &request, &id);
+	int status = files_to_gates_locked(thread->task, 0);
+	if (status == 0)
+		status = process_fork(PROCESS_GATE, NULL, &request, &id);
 	if (task_is_shared(thread->task))
 		locks_release(thread->task);
 	/* An alert may have come meanwhile: that word stays as it is. */
@@ -176,6 +178,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 			other->alive = 0;
 	if (shared)
 		files_count_again(task);
+	table_forget(task);
 	windows_forget(task);
 	task->threads = thread;
 	thread->next = NULL;

@@ -16,11 +16,10 @@ void slots_mark(struct task *task, slot_t slot)
 		task->files.slot_end = slot + 1;
 }
 
-slot_t slot_take(struct task *task)
+slot_t slot_take_locked(struct task *task)
 {
 	struct files *files = &task->files;
 	slot_t slot = 0;
-	lock_take(&files->lock);
 	for (; files->first_slot_word < SLOTS_MAX / 64; files->first_slot_word++) {
 		uint64_t free_bits = ~files->slots[files->first_slot_word];
 		if (free_bits == 0)
@@ -29,22 +28,37 @@ slot_t slot_take(struct task *task)
 		slots_mark(task, slot);
 		break;
 	}
-	lock_release(&files->lock);
 	return slot;
+}
+
+slot_t slot_take(struct task *task)
+{
+	lock_take(&task->files.lock);
+	slot_t slot = slot_take_locked(task);
+	lock_release(&task->files.lock);
+	return slot;
+}
+
+void slot_return_locked(struct task *task, slot_t slot)
+{
+	struct files *files = &task->files;
+	files->slots[slot / 64] &= ~(1ull << slot % 64);
+	if (slot / 64 < files->first_slot_word)
+		files->first_slot_word = slot / 64;
 }
 
 void slot_give_back(struct task *task, slot_t slot)
 {
 	struct files *files = &task->files;
+	if (slot > SLOT_MASK)
+		file_leave(slot, NULL);
 	if (slot == 0 || slot >= SLOTS_MAX)
 		return;
 	cap_drop(PROCESS_CAPTABLE, slot);
 	if (slot < PROCESS_FIRST_FREE)
 		return;
 	lock_take(&files->lock);
-	files->slots[slot / 64] &= ~(1ull << slot % 64);
-	if (slot / 64 < files->first_slot_word)
-		files->first_slot_word = slot / 64;
+	slot_return_locked(task, slot);
 	lock_release(&files->lock);
 }
 
@@ -106,6 +120,8 @@ static __attribute__((noinline)) void file_end(struct task *task, struct open_fi
 		pipe_view_drop(task, file);
 	window_close(file);
 	slot_give_back(task, file->slot);
+	if (file->numbered)
+		file_leave(file->numbered, NULL);
 	if (file->flags & FILE_RING)
 		pipe_settle(PROCESS_PIPE, NULL);
 	heap_free(file);
@@ -270,6 +286,7 @@ static struct open_file *file_copy(const struct open_file *file)
 		copy->object = NULL;
 		copy->copy_index = view ? view->membership : 0; /* for pipe_views_inherit */
 		copy->window = copy->reads = 0;
+		copy->numbered = 0;
 		copy->flags &= (uint16_t)~FILE_WATCHED;
 	}
 	return copy;
@@ -305,8 +322,9 @@ bool files_copy(struct task *from, struct task *to)
 	lock_take(&source->lock);
 	target->lock.word = 0;
 	target->table = target->first;
-	bool done = true;
-	if (source->size > DESCRIPTORS_FIRST) {
+	table_reset(target);
+	bool done = files_to_gates_locked(from, 0) == 0;
+	if (done && source->size > DESCRIPTORS_FIRST) {
 		target->table = heap_allocate(source->size * sizeof(*target->table));
 		done = target->table != NULL;
 	}

@@ -216,7 +216,8 @@ static void descriptors_add(struct process_handoff *handoff, struct exec *exec)
 	lock_take(&task->files.lock);
 	for (uint32_t i = 0; i < task->files.size; i++) {
 		struct descriptor *descriptor = &task->files.table[i];
-		if (descriptor->file && descriptor->file->kind == FILE_GATE && !(descriptor->flags & FD_CLOEXEC))
+		if (descriptor->file && descriptor->file->kind == FILE_GATE && descriptor->file->slot <= SLOT_MASK &&
+		    !(descriptor->flags & FD_CLOEXEC))
 			descriptor_add(handoff, i, descriptor->file->slot,
 			               descriptor->file->flags & ~(uint32_t)FILE_WATCHED);
 	}
@@ -244,7 +245,8 @@ static void handoff_fill(struct process_handoff *handoff, struct exec *exec)
 	for (unsigned i = 0; i < SIGNAL_COUNT; i++)
 		if (task->actions[i].handler == SIG_IGN)
 			handoff->signals_ignored |= 1ull << i;
-	handoff->flags = (set_id ? HANDOFF_CREDENTIALS_CHANGED : 0) | (task->locks_used ? HANDOFF_LOCKS_USED : 0);
+	handoff->flags = (set_id ? HANDOFF_CREDENTIALS_CHANGED : 0) | (task->locks_used ? HANDOFF_LOCKS_USED : 0) |
+	                 (task->files.table_state ? HANDOFF_TABLE : 0);
 	handoff->session = task->session;
 	handoff->credentials = task->credentials;
 	descriptors_add(handoff, exec);
@@ -354,6 +356,8 @@ static int64_t exec_run(struct exec *exec, int32_t directory)
 	int64_t status = program_find(exec, directory);
 	if (status == 0)
 		status = interpreter_find(exec);
+	if (status == 0)
+		status = files_to_gates(task, FD_CLOEXEC);
 	if (status == 0) {
 		executable_path_make(exec);
 		status = exec_build(exec);

@@ -15,6 +15,7 @@
 #define HANDOFF_SECURE 1u
 #define HANDOFF_CREDENTIALS_CHANGED 2u /* the ones in the handoff may be stale: ask proc */
 #define HANDOFF_LOCKS_USED 4u          /* record locks may be held */
+#define HANDOFF_TABLE 8u               /* there may be a table of open files, to be dropped */
 
 #define EXEC_STRINGS_MAX (2u << 20)
 #define EXEC_STRING_MAX (128u << 10)

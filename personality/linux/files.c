@@ -17,7 +17,9 @@ int64_t linux_openat(struct thread *thread, int32_t directory, uint64_t path, ui
 	mode &= 07777 & ~task->umask;
 	if (flags & O_CREAT && !descriptor_has_room(task))
 		return -EMFILE; /* before there is a file that nobody has open */
-	int status = path_open_file(thread, directory, name, flags, mode, &opened);
+	int status;
+	if (!table_open_file(thread, directory, name, (uint64_t)length, flags, mode, &opened, &status))
+		status = path_open_file(thread, directory, name, flags, mode, &opened);
 	if (status < 0)
 		return status;
 	return descriptor_open(task, opened.slot, opened.file_flags, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
@@ -295,6 +297,7 @@ static int64_t directory_change(struct thread *thread, slot_t slot, bool mounted
 	if (cap_copy(PROCESS_CAPTABLE, PROCESS_DIRECTORY, PROCESS_CAPTABLE, slot, RIGHTS_ALL) < 0)
 		return -EIO;
 	task->directory_mounted = mounted;
+	table_directory_changed(task);
 	int length = directory_path(thread, path, sizeof(path));
 	if (length > 0)
 		process_set_directory(PROCESS_GATE, NULL, path, (uint64_t)length);

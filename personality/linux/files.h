@@ -9,7 +9,9 @@
 /* --- descriptors.c ------------------------------------------------------------------------------------ */
 /* Slots of the own captable. 0: none left. */
 slot_t slot_take(struct task *task);
-void slot_give_back(struct task *task, slot_t slot); /* and drop what it holds */
+slot_t slot_take_locked(struct task *task); /* where files.lock is held, or not needed */
+void slot_return_locked(struct task *task, slot_t slot); /* likewise; it is empty */
+void slot_give_back(struct task *task, slot_t slot); /* and drop what it holds; or close what the number stands for */
 slot_t slot_last_used(struct task *task);
 void slots_mark(struct task *task, slot_t slot); /* taken by the handoff */
 
@@ -62,6 +64,8 @@ int path_run(struct thread *thread, int32_t directory, char *buffer, uint64_t pr
              struct path_call *call);
 /* A brief operation, in words alone where the path is short. `what` is its first word; the answer's words are in the
  * message. False: nothing was done, path_run must do it. */
+int brief_send(slot_t gate, const char *path, uint64_t length, struct message *message);
+unsigned node_flags(uint32_t mode, uint64_t device, uint32_t flags); /* enum file_flags, of a node opened so */
 bool path_brief(struct thread *thread, int32_t directory, const char *path, uint64_t length, uint32_t operation,
                 uint64_t what, struct message *message, int *status);
 
@@ -84,6 +88,21 @@ int64_t path_link_read(struct thread *thread, int32_t directory, const char *pat
 /* Follows links in the last name of a path, in place (room for PATH_MAX_BYTES). */
 void path_follow_last(struct thread *thread, char *path);
 int directory_path(struct thread *thread, char *to, uint64_t limit); /* getcwd: length or error */
+
+/* --- tables.c: open files by number, without gates -------------------------------------------------------- */
+/* Open by name (of this length) for a descriptor. False: nothing was done, path_open_file must do it. */
+bool table_open_file(struct thread *thread, int32_t directory, const char *path, uint64_t length, uint32_t flags,
+                     uint32_t mode, struct opened *opened, int *status);
+/* The gate of an open file, which gets one if it has none: its slot. 0: it could not be had. */
+slot_t file_gate(struct task *task, struct open_file *file);
+/* All open files get gates, but those with this descriptor flag: 0 or a negative errno. */
+int files_to_gates(struct task *task, uint32_t but);
+int files_to_gates_locked(struct task *task, uint32_t but); /* where files.lock is held, or not needed */
+/* Before credentials or the root change: nothing is opened as before. 0 or a negative errno. */
+int table_leave(struct task *task);
+void table_forget(struct task *task);    /* in a child: it has none */
+void table_reset(struct files *files);   /* of a copy that has no open files yet */
+void table_directory_changed(struct task *task);
 
 /* --- links.c ------------------------------------------------------------------------------------------ */
 /* The operation of a path that has ended at a link of /proc/PID/fd; reply->attributes as REDIRECT_DESCRIPTOR says.

@@ -1,4 +1,5 @@
 /* Who the process acts for: user and group ids. proc decides; what it said last is kept for reading. */
+#include "files.h"
 #include "signals.h"
 #include "protocol_process.h"
 
@@ -67,7 +68,9 @@ int64_t linux_getgroups(struct thread *thread, int32_t count, uint64_t list)
 static int64_t credentials_change(struct thread *thread, uint32_t mask, const struct process_credentials *wanted)
 {
 	struct process_credentials now;
-	int status = mask ? process_set_credentials(PROCESS_GATE, NULL, mask, wanted) : 0;
+	int status = mask ? table_leave(thread->task) : 0;
+	if (status == 0 && mask)
+		status = process_set_credentials(PROCESS_GATE, NULL, mask, wanted);
 	if (status < 0)
 		return status;
 	status = process_get_credentials(PROCESS_GATE, NULL, &now, sizeof(now), NULL);

@@ -193,7 +193,8 @@ static int two_names_direct(struct thread *thread, const struct two_names *two, 
 		return status;
 	status = place_find(thread->task, two->new_directory, first, &to);
 	if (status == 0) {
-		status = two_names_send(from.slot, to.slot, two, reply);
+		slot_t gate = to.file ? file_gate(thread->task, to.file) : to.slot;
+		status = gate ? two_names_send(from.slot, gate, two, reply) : -ENFILE;
 		place_release(thread->task, &to);
 	}
 	place_release(thread->task, &from);

@@ -58,10 +58,11 @@ static int descriptor_arrive(struct thread *thread, struct path_call *call, slot
 	if (!file)
 		return -ENOENT;
 	link->blocks = file->kind;
-	if (file->kind == FILE_GATE)
-		cap_copy(PROCESS_CAPTABLE, arrival, PROCESS_CAPTABLE, file->slot, RIGHTS_ALL);
+	slot_t gate = file->kind == FILE_GATE ? file_gate(thread->task, file) : 0;
+	if (gate)
+		cap_copy(PROCESS_CAPTABLE, arrival, PROCESS_CAPTABLE, gate, RIGHTS_ALL);
 	file_release(thread->task, file);
-	return 0;
+	return gate || link->blocks != FILE_GATE ? 0 : -ENFILE;
 }
 
 int path_walk(struct thread *thread, struct path_place place, struct path_call *call)
@@ -156,7 +157,7 @@ static void path_into_words(uint64_t words[PATH_BRIEF_BYTES / 8], const char *pa
 			words[i] = length > 8 * i ? words[i] & ((1ull << length % 8 * 8) - 1) : 0;
 }
 
-static int brief_send(slot_t gate, const char *path, uint64_t length, struct message *message)
+int brief_send(slot_t gate, const char *path, uint64_t length, struct message *message)
 {
 	if (length <= PATH_BRIEF_BYTES) {
 		path_into_words(&message->words[1], path, length);
@@ -195,20 +196,20 @@ int64_t path_read(char *to, uint64_t from)
 /* --- open -------------------------------------------------------------------------------------------- */
 
 /* What we may not need the server for: contents, and devices that are known by their numbers. */
-static unsigned node_flags(const struct file_attributes *attributes, uint32_t flags)
+unsigned node_flags(uint32_t mode, uint64_t special_device, uint32_t flags)
 {
 	static const unsigned access[] = { FILE_READS, FILE_WRITES, FILE_READS | FILE_WRITES, 0 };
 	unsigned device;
 	static const unsigned content[] = { FILE_CONTENT, FILE_CONTENT_WRITES, FILE_CONTENT | FILE_CONTENT_WRITES, 0 };
-	if ((attributes->mode & S_IFMT) == S_IFREG)
+	if ((mode & S_IFMT) == S_IFREG)
 		return FILE_DISK | (flags & O_PATH ? 0 : content[flags & O_ACCMODE]);
-	if ((attributes->mode & S_IFMT) == S_IFDIR)
+	if ((mode & S_IFMT) == S_IFDIR)
 		return FILE_DISK;
-	if ((attributes->mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
+	if ((mode & S_IFMT) == S_IFIFO && !(flags & O_PATH))
 		return FILE_RING;
-	if ((attributes->mode & S_IFMT) != S_IFCHR || flags & O_PATH)
+	if ((mode & S_IFMT) != S_IFCHR || flags & O_PATH)
 		return 0;
-	switch (attributes->special_device) {
+	switch (special_device) {
 	case 1 << 8 | 3:
 		device = FILE_NULL;
 		break;
@@ -227,7 +228,7 @@ static unsigned node_flags(const struct file_attributes *attributes, uint32_t fl
 static unsigned opened_flags(const struct path_call *call, uint32_t flags)
 {
 	return (flags & O_PATH ? FILE_PATH_ONLY : 0) | (call->mounted ? FILE_MOUNTED : 0) |
-	       node_flags(&call->reply->attributes, flags);
+	       node_flags(call->reply->attributes.mode, call->reply->attributes.special_device, flags);
 }
 
 int path_open_file(struct thread *thread, int32_t directory, const char *path, uint32_t flags, uint32_t mode,

@@ -210,6 +210,8 @@ void personality_start(struct process_handoff *handoff, uint64_t process)
 	task->umask = handoff->umask;
 	task->session = handoff->session;
 	task->locks_used = (handoff->flags & HANDOFF_LOCKS_USED) != 0;
+	if (handoff->flags & HANDOFF_TABLE)
+		cap_drop(PROCESS_CAPTABLE, PROCESS_FILES);
 	limits_take(task, handoff);
 	slot_t interpreter = descriptors_take(task, handoff, &slot_end);
 	slots_mark(task, handoff->program_slot);

@@ -158,7 +158,9 @@ int64_t linux_chroot(struct thread *thread, uint64_t path)
 		status = path_open_file(thread, AT_FDCWD, name, O_PATH | O_DIRECTORY, 0, &opened);
 	if (status < 0)
 		return status;
-	status = process_change_root(PROCESS_GATE, NULL, opened.slot);
+	status = table_leave(thread->task);
+	if (status == 0)
+		status = process_change_root(PROCESS_GATE, NULL, opened.slot);
 	slot_give_back(thread->task, opened.slot);
 	return status == -EINVAL ? -EPERM : status; /* a directory of another server cannot be a root */
 }

@@ -64,7 +64,7 @@ enum file_flags {
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
 	uint32_t references;
-	slot_t slot; /* of the gate; 0 for the personality's own kinds */
+	slot_t slot; /* of the gate, or a number in our table (tables.c); 0 for the personality's own kinds */
 	uint16_t kind; /* enum descriptor_kind */
 	uint16_t flags;
 	uint32_t copy_index;
@@ -72,6 +72,7 @@ struct open_file {
 	uint16_t reads;   /* by calls, since there was a window or need of one */
 	uint64_t position; /* where the next read is likely to be */
 	uint32_t serial;   /* of no other open file in this space, ever; not 0 */
+	slot_t numbered;   /* its number still, since it got a gate; 0: it has none */
 	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */
 };
 struct descriptor {
@@ -89,6 +90,9 @@ struct files {
 	uint32_t lowest_free; /* no free descriptor below */
 	uint32_t first_slot_word; /* no free slot in any word below */
 	uint32_t slot_end;    /* all slots from here up were never used */
+	uint8_t table_state; /* tables.c */
+	uint8_t opened;      /* files, until a table was worth while */
+	uint16_t directory_number; /* of the working directory in our table; 0: not yet */
 	uint64_t slots[SLOTS_MAX / 64]; /* bit set: taken */
 	struct descriptor first[DESCRIPTORS_FIRST];
 };

@@ -61,6 +61,7 @@ static int child_build(struct process *child, struct process *parent, bool share
 		if (thread->own_slot)
 			cap_drop(child->captable, thread->own_slot);
 	cap_drop(child->captable, PROCESS_HANDOFF);
+	cap_drop(child->captable, PROCESS_FILES);
 	return captable_fill(child->captable, child, child->serial, child->space->space);
 }
 

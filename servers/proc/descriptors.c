@@ -2,6 +2,7 @@
  *
  * Nothing read there is trusted: a number is a number, a slot is looked up in the process's own captable. */
 #include "proc.h"
+#include "protocol_filesystem.h"
 #include "protocol_process.h"
 #include <errno.h>
 
@@ -55,7 +56,9 @@ int descriptor_give(struct request *request, const struct process *process, uint
 	slot_t gate = slot_allocate();
 	if (!gate)
 		return -ENOMEM;
-	int64_t status = cap_copy(SELF_CAPTABLE, gate, process->captable, file.slot, RIGHT_WRITE | RIGHT_COPY);
+	int64_t status = cap_copy(SELF_CAPTABLE, gate, process->captable, file.slot & SLOT_MASK, RIGHT_WRITE | RIGHT_COPY);
+	if (status == 0 && file.slot > SLOT_MASK) /* into the place of its table's */
+		status = filesystem_fetch(state.filesystem, NULL, file.slot >> SLOT_NUMBER_SHIFT, gate, NULL, gate);
 	if (status < 0) {
 		slot_free(gate);
 		return -ENOENT;

@@ -64,6 +64,7 @@ int launch_elevate(struct launch *launch, struct process *process, slot_t progra
 	for (struct thread *thread = process->threads; thread; thread = thread->next)
 		if (thread->own_slot)
 			cap_drop(captable, thread->own_slot);
+	cap_drop(captable, PROCESS_FILES); /* opened for whoever it was */
 	if (!captable_trusted(captable, launch, program, &new)) {
 		object_destroy(captable);
 		slot_free(captable);

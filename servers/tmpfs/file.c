@@ -516,6 +516,22 @@ static int serve_system_status(struct request *request)
 	return 0;
 }
 
+static int serve_leave(struct request *request)
+{
+	struct open_file *file = this_file(request);
+	if (!request->number)
+		return -EINVAL;
+	table_remove(file);
+	open_file_release(file);
+	return 0;
+}
+
+static int serve_fetch(struct request *request, struct file_fetch_out *out)
+{
+	(void)out;
+	return request->number ? open_file_send(this_file(request), request) : -EINVAL;
+}
+
 int serve_file(struct request *request)
 {
 	static const struct file_operations operations = {
@@ -539,6 +555,8 @@ int serve_file(struct request *request)
 		.window = serve_window,
 		.write_window = serve_write_window,
 		.advance = serve_advance,
+		.leave = serve_leave,
+		.fetch = serve_fetch,
 		.brief_status = serve_brief_status,
 	};
 	return file_dispatch(&operations, request);

@@ -153,6 +153,17 @@ static int serve_load_archive(struct request *request, const struct filesystem_l
 	return archive_load((const uint8_t *)address + (in->offset - start), in->length, &out->files);
 }
 
+static int serve_fetch(struct request *request, const struct filesystem_fetch_in *in, struct filesystem_fetch_out *out)
+{
+	const struct open_file *table =
+		request->caps[0].kind == MESSAGE_CAP_LABEL ? open_file_find(request->caps[0].label) : NULL;
+	(void)out;
+	if (!table)
+		return -EINVAL;
+	struct open_file *file = table_find(table, in->number);
+	return file ? open_file_send(file, request) : -ENOENT;
+}
+
 static int serve_administration(struct request *request)
 {
 	static const struct filesystem_operations operations = {
@@ -164,6 +175,7 @@ static int serve_administration(struct request *request)
 		.renew = serve_renew,
 		.examine = serve_examine,
 		.release_owner = serve_release_owner,
+		.fetch = serve_fetch,
 	};
 	return filesystem_dispatch(&operations, request);
 }
@@ -174,8 +186,26 @@ static int serve_sessions(struct request *request)
 	static const struct filesystem_operations operations = { .make_session = serve_make_session,
 	                                                         .renew = serve_renew,
 	                                                         .examine = serve_examine,
-	                                                         .release_owner = serve_release_owner };
+	                                                         .release_owner = serve_release_owner,
+	                                                         .fetch = serve_fetch };
 	return filesystem_dispatch(&operations, request);
+}
+
+#define NUMBER_SHIFT 16 /* in the operation, see make_table of the path protocol */
+
+/* What the call is for: what its gate stands for, or one of the files in that table. */
+static bool object_find(struct request *request)
+{
+	struct open_file *file = open_file_find(request->label);
+	request->number = request->operation >> NUMBER_SHIFT;
+	if (request->number && file) {
+		request->operation &= (1u << NUMBER_SHIFT) - 1;
+		file = table_find(file, request->number);
+		if (file)
+			request->label = open_file_label(file);
+	}
+	request->object = file;
+	return file != NULL;
 }
 
 static int handle(struct request *request)
@@ -184,8 +214,7 @@ static int handle(struct request *request)
 		return serve_administration(request);
 	if (request->label == LABEL_SESSIONS)
 		return serve_sessions(request);
-	request->object = open_file_find(request->label);
-	if (!request->object)
+	if (!object_find(request))
 		return -EBADF;
 	switch (PROTOCOL_OF(request->operation)) {
 	case PROTOCOL_FILE:
@@ -208,7 +237,7 @@ static void closed(uint64_t label)
 {
 	struct open_file *file = open_file_find(label);
 	if (file)
-		open_file_drop(file);
+		open_file_release(file);
 }
 
 int main(void)

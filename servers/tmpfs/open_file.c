@@ -42,12 +42,19 @@ struct open_file *open_file_make(struct node *node, struct session *session, uin
 	file->flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	file->device = 0;
 	file->writes_alone = false;
+	file->holders = 0;
+	file->number = 0;
+	file->table = NULL;
 	return file;
 }
 
 void open_file_drop(struct open_file *file)
 {
 	struct node *node = file->node;
+	if (file->number)
+		table_remove(file);
+	else if (file->table)
+		table_drop(file);
 	if (node->locks || node->waiters)
 		lock_release_file(node, open_file_label(file));
 	file->node = NULL;
@@ -55,6 +62,12 @@ void open_file_drop(struct open_file *file)
 	session_release(file->session);
 	file->next_free = free_files;
 	free_files = file;
+}
+
+void open_file_release(struct open_file *file)
+{
+	if (--file->holders == 0)
+		open_file_drop(file);
 }
 
 struct open_file *open_file_find(uint64_t label)
@@ -75,9 +88,11 @@ int open_file_send(struct open_file *file, struct request *request)
 {
 	slot_t gate = server_make_gate(open_file_label(file));
 	if (!gate) {
-		open_file_drop(file);
+		if (file->holders == 0)
+			open_file_drop(file);
 		return -ENFILE;
 	}
+	file->holders++;
 	request_send_cap(request, 0, gate, true);
 	return 0;
 }

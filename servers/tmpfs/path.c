@@ -67,18 +67,33 @@ static int open_device(struct request *request, struct node *node, uint32_t *red
 	return 0;
 }
 
+static bool is_special(const struct node *node)
+{
+	return node_is(node, S_IFCHR) || node_is(node, S_IFBLK) || node_is(node, S_IFIFO);
+}
+
+/* A device of another server, or a pipe. */
+static bool opens_elsewhere(const struct node *node, uint32_t flags)
+{
+	return is_special(node) && !device_is_own(node) && !(flags & O_PATH);
+}
+
+static struct open_file *open_here(struct session *session, struct node *node, uint32_t flags)
+{
+	struct open_file *file = open_file_make(node, session, flags & ~OPEN_EXECUTE);
+	if (file && is_special(node) && !(flags & O_PATH))
+		file->device = node->device & 0xff;
+	return file;
+}
+
 static int open_node(struct request *request, struct session *session, struct node *node, uint32_t flags,
                      uint32_t *redirect)
 {
-	bool special = node_is(node, S_IFCHR) || node_is(node, S_IFBLK) || node_is(node, S_IFIFO);
-	bool own = special && device_is_own(node);
-	if (special && !own && !(flags & O_PATH))
+	if (opens_elsewhere(node, flags))
 		return open_device(request, node, redirect);
-	struct open_file *file = open_file_make(node, session, flags & ~OPEN_EXECUTE);
+	struct open_file *file = open_here(session, node, flags);
 	if (!file)
 		return -ENFILE;
-	if (own && !(flags & O_PATH))
-		file->device = node->device & 0xff;
 	int status = open_file_send(file, request);
 	if (status == 0)
 		send_attributes(request, node);
@@ -408,6 +423,74 @@ static int serve_brief_unlink(struct request *request, const struct path_brief_u
 	return status ? status : tree_unlink(&walk, in->flags & AT_REMOVEDIR);
 }
 
+/* --- open files by number -------------------------------------------------------------------------------- */
+
+static int serve_make_table(struct request *request, const struct path_make_table_in *in,
+                            struct path_make_table_out *out)
+{
+	struct session *session = this_file(request)->session;
+	struct open_file *file = open_file_make(session->root, session, O_DIRECTORY);
+	(void)in, (void)out;
+	if (!file)
+		return -ENFILE;
+	int status = table_make(file);
+	if (status) {
+		open_file_drop(file);
+		return status;
+	}
+	return open_file_send(file, request);
+}
+
+static int serve_brief_open(struct request *request, const struct path_brief_open_in *in,
+                            struct path_brief_open_out *out)
+{
+	struct session *session = this_file(request)->session;
+	struct file_table *table = this_table(request);
+	uint32_t flags = (uint32_t)in->how;
+	struct walk walk;
+	struct node *node;
+	if (!table || flags & OPEN_EXECUTE)
+		return -EOPNOTSUPP;
+	int status = open_check_flags(flags);
+	if (status == 0)
+		status = walk_brief(request, open_walk_flags(flags), &walk);
+	if (status)
+		return status;
+	if ((walk.node && opens_elsewhere(walk.node, flags)) || !table_has_room(table))
+		return -EOPNOTSUPP;
+	status = tree_open(&walk, flags, (uint32_t)(in->how >> 32), &node);
+	if (status)
+		return status;
+	node_reference(node); /* a nameless one has nothing else yet */
+	struct open_file *file = open_here(session, node, flags);
+	if (file) {
+		table_insert(table, file);
+		out->number = file->number;
+		out->mode = node->mode;
+		out->device = node->device;
+	}
+	node_release(node);
+	return file ? 0 : -ENFILE;
+}
+
+static int serve_adopt(struct request *request, const struct path_adopt_in *in, struct path_adopt_out *out)
+{
+	const struct open_file *from =
+		request->caps[0].kind == MESSAGE_CAP_LABEL ? open_file_find(request->caps[0].label) : NULL;
+	struct file_table *table = this_table(request);
+	(void)in;
+	if (!from || !node_is(from->node, S_IFDIR))
+		return -EINVAL;
+	if (!table || !table_has_room(table))
+		return -EOPNOTSUPP;
+	struct open_file *file = open_file_make(from->node, from->session, O_PATH | O_DIRECTORY);
+	if (!file)
+		return -ENFILE;
+	table_insert(table, file);
+	out->number = file->number;
+	return 0;
+}
+
 int serve_path(struct request *request)
 {
 	static const struct path_operations operations = {
@@ -423,6 +506,9 @@ int serve_path(struct request *request)
 		.set_attributes = serve_set_attributes,
 		.system_status = serve_system_status,
 		.path_of = serve_path_of,
+		.make_table = serve_make_table,
+		.brief_open = serve_brief_open,
+		.adopt = serve_adopt,
 		.brief_status = serve_brief_status,
 		.brief_access = serve_brief_access,
 		.brief_make_node = serve_brief_make_node,

@@ -16,6 +16,13 @@ enum own_device {
 };
 #define DEVICE_MAJOR_MEMORY 1u
 
+/* Open files of one process, by number: they need no gates. */
+struct file_table {
+	struct open_file **files; /* NULL: free */
+	uint32_t size;
+	uint32_t lowest_free; /* no free number below; 0 is the table's own gate */
+};
+
 /* What a gate stands for. The gate's label is generation << 32 | index + OPEN_FILE_LABEL_FIRST:
  * an index is used again, a label never. */
 struct open_file {
@@ -27,6 +34,9 @@ struct open_file {
 	uint32_t index;
 	uint32_t device;         /* enum own_device, or 0 */
 	bool writes_alone;       /* it was given a write window */
+	uint32_t holders;        /* gates, and a number; it goes with the last */
+	uint32_t number;         /* in `table`; 0: it is in none */
+	struct file_table *table; /* that it is in; of a table's own gate: the table itself */
 	struct open_file *next_free;
 };
 
@@ -38,9 +48,25 @@ struct open_file *open_file_make(struct node *node, struct session *session, uin
 void open_file_drop(struct open_file *file);
 struct open_file *open_file_find(uint64_t label); /* NULL: no such file */
 uint64_t open_file_label(const struct open_file *file);
-/* Make its gate and send it as capability 0 of the answer; on failure the file is dropped. */
+/* Make a gate to it and send it as capability 0 of the answer; on failure it is dropped if nothing else holds it. */
 int open_file_send(struct open_file *file, struct request *request);
+void open_file_release(struct open_file *file); /* one holder less */
+
+/* Tables of open files (table.c) */
+int table_make(struct open_file *file); /* of its own gate; -ENOMEM */
+bool table_has_room(struct file_table *table);
+void table_insert(struct file_table *table, struct open_file *file); /* there is room */
+struct open_file *table_find(const struct open_file *own, uint32_t number); /* NULL: none */
+void table_remove(struct open_file *file); /* its number */
+void table_drop(struct open_file *own);    /* all of it */
 /* Of the call in hand: there is one, or it would not have come so far. */
+/* The table in which it has a number, or is the first: where its gate came with a number, or is the table's. */
+static inline struct file_table *this_table(const struct request *request)
+{
+	const struct open_file *file = request->object;
+	return request->number || !file->number ? file->table : NULL;
+}
+
 static inline struct open_file *this_file(const struct request *request)
 {
 	return request->object;
