@@ -11,21 +11,21 @@ static struct linux_timespec timespec_of(int64_t nanoseconds)
 
 void attributes_to_stat(const struct file_attributes *attributes, struct linux_stat *stat)
 {
-	*stat = (struct linux_stat){
-		.device = attributes->device,
-		.inode = attributes->inode,
-		.links = attributes->links,
-		.mode = attributes->mode,
-		.user = attributes->user,
-		.group = attributes->group,
-		.special_device = attributes->special_device,
-		.size = (int64_t)attributes->size,
-		.block_size = (int64_t)attributes->block_size,
-		.blocks = (int64_t)attributes->blocks,
-		.access = timespec_of(attributes->access_time),
-		.modify = timespec_of(attributes->modify_time),
-		.change = timespec_of(attributes->change_time),
-	};
+	stat->device = attributes->device;
+	stat->inode = attributes->inode;
+	stat->links = attributes->links;
+	stat->mode = attributes->mode;
+	stat->user = attributes->user;
+	stat->group = attributes->group;
+	stat->padding = 0;
+	stat->special_device = attributes->special_device;
+	stat->size = (int64_t)attributes->size;
+	stat->block_size = (int64_t)attributes->block_size;
+	stat->blocks = (int64_t)attributes->blocks;
+	stat->access = timespec_of(attributes->access_time);
+	stat->modify = timespec_of(attributes->modify_time);
+	stat->change = timespec_of(attributes->change_time);
+	stat->reserved[0] = stat->reserved[1] = stat->reserved[2] = 0;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------- */
@@ -43,10 +43,8 @@ void attributes_of_own(struct task *task, struct file_attributes *attributes)
 
 static void attributes_from_words(const uint64_t words[MESSAGE_WORDS], struct file_attributes *attributes)
 {
-	struct file_brief brief;
-	_Static_assert(sizeof(brief) == MESSAGE_WORDS * sizeof(*words), "a message's words");
-	__builtin_memcpy(&brief, words, sizeof(brief));
-	file_brief_unpack(&brief, attributes);
+	_Static_assert(sizeof(struct file_brief) == MESSAGE_WORDS * sizeof(*words), "a message's words");
+	file_brief_unpack((const struct file_brief *)words, attributes);
 }
 
 static int attributes_of_gate(slot_t gate, struct file_attributes *attributes)

@@ -151,10 +151,11 @@ int path_run(struct thread *thread, int32_t directory, char *buffer, uint64_t pr
 /* NULs after the path's last byte. It lies in a buffer that has so many bytes. */
 static void path_into_words(uint64_t words[PATH_BRIEF_BYTES / 8], const char *path, uint64_t length)
 {
-	__builtin_memcpy(words, path, PATH_BRIEF_BYTES);
-	for (unsigned i = 0; i < PATH_BRIEF_BYTES / 8; i++)
-		if (length < 8 * i + 8)
-			words[i] = length > 8 * i ? words[i] & ((1ull << length % 8 * 8) - 1) : 0;
+	for (unsigned i = 0; i < PATH_BRIEF_BYTES / 8; i++) {
+		int64_t left = (int64_t)length - 8 * i;
+		uint64_t word = ((const uint64_t *)path)[i];
+		words[i] = left >= 8 ? word : left > 0 ? word & ((1ull << left * 8) - 1) : 0;
+	}
 }
 
 int brief_send(slot_t gate, const char *path, uint64_t length, struct message *message)

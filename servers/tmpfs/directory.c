@@ -4,6 +4,7 @@
  * a hole, and holes are squeezed out when they outnumber the entries, which changes no sequence
  * number. A reader's position is a sequence number, found by bisection.
  */
+#include "name.h"
 #include "node.h"
 
 #include <assert.h>
@@ -23,10 +24,9 @@ struct directory_record { /* struct linux_dirent64 */
 
 uint32_t name_hash(const char *name, size_t length)
 {
-	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)name[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	uint32_t hash;
+	name_cut(name, name + length, &hash);
+	return hash;
 }
 
 struct entry *directory_find(const struct node *node, const char *name, size_t length, uint32_t hash)
@@ -36,7 +36,7 @@ struct entry *directory_find(const struct node *node, const char *name, size_t l
 		return NULL;
 	struct entry *entry = directory->buckets[hash & (directory->bucket_count - 1)];
 	while (entry &&
-	       !(entry->hash == hash && entry->length == length && memcmp(entry->name, name, length) == 0))
+	       !(entry->hash == hash && entry->length == length && name_equal(entry->name, name, length)))
 		entry = entry->next;
 	return entry;
 }
@@ -48,7 +48,7 @@ struct entry *entry_make(const char *name, size_t length, uint32_t hash)
 		return NULL;
 	entry->hash = hash;
 	entry->length = (uint32_t)length;
-	memcpy(entry->name, name, length);
+	name_copy(entry->name, name, length);
 	return entry;
 }
 
@@ -194,12 +194,12 @@ static size_t record_write(void *buffer, size_t room, const struct node *node, u
 	if (size > room)
 		return 0;
 	struct directory_record *record = buffer;
-	memset((char *)buffer + size - 8, 0, 8); /* the name's NUL and the padding */
+	*(uint64_t *)((char *)buffer + size - 8) = 0; /* the name's NUL and the padding */
 	record->inode = node->number;
 	record->next = (int64_t)next;
 	record->length = (uint16_t)size;
 	record->type = (uint8_t)((node->mode & S_IFMT) >> 12);
-	memcpy(record->name, name, length);
+	name_copy(record->name, name, length);
 	return size;
 }
 
