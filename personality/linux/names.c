@@ -105,7 +105,13 @@ int64_t linux_symlink(struct thread *thread, uint64_t target, uint64_t path)
 int64_t path_link_read(struct thread *thread, int32_t directory, const char *path, struct path_reply *reply)
 {
 	char name[PATH_MAX_BYTES];
+	struct message message;
+	int brief;
 	uint64_t length = string_length(path);
+	if (path_brief(thread, directory, path, length, OPERATION_PATH_BRIEF_READ_LINK, 0, &message, &brief)) {
+		memcpy(reply->rest, &message.words[1], PATH_BRIEF_BYTES);
+		return brief < 0 ? brief : (int64_t)MINIMUM(message.words[0], (uint64_t)PATH_BRIEF_BYTES);
+	}
 	memcpy(name, path, length + 1);
 	struct path_call call = { .operation = OPERATION_PATH_READ_LINK, .identified = true, .reply = reply };
 	int64_t status = path_run(thread, directory, name, 0, length, &call);
@@ -184,6 +190,18 @@ static int two_names_send(slot_t from, slot_t to, const struct two_names *two, s
 	return status == -ENOSYS || status == -EOPNOTSUPP ? -EXDEV : status;
 }
 
+/* Both from the same place: in words, where they are short enough. */
+static int two_names_brief(slot_t gate, const struct two_names *two)
+{
+	struct path_reply reply;
+	struct message message = {
+		.header = two->operation == OPERATION_PATH_RENAME ? OPERATION_PATH_BRIEF_RENAME : OPERATION_PATH_BRIEF_LINK,
+		.words = { two->old_length | (uint64_t)two->flags << 32 },
+	};
+	int status = brief_send(gate, two->names, two->old_length + two->new_length, &message);
+	return status == -EOPNOTSUPP || status == -ENOSYS ? two_names_send(gate, 0, two, &reply) : status;
+}
+
 static int two_names_direct(struct thread *thread, const struct two_names *two, struct path_reply *reply)
 {
 	struct path_place from, to;
@@ -192,7 +210,10 @@ static int two_names_direct(struct thread *thread, const struct two_names *two, 
 	if (status < 0)
 		return status;
 	status = place_find(thread->task, two->new_directory, first, &to);
-	if (status == 0) {
+	if (status == 0 && from.slot == to.slot && !from.mounted && two->old_length) {
+		status = two_names_brief(from.slot, two);
+		place_release(thread->task, &to);
+	} else if (status == 0) {
 		slot_t gate = to.file ? file_gate(thread->task, to.file) : to.slot;
 		status = gate ? two_names_send(from.slot, gate, two, reply) : -ENFILE;
 		place_release(thread->task, &to);

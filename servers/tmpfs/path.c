@@ -13,22 +13,25 @@
 
 static struct path_reply reply;
 
-/* A walk for part of the caller's buffer (a NUL ends a path early). */
+/* A walk for some bytes (a NUL ends a path early), in the name of who asks. */
+static int walk_bytes(const struct request *request, const struct open_file *from, const char *path, size_t length,
+                      unsigned flags, struct walk *walk)
+{
+	walk->session = this_file(request)->session;
+	walk->start = from->node;
+	walk->path = path;
+	walk->length = strnlen(path, length);
+	walk->flags = flags;
+	return walk_path(walk);
+}
+
+/* For part of the caller's buffer. */
 static int begin_walk(const struct request *request, const struct open_file *from, uint64_t offset,
                       uint64_t length, unsigned flags, struct walk *walk)
 {
-	const struct open_file *file = this_file(request);
 	if (offset + length > request->data_length)
 		return -ENAMETOOLONG;
-	const char *path = (const char *)request->data + offset;
-	*walk = (struct walk){
-		.session = file->session,
-		.start = from->node,
-		.path = path,
-		.length = strnlen(path, length),
-		.flags = flags,
-	};
-	return walk_path(walk);
+	return walk_bytes(request, from, (const char *)request->data + offset, length, flags, walk);
 }
 
 static int walk_request(const struct request *request, uint64_t offset, unsigned flags, struct walk *walk)
@@ -423,6 +426,59 @@ static int serve_brief_unlink(struct request *request, const struct path_brief_u
 	return status ? status : tree_unlink(&walk, in->flags & AT_REMOVEDIR);
 }
 
+/* Two paths, one behind the other, in the words or in the buffer. */
+static int walk_two(const struct request *request, uint64_t old_length, unsigned old_flags, struct walk *from,
+                    struct walk *to)
+{
+	const char *paths = request->send_length ? request->data : (const char *)&request->words[1];
+	uint64_t length = request->send_length ? request->data_length : PATH_BRIEF_BYTES;
+	if (old_length > length)
+		return -EINVAL;
+	int status = walk_bytes(request, this_file(request), paths, old_length, old_flags, from);
+	if (status == 0)
+		status = walk_bytes(request, this_file(request), paths + old_length, length - old_length, WALK_NAME, to);
+	if (status)
+		return status;
+	if (to->length == 0 || from->length == 0)
+		return -ENOENT;
+	return from->redirect || to->redirect ? -EOPNOTSUPP : 0;
+}
+
+static int serve_brief_rename(struct request *request, const struct path_brief_rename_in *in)
+{
+	struct walk from, to;
+	int status = rename_check_flags((unsigned)(in->what >> 32));
+	if (status == 0)
+		status = walk_two(request, (uint32_t)in->what, WALK_NAME, &from, &to);
+	return status ? status : tree_rename(&from, &to, (unsigned)(in->what >> 32));
+}
+
+static int serve_brief_link(struct request *request, const struct path_brief_link_in *in)
+{
+	struct walk from, to;
+	bool follow = in->what >> 32 & AT_SYMLINK_FOLLOW;
+	int status = walk_two(request, (uint32_t)in->what, follow ? WALK_FOLLOW : 0, &from, &to);
+	return status ? status : tree_link(from.node, &to);
+}
+
+static int serve_brief_read_link(struct request *request, const struct path_brief_read_link_in *in,
+                                 struct path_brief_read_link_out *out)
+{
+	struct walk walk;
+	(void)in;
+	int status = walk_brief(request, 0, &walk);
+	if (status)
+		return status;
+	if (!node_is(walk.node, S_IFLNK))
+		return -EINVAL;
+	if (walk.node->size > PATH_BRIEF_BYTES)
+		return -EOPNOTSUPP;
+	out->length = walk.node->size;
+	memcpy(&out->target0, walk.node->target, walk.node->size);
+	node_accessed(walk.node);
+	return 0;
+}
+
 /* --- open files by number -------------------------------------------------------------------------------- */
 
 static int serve_make_table(struct request *request, const struct path_make_table_in *in,
@@ -513,6 +569,9 @@ int serve_path(struct request *request)
 		.brief_access = serve_brief_access,
 		.brief_make_node = serve_brief_make_node,
 		.brief_unlink = serve_brief_unlink,
+		.brief_rename = serve_brief_rename,
+		.brief_link = serve_brief_link,
+		.brief_read_link = serve_brief_read_link,
 	};
 	return path_dispatch(&operations, request);
 }
