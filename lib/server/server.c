@@ -13,7 +13,7 @@ static struct {
 	struct message message;
 	struct message_extra extra;
 	struct request request;
-	_Alignas(16) unsigned char inline_data[REQUEST_INLINE_MAX];
+	_Alignas(16) unsigned char inline_data[REQUEST_INLINE_MAX + REQUEST_SLACK];
 } loop;
 
 static int64_t bytes_or_errno(int64_t result)
@@ -169,7 +169,7 @@ static void extra_renew(void)
 	extra->received_length = extra->peer_send_length = extra->peer_receive_length = 0;
 	memset(extra->cap_kinds, 0, sizeof(extra->cap_kinds));
 	extra->receive_address = (uint64_t)loop.inline_data;
-	extra->receive_length = sizeof(loop.inline_data);
+	extra->receive_length = REQUEST_INLINE_MAX;
 	extra->deadline = 0;
 	memcpy(extra->receive_caps, kept.receive_slots, sizeof(extra->receive_caps));
 	loop.stale = false;

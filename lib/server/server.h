@@ -14,6 +14,7 @@
 #define REQUEST_PARKED (-5000)   /* a handler's result: the call is parked, answered later */
 #define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
 #define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
+#define REQUEST_SLACK 8          /* so many more can be read after them, and after the words */
 
 /* For a variable that means nothing from one step to the next (a buffer for an answer): it is neither kept nor saved. */
 #define NOT_STATE __attribute__((section(".bss.not_state")))

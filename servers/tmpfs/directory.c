@@ -4,7 +4,6 @@
  * a hole, and holes are squeezed out when they outnumber the entries, which changes no sequence
  * number. A reader's position is a sequence number, found by bisection.
  */
-#include "name.h"
 #include "node.h"
 
 #include <assert.h>
@@ -22,33 +21,27 @@ struct directory_record { /* struct linux_dirent64 */
 #define BUCKETS_FIRST 8u
 #define ORDER_FIRST 8u
 
-uint32_t name_hash(const char *name, size_t length)
-{
-	uint32_t hash;
-	name_cut(name, name + length, &hash);
-	return hash;
-}
-
-struct entry *directory_find(const struct node *node, const char *name, size_t length, uint32_t hash)
+struct entry *directory_find(const struct node *node, const struct name *name)
 {
 	const struct directory *directory = &node->directory;
 	if (directory->bucket_count == 0)
 		return NULL;
-	struct entry *entry = directory->buckets[hash & (directory->bucket_count - 1)];
-	while (entry &&
-	       !(entry->hash == hash && entry->length == length && name_equal(entry->name, name, length)))
+	struct entry *entry = directory->buckets[name->hash & (directory->bucket_count - 1)];
+	while (entry && !(entry->hash == name->hash && entry->head == name->head && entry->length == name->length &&
+	                  name_rest_equal(entry->name, name->bytes, name->length)))
 		entry = entry->next;
 	return entry;
 }
 
-struct entry *entry_make(const char *name, size_t length, uint32_t hash)
+struct entry *entry_make(const struct name *name)
 {
-	struct entry *entry = heap_allocate(sizeof *entry + length);
+	struct entry *entry = heap_allocate(sizeof *entry + name->length);
 	if (!entry)
 		return NULL;
-	entry->hash = hash;
-	entry->length = (uint32_t)length;
-	name_copy(entry->name, name, length);
+	entry->head = name->head;
+	entry->hash = name->hash;
+	entry->length = (uint32_t)name->length;
+	name_copy(entry->name, name->bytes, name->length);
 	return entry;
 }
 

@@ -72,7 +72,7 @@ int tree_make(const struct walk *walk, uint32_t mode, uint64_t device, const cha
 		status = directory_reserve(walk->parent);
 	if (status)
 		return status;
-	struct entry *entry = entry_make(walk->name, walk->name_length, walk->name_hash);
+	struct entry *entry = entry_make(&walk->name);
 	if (!entry)
 		return -ENOSPC;
 	char *copy = target ? heap_allocate(target_length + 1) : NULL;
@@ -166,7 +166,7 @@ int tree_link(struct node *node, const struct walk *to)
 		status = directory_reserve(to->parent);
 	if (status)
 		return status;
-	struct entry *entry = entry_make(to->name, to->name_length, to->name_hash);
+	struct entry *entry = entry_make(&to->name);
 	if (!entry)
 		return -ENOSPC;
 	node->links++;
@@ -285,7 +285,7 @@ int tree_rename(const struct walk *from, const struct walk *to, unsigned flags)
 	status = directory_reserve(to->parent);
 	if (status)
 		return status;
-	struct entry *entry = entry_make(to->name, to->name_length, to->name_hash);
+	struct entry *entry = entry_make(&to->name);
 	if (!entry)
 		return -ENOSPC;
 	directory_remove(from->entry);

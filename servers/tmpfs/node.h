@@ -8,6 +8,7 @@
 #define TMPFS_NODE_H
 
 #include "environment.h"
+#include "name.h"
 #include "protocols/file.h"
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ struct entry {
 	struct entry *next; /* in its hash bucket */
 	struct node *node;  /* holds a link */
 	struct node *directory;
+	uint64_t head;      /* of the name, as in struct name */
 	uint32_t hash;
 	uint32_t index;     /* in the directory's order */
 	uint32_t length;
@@ -146,9 +148,8 @@ int node_set_attributes(struct node *node, const struct session *session, uint32
 void node_clear_set_id(struct node *node, const struct session *session);
 
 /* Directories. Reserve makes room so that the insertion after it cannot fail. */
-uint32_t name_hash(const char *name, size_t length);
-struct entry *directory_find(const struct node *directory, const char *name, size_t length, uint32_t hash);
-struct entry *entry_make(const char *name, size_t length, uint32_t hash);
+struct entry *directory_find(const struct node *directory, const struct name *name);
+struct entry *entry_make(const struct name *name);
 void entry_free(struct entry *entry);
 int directory_reserve(struct node *directory);
 void directory_insert(struct node *directory, struct entry *entry, struct node *node);

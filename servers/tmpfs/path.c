@@ -21,6 +21,7 @@ static int walk_bytes(const struct request *request, const struct open_file *fro
 	walk->start = from->node;
 	walk->path = path;
 	walk->length = strnlen(path, length);
+	walk->slack = REQUEST_SLACK;
 	walk->flags = flags;
 	return walk_path(walk);
 }
@@ -377,6 +378,7 @@ static int walk_brief(const struct request *request, unsigned flags, struct walk
 	walk->session = file->session;
 	walk->start = file->node;
 	walk->flags = flags;
+	walk->slack = REQUEST_SLACK;
 	walk->path = (const char *)&request->words[1];
 	if (request->send_length) {
 		walk->path = request->data;

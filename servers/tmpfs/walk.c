@@ -6,8 +6,6 @@
  */
 #include "walk.h"
 
-#include "name.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -15,13 +13,14 @@
 #define EXPANSION_MAX 8192
 
 struct cursor {
-	const char *at, *end;
+	const char *at, *end, *limit; /* limit: can be read up to here */
 	struct node *directory;
 	unsigned links;
 	char *buffer; /* the expansion buffer not in use by `at` */
 };
 
-static char expansions[4][EXPANSION_MAX];
+#define SLACK 8
+static char expansions[4][EXPANSION_MAX + SLACK];
 static unsigned expansion_pair;
 
 static const char *skip_slashes(const char *at, const char *end)
@@ -80,10 +79,11 @@ static int follow_link(struct walk *walk, struct cursor *cursor, const struct no
 	char *path = cursor->buffer;
 	memcpy(path, link->target, link->size);
 	memcpy(path + link->size, cursor->at, rest);
-	size_t which = (size_t)(path - expansions[0]) / EXPANSION_MAX;
+	size_t which = (size_t)(path - expansions[0]) / sizeof expansions[0];
 	cursor->buffer = expansions[which ^ 1];
 	cursor->at = path;
 	cursor->end = path + link->size + rest;
+	cursor->limit = cursor->end + SLACK;
 	return 0;
 }
 
@@ -105,7 +105,7 @@ static int walk_name(struct walk *walk, struct cursor *cursor, bool final, bool 
 	struct node *directory = cursor->directory;
 	if (walk->trailing_slash && walk->flags & WALK_CREATE)
 		return -EISDIR; /* whatever is there */
-	struct entry *entry = directory_find(directory, walk->name, walk->name_length, walk->name_hash);
+	struct entry *entry = directory_find(directory, &walk->name);
 	struct node *node = entry ? entry->node : NULL;
 	if (node && node_is(node, S_IFLNK)) {
 		bool slash_enters = walk->trailing_slash && !(walk->flags & WALK_NAME);
@@ -140,15 +140,15 @@ static int walk_name(struct walk *walk, struct cursor *cursor, bool final, bool 
 /* Cuts the next component off the path. */
 static int next_component(struct walk *walk, struct cursor *cursor)
 {
-	walk->name = cursor->at;
-	walk->name_length = name_cut(cursor->at, cursor->end, &walk->name_hash);
-	cursor->at += walk->name_length;
-	return walk->name_length > NAME_LENGTH_MAX ? -ENAMETOOLONG : 0;
+	name_cut(&walk->name, cursor->at, cursor->end, cursor->limit);
+	cursor->at += walk->name.length;
+	return walk->name.length > NAME_LENGTH_MAX ? -ENAMETOOLONG : 0;
 }
 
 int walk_path(struct walk *walk)
 {
-	struct cursor cursor = { walk->path, walk->path + walk->length, walk->start, 0, NULL };
+	const char *end = walk->path + walk->length;
+	struct cursor cursor = { walk->path, end, end + walk->slack, walk->start, 0, NULL };
 	walk->redirect = REDIRECT_NONE;
 	walk->parent = walk->node = NULL;
 	walk->entry = NULL;
@@ -173,9 +173,8 @@ int walk_path(struct walk *walk)
 		const char *next = skip_slashes(cursor.at, cursor.end);
 		bool final = next == cursor.end;
 		walk->trailing_slash = final && next != cursor.at;
-		if (walk->name_length <= 2 && walk->name[0] == '.' &&
-		    walk->name[walk->name_length - 1] == '.') {
-			bool up = walk->name_length == 2;
+		bool up = walk->name.head == ('.' | '.' << 8);
+		if (up || walk->name.head == '.') {
 			status = up ? walk_dotdot(walk, &cursor) : 0;
 			if (status || walk->redirect)
 				return status;

@@ -20,15 +20,14 @@ struct walk {
 	struct node *start; /* relative paths; may be a file when the path is empty */
 	const char *path;
 	size_t length;
+	size_t slack; /* bytes after it that can be read as well, whatever is in them */
 	unsigned flags;
 	/* out; nothing is referenced: good until the tree changes */
 	struct node *parent; /* LAST_NAME: the directory of the last name */
 	struct entry *entry; /* LAST_NAME: NULL where it does not exist */
 	struct node *node;   /* what was found, or NULL */
 	enum walk_last last;
-	const char *name;
-	size_t name_length;
-	uint32_t name_hash;
+	struct name name;
 	bool trailing_slash;
 	/* Where the walk leaves this tree: enum path_redirect, the gate of a mount, what remains */
 	unsigned redirect;

@@ -546,7 +546,9 @@ static void compare_directory(const struct node *node, const struct model_node *
 	CHECK(node->directory.live == model->child_count);
 	for (unsigned i = 0; i < model->child_count; i++) {
 		const char *name = model->children[i].name;
-		struct entry *entry = directory_find(node, name, strlen(name), name_hash(name, strlen(name)));
+		struct name cut;
+		name_cut(&cut, name, name + strlen(name), name + strlen(name));
+		struct entry *entry = directory_find(node, &cut);
 		CHECK(entry != NULL);
 		if (!entry)
 			continue;
