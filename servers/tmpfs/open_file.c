@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define PIECE_FILES 256u
-#define PIECES_MAX 4096u
+#define PIECE_FILES 64u /* little is kept of a crowd that is gone */
+#define PIECES_MAX 16384u
 
 static struct open_file *pieces[PIECES_MAX];
 static uint32_t piece_count;
