@@ -12,7 +12,7 @@ static int64_t lock_start(struct open_file *file, const struct linux_flock *give
 	int64_t base = 0;
 	int status = 0;
 	if (given->whence == SEEK_CUR) {
-		status = file_seek(file->slot, NULL, 0, SEEK_CUR, &base);
+		status = offset_seek(file, 0, SEEK_CUR, &base);
 	} else if (given->whence == SEEK_END) {
 		status = file_status(file->slot, NULL, &attributes, sizeof(attributes), NULL);
 		base = (int64_t)attributes.size;
@@ -70,14 +70,20 @@ static int64_t flags_get(struct open_file *file)
 		return O_PATH;
 	if (file->kind != FILE_GATE)
 		return O_RDWR | (file->flags & FILE_NONBLOCK ? O_NONBLOCK : 0);
+	if (file->slot > SLOT_MASK && file->open_flags != OPEN_FLAGS_ASK)
+		return file->open_flags;
 	int status = file_get_flags(file->slot, NULL, &flags);
 	return status < 0 ? status : (int64_t)flags;
 }
 
 static int64_t flags_set(struct open_file *file, uint32_t flags)
 {
-	if (file->kind == FILE_GATE)
+	if (file->kind == FILE_GATE) {
+		if (flags & O_APPEND)
+			offset_leave(file);
+		file->open_flags = OPEN_FLAGS_ASK;
 		return file_set_flags(file->slot, NULL, flags);
+	}
 	if (flags & O_NONBLOCK)
 		file->flags |= FILE_NONBLOCK;
 	else
@@ -158,6 +164,7 @@ struct control_size {
 	uint32_t command;
 	uint8_t in, out;
 };
+enum { FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452, FIONREAD = 0x541b };
 #define TERMIOS_SIZE 36
 static const struct control_size control_sizes[] = {
 	{ 0x5401, 0, TERMIOS_SIZE }, /* TCGETS */
@@ -174,14 +181,13 @@ static const struct control_size control_sizes[] = {
 	{ 0x5416, 4, 0 },            /* TIOCMBIS */
 	{ 0x5417, 4, 0 },            /* TIOCMBIC */
 	{ 0x5418, 4, 0 },            /* TIOCMSET */
-	{ 0x541b, 0, 4 },            /* FIONREAD */
+	{ FIONREAD, 0, 4 },
 	{ 0x5420, 4, 0 },            /* TIOCPKT */
 	{ 0x5423, 4, 0 },            /* TIOCSETD */
 	{ 0x5424, 0, 4 },            /* TIOCGETD */
 	{ 0x5429, 0, 4 },            /* TIOCGSID */
 };
 #define CONTROL_BUFFER 4096u
-enum { FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452 };
 
 static void control_size_find(uint32_t command, uint32_t *in, uint32_t *out)
 {
@@ -205,6 +211,8 @@ static int64_t control_send(struct thread *thread, struct open_file *file, uint3
 		return -ENOTTY;
 	if (!user_range(argument, MAXIMUM(in, out)) && (in || out))
 		return -EFAULT;
+	if (command == FIONREAD)
+		offset_leave(file);
 	int status = file_control(file->slot, INTERRUPTIBLE, command, argument,
 	                          thread->task->process | (signal_is_off(thread, SIGTTOU) ? FILE_PROCESS_SIGNAL_OFF : 0),
 	                          in ? (const void *)argument : NULL, in, out ? (void *)argument : NULL, out, NULL, &result);

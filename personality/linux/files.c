@@ -22,7 +22,11 @@ int64_t linux_openat(struct thread *thread, int32_t directory, uint64_t path, ui
 		status = path_open_file(thread, directory, name, flags, mode, &opened);
 	if (status < 0)
 		return status;
-	return descriptor_open(task, opened.slot, opened.file_flags, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	struct open_file *file = file_make(task, opened.slot, FILE_GATE, opened.file_flags, NULL);
+	if (!file)
+		return -ENOMEM;
+	file->open_flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	return descriptor_install(task, file, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
 int64_t linux_open(struct thread *thread, uint64_t path, uint32_t flags, uint32_t mode)
@@ -172,9 +176,7 @@ int64_t linux_lseek(struct thread *thread, int32_t descriptor, int64_t offset, u
 	int64_t position = 0;
 	if (!file)
 		return -EBADF;
-	int status = file->kind == FILE_GATE ? file_seek(file->slot, NULL, offset, whence, &position) : -ESPIPE;
-	if (status == 0)
-		file->position = (uint64_t)position;
+	int status = offset_seek(file, offset, whence, &position);
 	file_release(thread->task, file);
 	return status < 0 ? status : position;
 }

@@ -104,6 +104,14 @@ void table_forget(struct task *task);    /* in a child: it has none */
 void table_reset(struct files *files);   /* of a copy that has no open files yet */
 void table_directory_changed(struct task *task);
 
+/* --- offsets.c: an open file's own offset, here or at the server ----------------------------------------- */
+/* Only where FILE_OFFSET_HERE is set. */
+int64_t offset_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, uint32_t flags);
+int64_t offset_write(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, uint32_t flags);
+/* lseek on any open file: 0 and *position, or a negative errno. */
+int offset_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *position);
+void offset_leave(struct open_file *file); /* it is the server's from now on */
+
 /* --- links.c ------------------------------------------------------------------------------------------ */
 /* The operation of a path that has ended at a link of /proc/PID/fd; reply->attributes as REDIRECT_DESCRIPTOR says.
  * Where the file has a gate, it is in this slot. */

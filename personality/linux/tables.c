@@ -115,6 +115,8 @@ bool table_open_file(struct thread *thread, int32_t directory, const char *path,
 	opened->slot = number_slot(message.words[0]);
 	opened->file_flags = (flags & O_PATH ? FILE_PATH_ONLY : 0) |
 	                     node_flags((uint32_t)message.words[1], message.words[2], flags);
+	if (opened->file_flags & (FILE_CONTENT | FILE_CONTENT_WRITES) && !(flags & O_APPEND))
+		opened->file_flags |= FILE_OFFSET_HERE;
 	return true;
 }
 
@@ -124,6 +126,7 @@ static slot_t gate_make(struct task *task, struct open_file *file)
 {
 	uint64_t reserved;
 	slot_t slot = slot_take_locked(task);
+	offset_leave(file);
 	if (!slot || file_fetch(file->slot, NULL, &reserved, slot) < 0) {
 		if (slot)
 			slot_return_locked(task, slot);

@@ -60,7 +60,9 @@ enum file_flags {
 	FILE_DEVICES = FILE_NULL | FILE_ZERO | FILE_FULL,
 	FILE_CONTENT = 4096, /* a regular file, opened for reading: a window may be had */
 	FILE_CONTENT_WRITES = 8192, /* one opened for writing: likewise a write window */
+	FILE_OFFSET_HERE = 16384, /* `position` is its offset, not the server's (offsets.c) */
 };
+#define OPEN_FLAGS_ASK (~0u)
 /* These three begin as proc expects (process.h). An open file of this process; dup shares it. What fork shares with other processes is the gate. */
 struct open_file {
 	uint32_t references;
@@ -70,7 +72,8 @@ struct open_file {
 	uint32_t copy_index;
 	uint16_t window;  /* windows.c: its number + 1; 0: none */
 	uint16_t reads;   /* by calls, since there was a window or need of one */
-	uint64_t position; /* where the next read is likely to be */
+	uint64_t position; /* where the next read is likely to be, or will be */
+	uint32_t open_flags; /* for F_GETFL, while it has no gate; OPEN_FLAGS_ASK: the server knows */
 	uint32_t serial;   /* of no other open file in this space, ever; not 0 */
 	slot_t numbered;   /* its number still, since it got a gate; 0: it has none */
 	void *object; /* struct epoll, struct event, struct timer; FILE_RING: struct pipe_view, or NULL until it is used */

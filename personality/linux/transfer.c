@@ -70,6 +70,8 @@ int64_t file_read_at(struct thread *thread, struct open_file *file, uint64_t buf
 		return file->flags & FILE_NULL ? 0 : zeros_read(thread, buffer, length);
 	if (file->kind != FILE_GATE)
 		return own_read(thread, file, buffer, length);
+	if (offset == FILE_OFFSET_CURRENT && file->flags & FILE_OFFSET_HERE)
+		return offset_read(thread, file, buffer, length, flags);
 	if (file->flags & FILE_CONTENT && window_read(thread, file, buffer, length, offset, &result))
 		return result;
 	if (file->flags & FILE_RING)
@@ -95,7 +97,7 @@ static int64_t size_limit_apply(struct thread *thread, struct open_file *file, u
 	if (flags & O_APPEND)
 		offset = (int64_t)attributes.size;
 	else if (offset == FILE_OFFSET_CURRENT)
-		file_seek(file->slot, NULL, 0, SEEK_CUR, &offset);
+		offset_seek(file, 0, SEEK_CUR, &offset);
 	if ((uint64_t)offset < limit)
 		return (int64_t)MINIMUM(length, limit - (uint64_t)offset);
 	signal_raise(thread, SIGXFSZ, SI_USER);
@@ -121,6 +123,11 @@ int64_t file_write_at(struct thread *thread, struct open_file *file, uint64_t bu
 		return file->flags & FILE_FULL && length > 0 ? -ENOSPC : (int64_t)length;
 	if (file->kind != FILE_GATE)
 		return own_write(thread, file, buffer, length);
+	if (offset == FILE_OFFSET_CURRENT && file->flags & FILE_OFFSET_HERE) {
+		if (!(flags & FILE_RWF_APPEND))
+			return offset_write(thread, file, buffer, length, flags);
+		offset_leave(file);
+	}
 	if (!(file->flags & FILE_RING) && thread->task->file_size_limit != RLIM_INFINITY && length > 0) {
 		int64_t allowed = size_limit_apply(thread, file, length, offset);
 		if (allowed < 0)
@@ -348,7 +355,8 @@ static int64_t copy_write(struct thread *thread, struct copy_end *in, struct cop
 		done = (uint64_t)put;
 	if (done == length || in->offset != FILE_OFFSET_CURRENT)
 		return put;
-	if (in->file->kind != FILE_GATE || file_seek(in->file->slot, NULL, (int64_t)(done - length), SEEK_CUR, NULL) == 0)
+	int64_t position;
+	if (in->file->kind != FILE_GATE || offset_seek(in->file, (int64_t)(done - length), SEEK_CUR, &position) == 0)
 		return put;
 	while (done < length && (put > 0 || put == -EINTR) && out->file->kind == FILE_GATE) {
 		int64_t offset = out->offset < 0 ? out->offset : out->offset + (int64_t)done;
@@ -461,7 +469,7 @@ static int range_end_read(struct task *task, int32_t descriptor, uint64_t offset
 		status = type == S_IFDIR ? -EISDIR : -EINVAL;
 	if (status == 0)
 		status = offset ? user_read(&end->start, offset, sizeof(end->start))
-		                : file_seek(file->slot, NULL, 0, SEEK_CUR, &end->start);
+		                : offset_seek(file, 0, SEEK_CUR, &end->start);
 	file_release(task, file);
 	return status;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 #define MANY 40
 
@@ -311,6 +312,164 @@ static void another_root(void)
 	}
 }
 
+/* Reads, writes and seeks at a file's own offset, whoever else has a hand in it. */
+static void offsets(void)
+{
+	char bytes[64];
+	int count = 0, ends[2];
+	open_many("f", 0);
+	int fd = fds[3];
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(lseek(fd, -4, SEEK_CUR));
+	SAY(read(fd, bytes, 64));
+	SAY(read(fd, bytes, 64));
+	SAY(lseek(fd, -1, SEEK_SET));
+	SAY(lseek(fd, 0x7fffffffffffffff, SEEK_CUR));
+	SAY(lseek(fd, -100, SEEK_CUR));
+	SAY(lseek(fd, 0, 77));
+	SAY(lseek(fd, 2, SEEK_SET));
+	SAY(lseek(fd, -2, SEEK_END));
+	SAY(read(fd, bytes, 64));
+	SAY(lseek(fd, 3, SEEK_DATA));
+	SAY(lseek(fd, 3, SEEK_HOLE));
+	SAY(lseek(fd, 4, SEEK_SET));
+	SAY(ioctl(fd, 0x541b, &count));
+	SAY(count);
+	SAY(read(fd, bytes, 2));
+	SAY(ioctl(fd, 0x541b, &count));
+	SAY(count);
+	fd = fds[5];
+	SAY(lseek(fd, 4, SEEK_SET));
+	int copy = dup(fd);
+	SAY(write(copy, "WRITTEN", 7));
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(write(fd, "", 0));
+	SAY(write(fd, (void *)16, 5));
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(lseek(fd, 30, SEEK_SET));
+	SAY(write(fd, "gap", 3));
+	SAY(pread(fd, bytes, 64, 0));
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND));
+	SAY(lseek(fd, 1, SEEK_SET));
+	SAY(fcntl(fd, F_SETFL, O_APPEND));
+	SAY(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND));
+	SAY(write(fd, "end", 3));
+	SAY(lseek(fd, 0, SEEK_CUR));
+	SAY(fcntl(fd, F_SETFL, 0));
+	SAY(lseek(fd, 1, SEEK_SET));
+	SAY(write(fd, "E", 1));
+	say_text("now", fd, 0);
+	/* From file to file, and through other calls. */
+	SAY(lseek(fds[6], 5, SEEK_SET));
+	SAY(lseek(fds[7], 2, SEEK_SET));
+	SAY(syscall(SYS_sendfile, fds[6], fds[7], NULL, 3l));
+	SAY(lseek(fds[6], 0, SEEK_CUR));
+	SAY(lseek(fds[7], 0, SEEK_CUR));
+	SAY(syscall(SYS_copy_file_range, fds[7], NULL, fds[6], NULL, 2l, 0l));
+	SAY(lseek(fds[6], 0, SEEK_CUR));
+	SAY(lseek(fds[7], 0, SEEK_CUR));
+	struct { void *address; size_t length; } pieces[2] = { { bytes, 2 }, { bytes + 2, 3 } };
+	SAY(lseek(fds[8], 1, SEEK_SET));
+	SAY(syscall(SYS_readv, fds[8], pieces, 2));
+	printf("%.5s\n", bytes);
+	SAY(syscall(SYS_writev, fds[8], pieces, 2));
+	SAY(lseek(fds[8], 0, SEEK_CUR));
+	SAY(syscall(SYS_pwritev2, fds[8], pieces, 1, -1l, -1l, 16l)); /* RWF_APPEND */
+	say_text("now", fds[8], 0);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = 1, .l_len = 1 };
+	SAY(lseek(fds[9], 2, SEEK_SET));
+	SAY(fcntl(fds[9], F_SETLK, &lock));
+	fflush(stdout);
+	if (fork() == 0) {
+		lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		SAY(fcntl(fds[9], F_GETLK, &lock));
+		printf("%ld %ld\n", (long)lock.l_start, (long)lock.l_len);
+		SAY(read(fds[9], bytes, 2));
+		SAY(lseek(fds[10], 6, SEEK_SET));
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	SAY(lseek(fds[9], 0, SEEK_CUR));
+	SAY(lseek(fds[10], 0, SEEK_CUR));
+	SAY(read(fds[10], bytes, 2));
+	int appended = open("f11", O_RDWR | O_APPEND);
+	SAY(write(appended, "more\n", 5));
+	SAY(lseek(appended, 0, SEEK_CUR));
+	SAY(lseek(appended, 0, SEEK_SET));
+	SAY(read(appended, bytes, 3));
+	SAY(write(appended, "again\n", 6));
+	SAY(lseek(appended, 0, SEEK_CUR));
+	say_text("now", appended, 0);
+	int one_way = open("f12", O_WRONLY), other_way = open("f12", O_RDONLY), path = open("f12", O_PATH);
+	SAY(read(one_way, bytes, 1));
+	SAY(write(other_way, bytes, 1));
+	SAY(lseek(one_way, 5, SEEK_SET));
+	SAY(lseek(path, 0, SEEK_SET));
+	SAY(write(one_way, "OF", 2));
+	SAY(read(other_way, bytes, 8));
+	printf("%.8s\n", bytes);
+	SAY(ftruncate(one_way, 3));
+	SAY(read(other_way, bytes, 8));
+	SAY(lseek(other_way, 0, SEEK_CUR));
+	SAY(pipe(ends));
+	SAY(lseek(ends[0], 0, SEEK_CUR));
+}
+
+#define PLACES 20000
+static uint8_t seen[PLACES / 10];
+static int numbers_fd;
+
+/* Every place is read, or written, by one thread alone. */
+static void *sharer(void *writes)
+{
+	char record[11];
+	for (;;) {
+		if (writes) {
+			if (write(numbers_fd, "written by", 10) != 10 || lseek(numbers_fd, 0, SEEK_CUR) > PLACES * 2)
+				return NULL;
+		} else {
+			if (read(numbers_fd, record, 10) != 10)
+				return NULL;
+			record[10] = 0;
+			__atomic_add_fetch(&seen[atoi(record)], 1, __ATOMIC_RELAXED);
+		}
+	}
+}
+
+static void shared_by_threads(void)
+{
+	char record[16];
+	pthread_t others[3];
+	struct stat status;
+	open_many("s", 0);
+	numbers_fd = open("numbers", O_RDWR | O_CREAT, 0600);
+	for (int i = 0; i < PLACES / 10; i++) {
+		sprintf(record, "%010d", i);
+		if (write(numbers_fd, record, 10) != 10)
+			return;
+	}
+	for (int round = 0; round < 2; round++) {
+		SAY(lseek(numbers_fd, round ? PLACES : 0, SEEK_SET));
+		for (int i = 0; i < 3; i++)
+			pthread_create(&others[i], NULL, sharer, round ? &others : NULL);
+		if (fork() == 0)
+			_exit(0);
+		wait(NULL);
+		for (int i = 0; i < 3; i++)
+			pthread_join(others[i], NULL);
+		close(open("s1", O_RDONLY));
+	}
+	bool right = true;
+	for (int i = 0; i < PLACES / 10; i++)
+		right &= seen[i] == 1;
+	SAY(right);
+	SAY(fstat(numbers_fd, &status));
+	SAY(status.st_size % 10);
+	SAY(status.st_size > PLACES * 2 && status.st_size <= PLACES * 2 + 40);
+}
+
 static volatile int stop;
 
 static void *opener(void *right)
@@ -361,6 +520,8 @@ int main(void)
 	in_child("links", links);
 	in_child("rights", rights);
 	in_child("another root", another_root);
+	in_child("offsets", offsets);
+	in_child("shared by threads", shared_by_threads);
 	in_child("threads", threads);
 	return 0;
 }
