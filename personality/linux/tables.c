@@ -155,7 +155,7 @@ int files_to_gates_locked(struct task *task, uint32_t but)
 	for (uint32_t i = 0; i < files->size; i++) {
 		struct open_file *file = files->table[i].file;
 		if (file && file->slot > SLOT_MASK && !(files->table[i].flags & but) && !gate_make(task, file))
-			return -ENFILE;
+			return -ENOMEM;
 	}
 	return 0;
 }

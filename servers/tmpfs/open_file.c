@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include "lock.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,4 +112,22 @@ bool open_file_writable(const struct open_file *file)
 {
 	uint32_t mode = file->flags & O_ACCMODE;
 	return !(file->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
+}
+
+static bool is_special(const struct node *node)
+{
+	return node_is(node, S_IFCHR) || node_is(node, S_IFBLK) || node_is(node, S_IFIFO);
+}
+
+bool opens_elsewhere(const struct node *node, uint32_t flags)
+{
+	return is_special(node) && !device_is_own(node) && !(flags & O_PATH);
+}
+
+struct open_file *open_here(struct session *session, struct node *node, uint32_t flags)
+{
+	struct open_file *file = open_file_make(node, session, flags & ~OPEN_EXECUTE);
+	if (file && is_special(node) && !(flags & O_PATH))
+		file->device = node->device & 0xff;
+	return file;
 }

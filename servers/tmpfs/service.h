@@ -5,6 +5,11 @@
 #include "node.h"
 #include "server/server.h"
 
+struct walk;
+struct file_lock_in;
+struct file_flock_in;
+struct file_release_locks_in;
+
 /* Devices that tmpfs serves itself: character devices of major 1. */
 enum own_device {
 	DEVICE_NULL = 3,
@@ -75,8 +80,20 @@ bool open_file_readable(const struct open_file *file);
 bool open_file_writable(const struct open_file *file);
 bool open_file_is_path(const struct open_file *file); /* O_PATH */
 
+/* Opened with these flags it is another server's: a device, or a pipe. */
+bool opens_elsewhere(const struct node *node, uint32_t flags);
+struct open_file *open_here(struct session *session, struct node *node, uint32_t flags); /* NULL: no memory */
+
 int serve_file(struct request *request);
 int serve_path(struct request *request);
+int serve_brief(struct request *request); /* the path protocol from brief_status on (brief.c) */
+int serve_lock(struct request *request, const struct file_lock_in *in);
+int serve_flock(struct request *request, const struct file_flock_in *in);
+int serve_release_locks(struct request *request, const struct file_release_locks_in *in);
+/* A walk for some bytes (a NUL ends a path early), in the name of who asks. */
+int walk_bytes(const struct request *request, const struct open_file *from, const char *path, size_t length,
+               unsigned flags, struct walk *walk);
+int make_node(const struct walk *walk, uint32_t mode, uint64_t device); /* of any type by mode; a plain file for none */
 void fill_system_info(struct file_system_info *info);
 
 /* Device nodes (device.c) */
