@@ -77,7 +77,7 @@ struct process_fork {
 	uint32_t thread;      /* the caller's thread id: the new one copies its extended state */
 	uint64_t clear_child_tid; /* address: zeroed and woken when the thread is gone; 0: none */
 	uint32_t slot;        /* caller's slot for the new thread's capability (CLONE_THREAD) or 0 */
-	uint32_t reserved;
+	uint32_t has_table;   /* PROCESS_FILES is not empty: it is the caller's alone */
 	uint64_t descriptors; /* address of the new process's struct process_descriptors */
 };
 

@@ -26,6 +26,7 @@ static void request_fill(struct thread *thread, const struct clone *clone, struc
 		.argument = (uint64_t)child,
 		.exit_signal = clone->exit_signal,
 		.thread = thread->id,
+		.has_table = thread->task->files.table_state || task_is_shared(thread->task),
 		.descriptors = (uint64_t)&child->task->files,
 	};
 	if (clone->flags & CLONE_THREAD)

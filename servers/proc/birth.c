@@ -40,7 +40,7 @@ int captable_fill(slot_t captable, const struct process *process, uint64_t seria
 }
 
 /* The objects of a new process, from its parent's. */
-static int child_build(struct process *child, struct process *parent, bool share_space)
+static int child_build(struct process *child, struct process *parent, bool share_space, bool has_table)
 {
 	child->account = account_create();
 	if (!child->account)
@@ -61,7 +61,8 @@ static int child_build(struct process *child, struct process *parent, bool share
 		if (thread->own_slot)
 			cap_drop(child->captable, thread->own_slot);
 	cap_drop(child->captable, PROCESS_HANDOFF);
-	cap_drop(child->captable, PROCESS_FILES);
+	if (has_table)
+		cap_drop(child->captable, PROCESS_FILES);
 	return captable_fill(child->captable, child, child->serial, child->space->space);
 }
 
@@ -135,7 +136,7 @@ static int fork_process(struct request *request, const struct process_fork *fork
 		return -EAGAIN;
 	}
 	child_inherit(child, process, fork->exit_signal);
-	int status = child_build(child, process, fork->flags & CLONE_VM);
+	int status = child_build(child, process, fork->flags & CLONE_VM, fork->has_table);
 	struct thread_start_point start = start_point(fork, caller);
 	struct thread *thread = status < 0 ? NULL : thread_make(child, number, child->space, &start);
 	if (status == 0)
