@@ -250,14 +250,19 @@ int64_t linux_readahead(struct thread *thread, int32_t descriptor, int64_t offse
 
 /* --- directories ------------------------------------------------------------------------------------ */
 
+#define ENTRIES_FEW 4096u
+
 static int64_t entries_read(struct thread *thread, int32_t descriptor, void *buffer, uint64_t length)
 {
 	struct open_file *file = file_find_io(thread->task, descriptor);
 	uint64_t count = 0;
 	if (!file)
 		return -EBADF;
+	/* What comes after few entries is most likely their end: no large buffer is made ready for it. */
+	length = file->reads ? MINIMUM(length, ENTRIES_FEW) : length;
 	int status = file->kind != FILE_GATE ? -ENOTDIR
 	                                     : file_read_directory(file->slot, NULL, length, buffer, length, NULL, &count);
+	file->reads = status == 0 && count < length / 2;
 	file_release(thread->task, file);
 	if (status == -ENOSYS || status == -EOPNOTSUPP)
 		return -ENOTDIR;

@@ -71,7 +71,7 @@ struct open_file {
 	uint16_t flags;
 	uint32_t copy_index;
 	uint16_t window;  /* windows.c: its number + 1; 0: none */
-	uint16_t reads;   /* by calls, since there was a window or need of one */
+	uint16_t reads;   /* by calls, since there was a window or need of one; of a directory: the last gave little */
 	uint64_t position; /* where the next read is likely to be, or will be */
 	uint32_t open_flags; /* for F_GETFL, while it has no gate; OPEN_FLAGS_ASK: the server knows */
 	uint32_t serial;   /* of no other open file in this space, ever; not 0 */

@@ -470,6 +470,57 @@ static void shared_by_threads(void)
 	SAY(status.st_size > PLACES * 2 && status.st_size <= PLACES * 2 + 40);
 }
 
+static int entries_count(int fd, char *buffer, size_t length)
+{
+	int count = 0;
+	for (long size; (size = syscall(SYS_getdents64, fd, buffer, length)) > 0;)
+		for (long at = 0; at < size; at += *(uint16_t *)(buffer + at + 16))
+			count++;
+	return count;
+}
+
+static void listings(void)
+{
+	static char buffer[65536];
+	char name[300];
+	open_many("d", 0);
+	mkdir("large", 0755);
+	for (int i = 0; i < 700; i++) {
+		snprintf(name, sizeof(name), "large/%0*d", i % 200 + 1, i);
+		close(open(name, O_CREAT | O_WRONLY, 0600));
+	}
+	mkdir("small", 0755);
+	int large = open("large", O_RDONLY | O_DIRECTORY), small = open("small", O_RDONLY);
+	for (size_t length = 512; length <= sizeof(buffer); length *= 2) {
+		SAY(entries_count(large, buffer, length));
+		SAY(lseek(large, 0, SEEK_SET));
+		SAY(entries_count(small, buffer, length));
+		SAY(entries_count(small, buffer, length));
+		SAY(lseek(small, 0, SEEK_SET));
+	}
+	SAY(syscall(SYS_getdents64, large, buffer, 10l));
+	SAY(entries_count(large, buffer, sizeof(buffer)));
+	SAY(close(openat(small, "later", O_CREAT | O_WRONLY, 0600)));
+	SAY(lseek(small, 0, SEEK_SET));
+	SAY(entries_count(small, buffer, sizeof(buffer)));
+	SAY(entries_count(small, buffer, sizeof(buffer)));
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "%0200d", i);
+		close(openat(small, name, O_CREAT | O_WRONLY, 0600));
+	}
+	SAY(lseek(small, 0, SEEK_SET)); /* without this a listing may or may not show what is new */
+	SAY(entries_count(small, buffer, sizeof(buffer)));
+	DIR *stream = opendir("large");
+	int count = 0;
+	while (readdir(stream))
+		count++;
+	rewinddir(stream);
+	while (readdir(stream))
+		count++;
+	SAY(count);
+	closedir(stream);
+}
+
 static volatile int stop;
 
 static void *opener(void *right)
@@ -522,6 +573,7 @@ int main(void)
 	in_child("another root", another_root);
 	in_child("offsets", offsets);
 	in_child("shared by threads", shared_by_threads);
+	in_child("listings", listings);
 	in_child("threads", threads);
 	return 0;
 }
