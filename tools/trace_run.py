@@ -74,7 +74,9 @@ def describe(kind, a, b, operations, calls):
     if kind == 4:
         return f"vector {a} at {b:#x}"
     if kind in (6, 7):
-        return f"call {a} {operations.get(b & 0xffffffff, hex(b & 0xffffffff))} caps {b >> 32 & 7}"
+        number = b >> 16 & 0xffff   # of an open file in a table (protocols/path.proto, make_table)
+        name = operations.get(b & 0xffff, hex(b & 0xffffffff)) + (f" on {number}" if number else "")
+        return f"call {a} {name} caps {b >> 32 & 7}"
     if kind == 8:
         return f"call {a} status {signed32(b)} caps {b >> 32 & 7}"
     if kind == 9:
