@@ -184,7 +184,8 @@ bool path_brief(struct thread *thread, int32_t directory, const char *path, uint
 		*status = brief_send(place.slot, path, length, message);
 		done = *status != -EOPNOTSUPP && *status != -ENOSYS;
 	}
-	place_release(thread->task, &place);
+	if (place.file)
+		place_release(thread->task, &place);
 	return done;
 }
 
