@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import bench_guest
+import bench_machine
 import bench_plot
 import bench_rows
 import bench_table
@@ -82,6 +83,8 @@ class Bench:
         for system in ("atoll", "linux"):
             for clock in ("count", "wall"):
                 found = self.best[clock].get(system, {}).get(row.name)
+                if found and found.note:
+                    words.append(found.note)
                 if found and found.error:
                     words.append((f"Linux: {found.error}" if system == "linux" else found.error))
         return "; ".join(dict.fromkeys(words)) or None
@@ -143,7 +146,7 @@ def main(options):
             print(f"{row.name:20} {row.title}")
         return 0
     rows = check(options)
-    build.build("system", "bench")
+    build.build("system", "bench", *bench_machine.targets(row.name for row in rows if row.kind == "machine"))
     started = time.monotonic()
     run = Bench(rows, lambda text: print(f"[{time.monotonic() - started:4.0f} s] {text}", file=sys.stderr, flush=True))
     systems = {"both": ["atoll", "linux", "kernel"], "atoll": ["atoll", "kernel"], "linux": ["linux"]}[options.system]
@@ -156,6 +159,9 @@ def main(options):
             for setting in SETTINGS:
                 for system in systems:
                     run.run_one("wall", system, setting)
+    if options.system != "linux":
+        names = run.names("machine")
+        run.best["count"].setdefault("atoll", {}).update(bench_machine.measure(names, options.clock, run.say))
     lines = run.lines()
     facts = list(versions())
     print(bench_table.text(lines))

@@ -33,8 +33,8 @@ SETTINGS = ("max", "max,-erms")   # Linux is faster under the second here, where
 class Measured:
     """What one system told of one row: ticks of the best batch, or why there are none."""
 
-    def __init__(self, ticks=None, operations=1, size=0, error=None):
-        self.ticks, self.operations, self.size, self.error = ticks, operations, size, error
+    def __init__(self, ticks=None, operations=1, size=0, error=None, note=None):
+        self.ticks, self.operations, self.size, self.error, self.note = ticks, operations, size, error, note
 
     def better(self, other):
         """The faster of two; an error only if there is nothing else."""
@@ -116,7 +116,7 @@ def linux_line(folder, names, icount, cpu):
         "-kernel", str(linux_kernel()), "-initrd", str(path), "-append", LINUX_APPEND]
 
 
-def kernel_line(folder, names, icount, cpu):
+def kernel_line(folder, names, icount, cpu, smp=1, variant=None):
     """Only the native program and the supervisor; its lines come by the log."""
     path = Path(folder) / "archive"
     manifest = (FOLDER / "kernel/manifest").read_text() + "".join(f"argument {name}\n" for name in names)
@@ -124,6 +124,7 @@ def kernel_line(folder, names, icount, cpu):
                                     ["kernel-bench"])
     archive.assemble(path, services, None, None)
     chosen = options(icount, cpu)
+    chosen.smp, chosen.kernel = smp, variant
     return machine.command_line(chosen, machine.kernel(chosen), path) + repeatable(icount)
 
 

@@ -6,7 +6,8 @@ Linux itself is measured beside Atoll; no figure of it stands here.
 
 from dataclasses import dataclass
 
-INSTRUCTIONS, RATE, BYTES = "instructions", "MB/s", "MiB"
+INSTRUCTIONS, RATE, BYTES, TIMES, GAIN, PERCENT, KIBIBYTES = "instructions", "MB/s", "MiB", "times", "fold", "%", "KiB"
+MORE = (RATE, GAIN)   # of these more is better
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,13 @@ class Row:
     title: str
     must: float | None
     goal: float | None
-    unit: str = INSTRUCTIONS      # for one operation; of RATE more is better
+    unit: str = INSTRUCTIONS      # for one operation
     published: str = ""
-    kind: str = "linux"           # linux: bench/linux; kernel: bench/kernel; boot: told by the booting itself
+    # linux: bench/linux; kernel: bench/kernel; boot: told by the booting itself; machine: tools/bench_machine.py
+    kind: str = "linux"
 
 
-ROWS = (
+PROGRAM_ROWS = (
     Row("null-call", "null system call (getppid)", 250, 130),
     Row("clock-gettime", "clock_gettime", 74, 60),
     Row("read-zero", "read 1 byte of /dev/zero", 663, 300),
@@ -63,6 +65,20 @@ ROWS = (
         kind="kernel"),
     Row("kernel-map-unmap", "map + unmap 4 KiB", 1000, 700, published="1,429", kind="kernel"),
     Row("kernel-map-touch-unmap", "map + read a word + unmap 4 KiB", None, None, kind="kernel"),
+)
+
+ONE_CPU = {row.name.replace("kernel", "one-cpu"): row.name for row in PROGRAM_ROWS if row.kind == "kernel"}
+ROWS = (
+    *PROGRAM_ROWS,
+    Row("pairs-counted", "4 CPUs: a call of one of four pairs over a call of one pair", 1.1, 1.02, TIMES, kind="machine"),
+    Row("pairs-timed", "2 CPUs: calls a second of two pairs over one pair", 1.7, 1.9, GAIN, kind="machine"),
+    Row("call-across", "call/reply, server on another CPU", None, None, kind="machine"),
+    *(Row(name, f"for several CPUs over for one: {row.title}", 1.05, 1.02, TIMES, kind="machine")
+      for name, row in ((name, next(row for row in PROGRAM_ROWS if row.name == kernel))
+                        for name, kernel in ONE_CPU.items())),
+    Row("interrupts-off", "longest stretch with interrupts off, in all tests", 20000, 10000, kind="machine"),
+    Row("fair-shares", "three busy threads of weights 1:2:4", 3, 1, PERCENT, kind="machine"),
+    Row("process-memory", "an idle process beyond its own pages", 100, 50, KIBIBYTES, kind="machine"),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

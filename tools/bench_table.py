@@ -5,7 +5,7 @@ A ratio is cost over cost: below 1 Atoll is faster, whatever the row's unit.
 
 import math
 
-from bench_rows import BYTES, RATE
+from bench_rows import BYTES, INSTRUCTIONS, MORE, RATE
 
 MEBIBYTE = 1 << 20
 
@@ -63,7 +63,7 @@ def reached(row, value):
         return "—"
 
     def at(bound):
-        return value >= bound if row.unit == RATE else value <= bound
+        return value >= bound if row.unit in MORE else value <= bound
     return "goal" if at(row.goal) else "yes" if at(row.must) else "NO"
 
 
@@ -82,8 +82,8 @@ class Line:
 
     def cells(self):
         row, atoll, linux = self.row, self.counts.get("atoll"), self.counts.get("linux")
-        bound = "—" if row.must is None or not any(self.counts.values()) else (">= " if row.unit == RATE else "<= ") + number(row.must)
-        return [row.title + ("" if row.unit not in (RATE, BYTES) else f", {row.unit}"),
+        bound = "—" if row.must is None or not any(self.counts.values()) else (">= " if row.unit in MORE else "<= ") + number(row.must)
+        return [row.title + ("" if row.unit == INSTRUCTIONS else f", {row.unit}"),
                 number(atoll), row.published or number(linux), times(self.ratio), bound, reached(row, atoll),
                 self.wall("atoll"), self.wall("linux"), times(self.wall_ratio), self.why or ""]
 
@@ -93,6 +93,7 @@ class Line:
 
 
 LINUX_HEADING = ["row", "Atoll", "Linux", "ratio", "must", "reached", "Atoll, time", "Linux, time", "ratio", "note"]
+MACHINE_HEADING = ["the machine", "Atoll", "", "", "must", "reached", "", "", "", "note"]
 KERNEL_HEADING = ["kernel row", "Atoll", "seL4", "", "must", "reached", "Atoll, time", "", "", "note"]
 
 
@@ -105,8 +106,9 @@ def means(lines):
 
 
 def sections(lines):
-    """(heading, rows of cells) of the Linux rows, with their means, and of the kernel's."""
-    linux = [line for line in lines if line.row.kind != "kernel"]
+    """(heading, rows of cells) of the Linux rows, with their means, of the kernel's and of the machine's."""
+    linux = [line for line in lines if line.row.kind in ("linux", "boot")]
+    machine = [line for line in lines if line.row.kind == "machine"]
     kernel = [line for line in lines if line.row.kind == "kernel"]
     if linux:
         yield LINUX_HEADING, [line.cells() for line in linux] + [
@@ -114,6 +116,8 @@ def sections(lines):
             for name, (counted, timed) in means(linux).items() if counted or timed]
     if kernel:
         yield KERNEL_HEADING, [line.cells() for line in kernel]
+    if machine:
+        yield MACHINE_HEADING, [line.cells() for line in machine]
 
 
 def shown(heading, rows):

@@ -7,6 +7,7 @@ stream is read to its end before the status is returned.
 """
 
 import os
+import re
 import select
 import sys
 import threading
@@ -20,6 +21,7 @@ STATUS_BROKEN = 125      # the guest did not come as far as saying how the comma
 STOP_GRACE = 10.0        # seconds from `exit N` to the machine being off
 PANIC_GRACE = 1.0        # for the last words of a panic
 PANIC_WORDS = (b"kernel panic on CPU",)
+OFF = re.compile(rb"kernel: interrupts off for (\d+) cycles: (.*)\n")
 
 
 def escape(data):
@@ -44,6 +46,8 @@ def write_all(descriptor, data):
 
 class Guest:
     """One running machine."""
+
+    longest_off = (0, "")   # of all guests: cycles with interrupts off, and where; kernels of the right build tell
 
     def __init__(self, line, streams, log_path):
         self.streams = streams
@@ -107,6 +111,8 @@ class Guest:
             while data := os.read(self.pipes["log"][0], 65536):
                 log.write(data)
                 tail = (tail + data)[-4096:]
+                for match in OFF.finditer(tail):
+                    Guest.longest_off = max(Guest.longest_off, (int(match[1]), match[2].decode()))
                 if any(word in tail for word in PANIC_WORDS):
                     self.panicked = True
                     self.finished.set()

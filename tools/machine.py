@@ -34,7 +34,8 @@ def check(options):
 
 
 def kernel(options):
-    path = build.BUILD / ("atoll-debug.kernel" if options.debug_kernel else "atoll.kernel")
+    variant = getattr(options, "kernel", None) or ("debug" if options.debug_kernel else "")   # see meson.build
+    path = build.BUILD / (f"atoll-{variant}.kernel" if variant else "atoll.kernel")
     if not path.exists():
         raise Refused(f"{path.name} was not built", guest.STATUS_BROKEN)
     return path

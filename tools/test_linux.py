@@ -90,12 +90,13 @@ def add_files(add, chosen):
 
 
 APPEND = ""   # on every kernel's command line
+OPTIONS = {}  # of every guest of Atoll's, whatever its test says (bench_machine.py)
 
 
 def machine_options(**more):
     values = dict(root=None, disk=None, smp=1, mem="512M", time=None, append=APPEND, icount=False, debug_kernel=False,
                   keep_log=None, env=[], directory="/", quiet=True)
-    return argparse.Namespace(**dict(values, **more))
+    return argparse.Namespace(**{**values, **more, **OPTIONS})
 
 
 def atoll_line(folder, chosen, options):

@@ -3,23 +3,14 @@
  * assembly also keeps the compiler from turning these loops into calls to themselves. */
 #include "base/string.h"
 
-static inline void copy_words(void **to, const void **from, uint64_t words)
-{
-	__asm__ volatile("rep movsq" : "+D"(*to), "+S"(*from), "+c"(words) : : "memory");
-}
-
-static inline void copy_bytes(void *to, const void *from, uint64_t bytes)
-{
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-}
-
 void *memcpy(void *to, const void *from, uint64_t length)
 {
 	void *target = to;
+	uint64_t words = length >> 3, bytes = length & 7;
 
-	copy_words(&target, &from, length >> 3);
-	if (length & 7)
-		copy_bytes(target, from, length & 7);
+	__asm__ volatile("rep movsq" : "+D"(target), "+S"(from), "+c"(words) : : "memory");
+	if (bytes)
+		__asm__ volatile("rep movsb" : "+D"(target), "+S"(from), "+c"(bytes) : : "memory");
 	return to;
 }
 
@@ -57,9 +48,9 @@ int memcmp(const void *a, const void *b, uint64_t length)
 
 uint64_t strlen(const char *text)
 {
-	const char *end = text;
+	uint64_t length = 0;
 
-	while (*end)
-		end++;
-	return (uint64_t)(end - text);
+	while (text[length])
+		length++;
+	return length;
 }

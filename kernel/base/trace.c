@@ -1,11 +1,43 @@
-/* Trace records: a ring per CPU, written without locks by its own CPU. */
+/* Trace records: a ring per CPU, written without locks by its own CPU. And how long interrupts are off. */
 #include "base/trace.h"
-
-#ifdef ATOLL_TRACE
 #include "arch/arch.h"
 #include "base/log.h"
 #include "base/preempt.h"
+#include "base/symbols.h"
 
+#ifdef ATOLL_LATENCY
+static struct {
+	uint64_t since, number;
+	const char *kind;
+} off[SYSTEM_CPUS_MAX];
+
+void latency_begin(const char *kind, uint64_t number)
+{
+	uint32_t cpu = cpu_number();
+	if (kind) {
+		off[cpu].kind = kind;
+		off[cpu].number = number;
+	}
+	off[cpu].since = arch_cycles();
+}
+
+/* Of several CPUs one may write over the other's: the next that is longer tells again. */
+void latency_end(void)
+{
+	static uint64_t longest;
+	uint32_t cpu = cpu_number();
+	uint64_t cycles = off[cpu].since ? arch_cycles() - off[cpu].since : 0, offset;
+	off[cpu].since = 0;
+	if (cycles <= longest)
+		return;
+	longest = cycles;
+	const char *name = symbol_find((uint64_t)__builtin_return_address(0), &offset);
+	log_print("kernel: interrupts off for %lu cycles: %s %lu, up to %s+0x%lx\n", cycles, off[cpu].kind,
+	          off[cpu].number, name, offset);
+}
+#endif
+
+#ifdef ATOLL_TRACE
 #define TRACE_RECORDS 1024u
 
 /* Read by tools/trace.py from a memory dump, by these names. */

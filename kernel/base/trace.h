@@ -20,12 +20,16 @@ struct trace_record {
 void trace(enum trace_kind kind, uint64_t a, uint64_t b);
 void trace_dump(unsigned last); /* to the log, on a panic */
 #else
-static inline void trace(enum trace_kind kind, uint64_t a, uint64_t b)
-{
-	(void)kind, (void)a, (void)b;
-}
-static inline void trace_dump(unsigned last)
-{
-	(void)last;
-}
+#define trace(kind, a, b) ((void)(a), (void)(b))
+#define trace_dump(last) ((void)0)
+#endif
+
+/* The longest stretch with interrupts off: the log tells whenever there is a longer one, with what began it (NULL: what
+ * did last time) and where it ended. In debug builds and those with ATOLL_LATENCY. */
+#ifdef ATOLL_LATENCY
+void latency_begin(const char *kind, uint64_t number);
+void latency_end(void);
+#else
+#define latency_begin(kind, number) ((void)0)
+#define latency_end() ((void)0)
 #endif

@@ -2,7 +2,6 @@
  * masked and its bits are signalled; irq_acknowledge unmasks it. */
 #include "dev/device.h"
 #include "arch/arch.h"
-#include "base/trace.h"
 #include "ipc/notification.h"
 #include "kernel_calls.h"
 #include "sched/scheduler.h"
@@ -67,8 +66,6 @@ status_t handle_irq_acknowledge(struct irq *irq)
  * signalling the dead does nothing. */
 void kernel_interrupt_line(uint32_t line)
 {
-	kernel_enter();
-	trace(TRACE_INTERRUPT, line, 0);
 	spin_lock(&lines_lock);
 	struct irq *irq = line < ARCH_IRQ_LINES ? lines[line] : NULL;
 	struct signal_target target = irq ? irq->target : (struct signal_target){ 0 };

@@ -8,20 +8,13 @@
 #define FIELD_FILE_SIZE 54u
 #define FIELD_NAME_SIZE 94u
 
-static bool field_read(const uint8_t *digits, uint64_t *value)
+/* What is no number is read as some number, like any other that is wrong. */
+static uint64_t field_read(const uint8_t *digits)
 {
-	*value = 0;
-	for (unsigned i = 0; i < 8; i++) {
-		uint8_t digit = digits[i];
-		if (digit >= '0' && digit <= '9')
-			digit -= '0';
-		else if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-			digit = (digit | 0x20) - 'a' + 10;
-		else
-			return false;
-		*value = *value << 4 | digit;
-	}
-	return true;
+	uint64_t value = 0;
+	for (unsigned i = 0; i < 8; i++)
+		value = value << 4 | ((digits[i] + (digits[i] > '9' ? 9 : 0)) & 15);
+	return value;
 }
 
 static uint64_t padded(uint64_t offset)
@@ -44,14 +37,13 @@ bool archive_find(const uint8_t *archive, uint64_t size, const char *path, struc
 	uint64_t at = 0;
 	while (at + HEADER_SIZE <= size) {
 		const uint8_t *header = archive + at;
-		uint64_t name_size, file_size;
 		if (header[0] == 0) { /* between two archives */
 			at += 4;
 			continue;
 		}
-		if (memcmp(header, MAGIC, sizeof(MAGIC) - 1) != 0 || !field_read(header + FIELD_NAME_SIZE, &name_size) ||
-		    !field_read(header + FIELD_FILE_SIZE, &file_size))
+		if (memcmp(header, MAGIC, sizeof(MAGIC) - 1) != 0)
 			return false;
+		uint64_t name_size = field_read(header + FIELD_NAME_SIZE), file_size = field_read(header + FIELD_FILE_SIZE);
 		uint64_t content = padded(at + HEADER_SIZE + name_size);
 		if (content > size || file_size > size - content)
 			return false;

@@ -21,6 +21,7 @@ static inline struct thread *leave(struct cpu *cpu, struct thread *self)
 	}
 	lock_assert_none_held();
 	cpu->entered = 0;
+	latency_end();
 	return self;
 }
 
@@ -58,6 +59,7 @@ struct thread *kernel_system_call(void)
 	uint64_t number = arch_call_number(&self->arch) ^ NATIVE_CALL;
 	cpu->entered = (uint32_t)arch_cycles();
 	cpu->in_system_call = true;
+	latency_begin("call", number);
 	trace(TRACE_CALL_IN, number ^ NATIVE_CALL, arch_call_argument(&self->arch, 0));
 	status_t status = number < KERNEL_CALLS ? kernel_calls[number](self) : foreign_call(self);
 	if (STATUS_IS_INTERNAL(status))
@@ -123,18 +125,11 @@ void finish_fault(struct thread *self)
 void kernel_interrupt_timer(void)
 {
 	struct cpu *cpu = cpu_self();
-	kernel_enter();
 	cpu->timer_programmed = 0;
 	timer_interrupt();
 	if (cpu->slice_end && arch_time_now() >= cpu->slice_end)
 		cpu->need_reschedule = true;
 	system_log_signal();
-}
-
-/* Whoever sent it has set need_reschedule, or only wants this CPU to pass through the kernel. */
-void kernel_interrupt_kick(void)
-{
-	kernel_enter();
 }
 
 const struct object_class *const object_classes[OBJECT_TYPE_COUNT] = {

@@ -11,9 +11,9 @@ _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive)
 	if (!pool)
 		panic("no memory for the root pool");
 	log_print("kernel: %lu MiB of memory, boot archive %lu KiB\n", page_total() >> 20, boot->archive_size >> 10);
-	root_start(pool, boot, archive);
-	uint32_t count = arch_cpu_start_others();
+	uint32_t count = arch_cpu_start_others(); /* all of them, before a program counts them */
 	log_print("kernel: %u CPU%s\n", count, count == 1 ? "" : "s");
+	root_start(pool, boot, archive);
 	arch_run_threads();
 }
 

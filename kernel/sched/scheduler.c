@@ -55,7 +55,7 @@ static void take_from_queue(struct run_queue *queue, struct thread *thread)
 
 static struct cpu *place(struct thread *thread)
 {
-	struct cpu *last = &cpus[thread->cpu], *best = NULL;
+	struct cpu *last = &cpus[thread->cpu], *best = ATOLL_ONE_CPU ? last : NULL;
 	uint64_t idle = __atomic_load_n(&idle_cpus, __ATOMIC_RELAXED) & thread->cpu_mask;
 	if (idle >> last->index & 1)
 		best = last;
@@ -464,5 +464,6 @@ struct thread *kernel_exit(void)
 	if (object_destroy_pending() || quiesce_waits() || thread->alerted) /* no short cut for one that begins no waits */
 		cpu->exit_work = true;
 	cpu->entered = 0;
+	latency_end();
 	return thread;
 }

@@ -22,8 +22,6 @@ void scheduler_payer_wakes(struct thread *payer);
 /* `to`, which is claimed (ipc/direct.h) and more urgent, runs here from now on; the current thread goes back to its queue. */
 void scheduler_preempt(struct cpu *cpu, struct thread *to);
 void scheduler_payer_gone(struct thread *payer);
-/* The way into the kernel by an exception or interrupt: account. */
-void kernel_enter(void);
 /* The way out of the kernel: account, work off deferred destruction, pick a thread (idling while there
  * is none), switch space and extended state, show a pending alert. The returned thread's registers
  * are then loaded. */

@@ -106,7 +106,7 @@ bool arch_user_touch(uint64_t user, bool write); /* such an access would not fau
  * done it. The thread that goes straight to user mode; NULL, and after everything else: kernel_exit() says whose
  * registers are loaded. */
 struct thread *kernel_system_call(void);
-void kernel_enter(void); /* first of all on an exception or interrupt from user mode: accounts its time */
+void kernel_enter(void); /* first of all on an interrupt, and on an exception from user mode: accounts its time */
 /* A buffer of the current system call needs a page that only a pager can supply (FAULT_PAGER): make
  * the call to the pager, with the system call set to run again (arch_call_restart). STATUS_BLOCKED;
  * STATUS_BAD_ADDRESS if there is no pager any more, or it refused this page. */
@@ -116,7 +116,6 @@ status_t kernel_user_fault(struct fault *fault);
 void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access);
 void kernel_interrupt_line(uint32_t line);  /* a device interrupt; masked and acknowledged at the controller */
 void kernel_interrupt_timer(void);
-void kernel_interrupt_kick(void);
 /* `boot` stays; so does the archive at `archive`, of boot->archive_size bytes, which is in the direct map but not free. */
 _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive);
 _Noreturn void kernel_cpu_main(void);       /* other CPUs, once they are set up */

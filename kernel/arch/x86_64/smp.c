@@ -54,7 +54,7 @@ static bool cpu_start(uint32_t index, uint32_t apic_id)
 uint32_t arch_cpu_start_others(void)
 {
 	memcpy(arch_direct_map(TRAMPOLINE), trampoline_begin, (uint64_t)(trampoline_end - trampoline_begin));
-	for (uint32_t i = 0; i < machine.cpu_count && cpu_count < SYSTEM_CPUS_MAX; i++)
+	for (uint32_t i = 0; i < machine.cpu_count && cpu_count < (ATOLL_ONE_CPU ? 1 : SYSTEM_CPUS_MAX); i++)
 		if (machine.cpu_apic_ids[i] != cpus[0].arch.apic_id)
 			if (!cpu_start(cpu_count, machine.cpu_apic_ids[i]))
 				break;

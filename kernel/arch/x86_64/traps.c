@@ -30,6 +30,7 @@ void traps_apply_patches(void)
 
 static void interrupt(uint8_t vector)
 {
+	kernel_enter();
 	cpu_self()->interrupts++;
 	trace(TRACE_INTERRUPT, vector, 0);
 	switch (vector) {
@@ -37,9 +38,8 @@ static void interrupt(uint8_t vector)
 		apic_end_interrupt();
 		kernel_interrupt_timer();
 		break;
-	case VECTOR_KICK:
+	case VECTOR_KICK: /* whoever sent it has set need_reschedule, or only wants this CPU to pass through the kernel */
 		apic_end_interrupt();
-		kernel_interrupt_kick();
 		break;
 	case VECTOR_SHOOTDOWN:
 		apic_end_interrupt();
@@ -61,6 +61,7 @@ static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t a
 	uint64_t rip = thread->arch.registers.rip;
 	uint32_t access = 0;
 
+	kernel_enter();
 	trace(TRACE_EXCEPTION, vector, rip);
 	if ((int64_t)(rip << 16) >> 16 != (int64_t)rip)
 		thread->arch.registers.rip = 0; /* some CPUs report such a jump at its target: IRET would fault */
@@ -73,7 +74,7 @@ void trap_from_user(uint64_t vector, uint64_t error_code)
 {
 	uint64_t address = vector == VECTOR_PAGE_FAULT ? cr2_read() : 0;
 
-	kernel_enter();
+	latency_begin(vector < VECTOR_PIC ? "exception" : "interrupt", vector);
 	if (vector < VECTOR_PIC)
 		exception_from_user(vector, error_code, address);
 	else
@@ -148,10 +149,13 @@ static bool user_copy_faulted(struct trap_frame *frame)
 
 void trap_in_kernel(struct trap_frame *frame)
 {
-	if (frame->vector >= VECTOR_PIC)
+	if (frame->vector >= VECTOR_PIC) {
+		latency_begin(NULL, 0);
 		interrupt((uint8_t)frame->vector);
-	else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_faulted(frame))
+		latency_end();
+	} else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_faulted(frame)) {
 		fatal(frame);
+	}
 }
 
 /* NMI, double fault, machine check: on their own stacks. */
@@ -175,12 +179,16 @@ void arch_halt(void)
  * be slept through. */
 void arch_idle(void)
 {
+	latency_end();
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
+	latency_begin(NULL, 0);
 }
 
 /* STI holds interrupts back for one instruction: the first NOP ends that, pending ones come at the
  * second. */
 void arch_interrupt_window(void)
 {
+	latency_end();
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
+	latency_begin(NULL, 0);
 }
