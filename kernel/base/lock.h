@@ -54,16 +54,16 @@ bool spin_lock_try(struct spin_lock *lock); /* false: another CPU has it */
 void spin_unlock(struct spin_lock *lock);
 void lock_assert_none_held(void);
 #else
-/* A single bit is taken: that the compiler can do in one instruction. */
-static inline void spin_lock(struct spin_lock *lock)
-{
-	if (!ATOLL_ONE_CPU && __atomic_fetch_or(&lock->held, 1, __ATOMIC_ACQUIRE) & 1)
-		spin_lock_wait(lock);
-}
-
+/* One bit of `held` and `level` together: on bytes the compiler has no single instruction for it. */
 static inline bool spin_lock_try(struct spin_lock *lock)
 {
-	return ATOLL_ONE_CPU || !(__atomic_fetch_or(&lock->held, 1, __ATOMIC_ACQUIRE) & 1);
+	return ATOLL_ONE_CPU || !(__atomic_fetch_or((uint16_t *)lock, 1, __ATOMIC_ACQUIRE) & 1);
+}
+
+static inline void spin_lock(struct spin_lock *lock)
+{
+	if (!spin_lock_try(lock))
+		spin_lock_wait(lock);
 }
 
 static inline void spin_unlock(struct spin_lock *lock)
