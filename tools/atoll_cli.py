@@ -127,7 +127,7 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--verbose", action="store_true", help="one line for each test that passes, too")
     test.add_argument("--append", default="", metavar="TEXT",
                       help="put TEXT on the kernel's command line: fast-path=off")
-    test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets too")
+    test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets and of the stress test too")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
 Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.
 

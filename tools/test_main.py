@@ -23,6 +23,7 @@ def main(options):
                 *(["system-tests"] if system else []))
     report = Report(options.verbose)
     test_linux.APPEND = options.append
+    test_system.LONG = options.long
     if host:
         test_host.run(report, host, options.long)
     if system:

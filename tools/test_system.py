@@ -27,6 +27,9 @@ from test_report import Failure
 TESTS = archive.ROOT / "tests" / "system"
 
 
+LONG = False   # --long
+
+
 class Outcome:
     def __init__(self, status, output, error, log):
         self.status, self.output, self.error, self.log = status, output, error, log
@@ -43,6 +46,7 @@ class System:
     def __init__(self, smp, debug, limit):
         self.smp, self.debug, self.limit = smp, debug, limit
         self.folder = None   # a scratch directory while the test runs
+        self.long = LONG     # more of it than in every run
 
     def options(self, **more):
         return machine_options(**dict(dict(smp=self.smp, debug_kernel=self.debug, time=self.limit), **more))

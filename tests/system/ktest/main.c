@@ -90,7 +90,7 @@ static void usage_warm_up(slot_t system)
 int main(void)
 {
 	const struct test *const tables[] = {object_tests, memory_tests, space_tests, thread_tests,
-	                                     call_tests, recovery_tests, wait_tests, hostile_tests};
+	                                     call_tests, recovery_tests, wait_tests, hostile_tests, stress_tests};
 	const char *only = startup_argument(1);
 	slot_t system = startup_slot("system");
 	unsigned passed = 0, failed = 0;
