@@ -9,7 +9,7 @@
 #include "base/preempt.h"
 #include "ipc/call.h"
 
-#define COPY_STEP (64ull * 1024) /* bytes between two looks at pending interrupts */
+#define COPY_STEP (16ull * 1024) /* bytes between two looks at pending interrupts */
 
 status_t own_fault(enum fault_result result, struct fault *fault)
 {

@@ -202,7 +202,7 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 		if (result != FAULT_RESOLVED)
 			break;
 		done += part;
-		if ((offset + done) / PAGE_SIZE % 64 == 0)
+		if ((offset + done) / PAGE_SIZE % 8 == 0)
 			preempt_wanted();
 	}
 	return done;

@@ -8,7 +8,7 @@
 #include "mm/memory.h"
 #include "mm/pool.h"
 
-#define PAGES_AT_ONCE 64u
+#define PAGES_AT_ONCE 16u
 
 /* Free the frames in a range; `mapped`: regions may still show them. STATUS_RESTART: called with the
  * lock held, it had to be let go between two steps; either way it is held on return. */

@@ -6,8 +6,8 @@
 
 /* Programs map below the page that the kernel shows in every space. */
 #define RANGE_END TIME_PAGE_ADDRESS
-#define FRAMES_AT_ONCE 64u /* what one step of changing a range may cost: own frames freed, */
-#define BYTES_AT_ONCE (256ull << 20) /* address range walked */
+#define FRAMES_AT_ONCE 16u /* what one step of changing a range may cost: own frames freed, */
+#define BYTES_AT_ONCE (8ull << 20) /* address range walked */
 #define PROTECTION_BITS (MAP_READ | MAP_WRITE | MAP_EXECUTE)
 
 /* What the hardware is told: what may be written or executed can also be read. */

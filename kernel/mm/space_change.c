@@ -6,8 +6,8 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 512u
-#define REGIONS_AT_ONCE 64u
+#define CLONE_AT_ONCE 32u
+#define REGIONS_AT_ONCE 8u
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)

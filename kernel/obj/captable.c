@@ -134,7 +134,7 @@ struct captable *captable_create(struct pool *pool, uint32_t slots)
  * is counted; nobody else knows the clone yet. */
 static bool clone_some(struct captable *clone, struct captable *source, uint32_t *slot)
 {
-	for (uint32_t end = *slot + BLOCK_SLOTS; *slot < end && *slot < source->top; ++*slot) {
+	for (uint32_t end = *slot + BLOCK_SLOTS / 8; *slot < end && *slot < source->top; ++*slot) {
 		uint64_t *from = slot_word(source, *slot), *place;
 
 		if (!from || !*from)
@@ -148,7 +148,7 @@ static bool clone_some(struct captable *clone, struct captable *source, uint32_t
 	return true;
 }
 
-/* The source's lock is let go of after every block of slots. A capability that is moved within the
+/* The source's lock is let go of from time to time. A capability that is moved within the
  * source meanwhile may be in the clone twice, or not at all. */
 status_t captable_clone(struct pool *pool, struct captable *source, struct captable **clone)
 {
@@ -178,7 +178,9 @@ static status_t captable_destroy(struct object *object)
 	for (uint32_t slot = 1; slot < table->top; slot++) {
 		const uint64_t *place = slot_word(table, slot);
 
-		if (place && *place && captable_drop(table, slot) == STATUS_OK && ++dropped % 64 == 0 && preempt_wanted())
+		if (place && *place && captable_drop(table, slot) == STATUS_OK)
+			dropped++;
+		if (slot % 16 == 0 && preempt_wanted() && dropped)
 			return STATUS_RESTART;
 	}
 	return STATUS_OK;
