@@ -19,9 +19,12 @@ void *memmove(void *to, const void *from, uint64_t length)
 	if ((uint64_t)to - (uint64_t)from >= length)
 		return memcpy(to, from, length); /* forward is safe: no overlap, or the target is below */
 
-	void *last_to = (char *)to + length - 1;
-	const void *last_from = (const char *)from + length - 1;
-	__asm__ volatile("std; rep movsb; cld" : "+D"(last_to), "+S"(last_from), "+c"(length) : : "memory");
+	/* Backwards: the odd bytes at the end, then words, each by the address of its first byte. */
+	uint64_t bytes = length & 7, words = length >> 3;
+	char *last_to = (char *)to + length - 1;
+	const char *last_from = (const char *)from + length - 1;
+	__asm__ volatile("std; rep movsb; leaq -7(%0), %0; leaq -7(%1), %1; movq %3, %2; rep movsq; cld"
+	                 : "+D"(last_to), "+S"(last_from), "+c"(bytes) : "r"(words) : "memory");
 	return to;
 }
 

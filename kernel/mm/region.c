@@ -1,141 +1,256 @@
-/* Regions in a treap: a binary tree by address that is a heap by random priorities, so it is shallow
- * whatever the order of insertions. Each node knows the bounds of its subtree and the largest gap
- * between two of its regions: the highest gap of a size is found without looking at all of them. */
+/* The regions of a space: a list in the order of addresses, and over it a tree of wide nodes to find one by.
+ *
+ * Most spaces have so few regions that one node holds them all: finding, adding and removing one then is a search in a
+ * sorted array, and nothing else is to be kept right. With more, each node below the root knows its bounds and the
+ * largest gap between two of its regions, so that the highest gap of a size is found without looking at all of them.
+ */
 #include "mm/region.h"
-#include "base/log.h"
+#include "base/string.h"
 #include "mm/pool.h"
 
-static uint64_t larger(uint64_t a, uint64_t b)
+#define WAYS 32u /* even; half of a node's entries go over into a new one */
+
+/* What regions and nodes begin with. */
+struct span {
+	uint64_t start, end;
+};
+
+struct region_node {
+	uint64_t start, end, gap; /* not kept up in the root */
+	uint32_t level;           /* 0: entries are regions; else nodes of a level less */
+	uint32_t count;           /* never 0 */
+	struct span *entries[WAYS]; /* by address */
+};
+
+_Static_assert(offsetof(struct region, start) == 0 && offsetof(struct region, end) == 8, "a region is a span");
+_Static_assert(offsetof(struct region_node, start) == 0 && offsetof(struct region_node, end) == 8, "so is a node");
+
+static struct region_node *child_of(const struct region_node *node, uint32_t entry)
 {
-	return a > b ? a : b;
+	return (struct region_node *)node->entries[entry];
 }
 
-/* What a node knows of its subtree, from its children's. */
-static void update(struct region *node)
+/* How many of a node's entries begin at or below an address. */
+static uint32_t entries_to(const struct region_node *node, uint64_t address)
 {
-	const struct region *left = node->left, *right = node->right;
+	uint32_t low = 0, high = node->count;
 
-	node->low = left ? left->low : node->start;
-	node->high = right ? right->high : node->end;
-	node->gap = left ? larger(left->gap, node->start - left->high) : 0;
-	if (right)
-		node->gap = larger(node->gap, larger(right->gap, right->low - node->end));
-}
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
 
-/* Regions below `at` go to *low, the others to *high. */
-static void tree_split(struct region *tree, uint64_t at, struct region **low, struct region **high)
-{
-	if (!tree) {
-		*low = *high = NULL;
-	} else if (tree->start < at) {
-		tree_split(tree->right, at, &tree->right, high);
-		update(tree);
-		*low = tree;
-	} else {
-		tree_split(tree->left, at, low, &tree->left);
-		update(tree);
-		*high = tree;
+		if (node->entries[middle]->start <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
 }
 
-/* Of two trees, all of `low` below all of `high`. The higher priority becomes the root: expected
- * depth is logarithmic. */
-static struct region *tree_join(struct region *low, struct region *high)
+/* Where below a node that is not of level 0 an address belongs: what is below all of them, to the first. */
+static uint32_t child_for(const struct region_node *node, uint64_t address)
 {
-	struct region *tree = low && (!high || low->priority > high->priority) ? low : high;
+	uint32_t entries = entries_to(node, address);
 
-	if (!low || !high)
-		return tree;
-	if (tree == low)
-		low->right = tree_join(low->right, high);
-	else
-		high->left = tree_join(low, high->left);
-	update(tree);
-	return tree;
+	return entries ? entries - 1 : 0;
 }
 
-static void tree_insert(struct space *space, struct region *region)
+/* What a node knows of what is below it, from its entries. */
+static void node_update(struct region_node *node)
 {
-	struct region *low, *high;
+	uint64_t last = node->entries[0]->start, gap = 0;
 
-	tree_split(space->regions, region->start, &low, &high);
-	update(region);
-	space->regions = tree_join(tree_join(low, region), high);
+	for (uint32_t i = 0; i < node->count; i++) {
+		const struct span *entry = node->entries[i];
+
+		if (entry->start - last > gap)
+			gap = entry->start - last;
+		if (node->level && child_of(node, i)->gap > gap)
+			gap = child_of(node, i)->gap;
+		last = entry->end;
+	}
+	node->start = node->entries[0]->start;
+	node->end = last;
+	node->gap = gap;
 }
 
-/* Cut out as the tree of all regions that begin in [start, start + 1). */
-static void tree_remove(struct space *space, struct region *region)
+static void entry_put(struct region_node *node, uint32_t at, void *entry)
 {
-	struct region *low, *high;
+	memmove(&node->entries[at + 1], &node->entries[at], (node->count - at) * sizeof(node->entries[0]));
+	node->entries[at] = entry;
+	node->count++;
+}
 
-	tree_split(space->regions, region->start, &low, &high);
-	tree_split(high, region->start + 1, &region, &high);
-	space->regions = tree_join(low, high);
+static void entry_take(struct region_node *node, uint32_t at)
+{
+	node->count--;
+	memmove(&node->entries[at], &node->entries[at + 1], (node->count - at) * sizeof(node->entries[0]));
+}
+
+/* The upper half of a full child becomes a child of its own. */
+static bool child_split(struct space *space, struct region_node *node, uint32_t at)
+{
+	struct region_node *full = child_of(node, at), *half = pool_allocate(space->object.pool, sizeof(*half));
+
+	if (!half)
+		return false;
+	half->level = full->level;
+	half->count = full->count = WAYS / 2;
+	memcpy(half->entries, &full->entries[WAYS / 2], sizeof(half->entries) / 2);
+	node_update(full);
+	node_update(half);
+	entry_put(node, at + 1, half);
+	return true;
+}
+
+/* The node has room: full ones are split on the way down. */
+static bool node_insert(struct space *space, struct region_node *node, struct region *region)
+{
+	uint32_t at;
+
+	if (!node->level) {
+		entry_put(node, entries_to(node, region->start), region);
+		return true;
+	}
+	at = child_for(node, region->start);
+	if (child_of(node, at)->count == WAYS) {
+		if (!child_split(space, node, at))
+			return false;
+		at = child_for(node, region->start);
+	}
+	if (!node_insert(space, child_of(node, at), region))
+		return false;
+	node_update(child_of(node, at));
+	return true;
+}
+
+/* A failure leaves at most a root with a single child, which does no harm. */
+static bool tree_insert(struct space *space, struct region *region)
+{
+	struct region_node *root = space->regions, *above;
+
+	if (!root || root->count == WAYS) {
+		above = pool_allocate(space->object.pool, sizeof(*above));
+		if (!above)
+			return false;
+		if (root) {
+			above->level = root->level + 1;
+			node_update(root);
+			entry_put(above, 0, root);
+		}
+		space->regions = root = above;
+	}
+	return node_insert(space, root, region);
+}
+
+/* Nodes go with their last entry alone, so there are never more levels than the most regions asked for. */
+static void node_remove(struct space *space, struct region_node *node, const struct region *region)
+{
+	uint32_t at = child_for(node, region->start);
+
+	if (node->level) {
+		struct region_node *child = child_of(node, at);
+
+		node_remove(space, child, region);
+		if (child->count) {
+			node_update(child);
+			return;
+		}
+		pool_free(space->object.pool, child, sizeof(*child));
+	}
+	entry_take(node, at);
+}
+
+static void tree_remove(struct space *space, const struct region *region)
+{
+	struct region_node *root = space->regions;
+
+	node_remove(space, root, region);
+	while (root && (root->count == 0 || (root->level && root->count == 1))) {
+		space->regions = root->count ? child_of(root, 0) : NULL;
+		pool_free(space->object.pool, root, sizeof(*root));
+		root = space->regions;
+	}
 }
 
 /* The bounds of a region changed, not its place among the others: update the way down to it. */
-static void tree_refresh(struct region *tree, struct region *region)
+static void node_refresh(struct region_node *node, const struct region *region)
 {
-	if (tree != region)
-		tree_refresh(region->start < tree->start ? tree->left : tree->right, region);
-	update(tree);
+	struct region_node *child;
+
+	if (!node->level)
+		return;
+	child = child_of(node, child_for(node, region->start));
+	node_refresh(child, region);
+	node_update(child);
 }
 
-/* Regions do not overlap, so ends are in the order of starts, and the first with an end above the
- * address is the one. */
-struct region *region_find(struct space *space, uint64_t address)
+/* The last region that begins at or below an address, or NULL. */
+static struct region *region_low(const struct space *space, uint64_t address)
 {
-	struct region *tree = space->regions, *found = NULL;
+	const struct region_node *node = space->regions;
+	uint32_t entries;
 
-	while (tree) {
-		if (tree->end > address) {
-			found = tree;
-			tree = tree->left;
-		} else {
-			tree = tree->right;
-		}
-	}
-	return found;
+	for (; node && (entries = entries_to(node, address)); node = child_of(node, entries - 1))
+		if (!node->level)
+			return (struct region *)node->entries[entries - 1];
+	return NULL;
 }
 
-struct region *region_at(struct space *space, uint64_t address)
+struct region *region_next(const struct space *space, const struct region *region)
 {
-	struct region *region = region_find(space, address);
+	const struct list_node *next = region ? region->in_space.next : space->in_order.next;
 
-	return region && region->start <= address ? region : NULL;
+	return next == &space->in_order ? NULL : container_of(next, struct region, in_space);
 }
 
-bool region_none(struct space *space, uint64_t start, uint64_t end)
+struct region *region_find(const struct space *space, uint64_t address)
 {
-	struct region *region = region_find(space, start);
+	struct region *low = region_low(space, address);
+
+	return low && low->end > address ? low : region_next(space, low);
+}
+
+struct region *region_at(const struct space *space, uint64_t address)
+{
+	struct region *low = region_low(space, address);
+
+	return low && low->end > address ? low : NULL;
+}
+
+bool region_none(const struct space *space, uint64_t start, uint64_t end)
+{
+	const struct region *region = region_find(space, start);
 
 	return !region || region->start >= end;
 }
 
-/* The highest `length` free bytes of [low, high), as far as this subtree knows: its regions are all there is between the
- * two. Subtrees whose gaps, and what lies beside them, are too small are not entered. */
-static uint64_t gap_below(struct region *tree, uint64_t length, uint64_t low, uint64_t high)
+/* The highest `length` free bytes of [low, high), as far as this node knows: its regions are all there is between the
+ * two. Children whose gaps are too small are not entered. */
+static uint64_t gap_below(const struct region_node *node, uint64_t length, uint64_t low, uint64_t high)
 {
-	uint64_t found;
+	for (uint32_t i = entries_to(node, high);; i--) {
+		const struct span *entry = i ? node->entries[i - 1] : NULL;
+		uint64_t from = entry && entry->end > low ? entry->end : low, found = 0;
 
-	if (low >= high || high - low < length)
-		return 0;
-	if (!tree)
-		return high - length;
-	if (tree->gap < length && (tree->low < low || tree->low - low < length) &&
-	    (tree->high > high || high - tree->high < length))
-		return 0;
-	found = gap_below(tree->right, length, tree->end > low ? tree->end : low, high);
-	if (found)
-		return found;
-	return gap_below(tree->left, length, low, tree->start < high ? tree->start : high);
+		if (high >= length && high - length >= from)
+			return high - length;
+		if (!entry || high <= low)
+			return 0;
+		if (node->level && child_of(node, i - 1)->gap >= length)
+			found = gap_below(child_of(node, i - 1), length, entry->start, high < entry->end ? high : entry->end);
+		if (found)
+			return found;
+		high = high < entry->start ? high : entry->start;
+	}
 }
 
-uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
+uint64_t region_gap(const struct space *space, uint64_t hint, uint64_t length, uint64_t end)
 {
 	hint = page_down(hint);
 	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint && region_none(space, hint, hint + length))
 		return hint;
+	if (!space->regions)
+		return length <= end - USER_ADDRESS_FIRST ? end - length : 0;
 	return gap_below(space->regions, length, USER_ADDRESS_FIRST, end);
 }
 
@@ -152,53 +267,48 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 	region->end = end;
 	if (memory)
 		spin_unlock(&memory->lock);
-	tree_refresh(region->space->regions, region);
+	node_refresh(region->space->regions, region);
 }
 
-/* Depth must not be a program's to choose by the addresses it maps at, so priorities do not depend
- * on them: a counter through a 64-bit mixer (splitmix64). */
-static uint32_t random_priority(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-	uint64_t next = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15, __ATOMIC_RELAXED);
-
-	next = (next ^ next >> 30) * 0xbf58476d1ce4e5b9;
-	next = (next ^ next >> 27) * 0x94d049bb133111eb;
-	return (uint32_t)(next >> 32);
-}
-
-/* `like` may be a region of the tree that is about to shrink to what is below `start`
+/* `like` may be a region of the space that is about to shrink to what is below `start`
  * (region_split): for the moment both say what is shown there, and both are on the object's list,
- * so nobody misses a mapping. */
-static bool region_make(struct space *space, const struct region *like, uint64_t start, uint64_t end)
+ * so nobody misses a mapping. `next`: the first region above, or NULL. */
+static struct region *region_make(struct space *space, const struct region *like, uint64_t start,
+                                  struct region *next)
 {
 	struct region *region = pool_allocate(space->object.pool, sizeof(struct region));
 
 	if (!region)
-		return false;
+		return NULL;
 	*region = (struct region){
-		.space = space, .start = start, .end = end, .memory = like->memory, .offset = like->offset,
-		.flags = like->flags, .allowed = like->allowed, .priority = random_priority(),
+		.space = space, .start = start, .end = like->end, .memory = like->memory,
+		.offset = like->memory ? like->offset + (start - like->start) : 0,
+		.flags = like->flags, .allowed = like->allowed,
 	};
+	if (!tree_insert(space, region)) {
+		pool_free(space->object.pool, region, sizeof(*region));
+		return NULL;
+	}
+	list_insert_before(next ? &next->in_space : &space->in_order, &region->in_space);
 	list_init(&region->in_memory);
 	if (region->memory) {
-		region->offset += start - like->start;
 		object_reference(&region->memory->object);
 		spin_lock(&region->memory->lock);
 		list_append(&region->memory->mappers, &region->in_memory);
 		spin_unlock(&region->memory->lock);
 	}
-	tree_insert(space, region);
-	return true;
+	return region;
 }
 
 /* Nothing shows its pages any more: entries and own pages have gone before (range_unmap_some), or
- * stay valid because another region takes the range over (region_merge_at). */
-static void region_end(struct space *space, struct region *region)
+ * stay valid because another region takes the range over (merge). */
+static void region_end(struct region *region)
 {
+	struct space *space = region->space;
 	struct memory *memory = region->memory;
 
 	tree_remove(space, region);
+	list_remove(&region->in_space);
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
@@ -209,20 +319,20 @@ static void region_end(struct space *space, struct region *region)
 	pool_free(space->object.pool, region, sizeof(*region));
 }
 
-bool region_split(struct space *space, struct region *region, uint64_t at)
+bool region_split(struct region *region, uint64_t at)
 {
-	if (!region_make(space, region, at, region->end))
+	if (!region_make(region->space, region, at, region_next(region->space, region)))
 		return false;
 	set_bounds(region, region->start, at);
 	return true;
 }
 
-void region_cut(struct space *space, struct region *region, uint64_t start)
+void region_cut(struct region *region, uint64_t start)
 {
 	if (start < region->end)
 		set_bounds(region, start, region->end);
 	else
-		region_end(space, region);
+		region_end(region);
 }
 
 /* Private pages do not matter here: they are kept by address, not by region. Two anonymous regions
@@ -235,26 +345,32 @@ static bool continues(const struct region *low, const struct region *high)
 	       (!low->memory || low->offset + (low->end - low->start) == high->offset);
 }
 
-void region_merge_at(struct space *space, uint64_t address)
+static void merge(struct region *low, struct region *high)
 {
-	struct region *low = region_at(space, address - 1), *high = region_at(space, address);
 	uint64_t end;
 
-	if (!low || !high || low == high || !continues(low, high))
+	if (!low || !high || !continues(low, high))
 		return;
 	end = high->end;
-	region_end(space, high);
+	region_end(high);
 	set_bounds(low, low->start, end);
+}
+
+void region_merge_at(struct space *space, uint64_t address)
+{
+	struct region *low = region_low(space, address - 1);
+
+	merge(low, region_next(space, low));
 }
 
 bool region_add(struct space *space, const struct region *like)
 {
-	struct region *low = region_at(space, like->start - 1);
+	struct region *low = region_low(space, like->start), *next = region_next(space, low);
 
 	if (low && continues(low, like))
 		set_bounds(low, low->start, like->end);
-	else if (!region_make(space, like, like->start, like->end))
+	else if (!(low = region_make(space, like, like->start, next)))
 		return false;
-	region_merge_at(space, like->end);
+	merge(low, next);
 	return true;
 }

@@ -19,6 +19,7 @@ struct space *space_create(struct pool *pool)
 		return NULL;
 	spin_lock_init(&space->lock, LOCK_SPACE);
 	spin_lock_init(&space->table_lock, LOCK_TABLE);
+	list_init(&space->in_order);
 	space->own.pool = pool;
 	space->has_tables = arch_space_init(&space->arch, pool) == STATUS_OK;
 	if (space->has_tables)
@@ -77,7 +78,7 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 		uint64_t from = region->start, to = region->end < end ? region->end : end, count = 0;
 
 		if (from < start) {
-			if (!region_split(space, region, start))
+			if (!region_split(region, start))
 				return STATUS_NO_MEMORY;
 			continue; /* with the part that was split off */
 		}
@@ -96,7 +97,7 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 			range_drop_entries(space, from, to);
 			walked += to - from;
 		}
-		region_cut(space, region, to);
+		region_cut(region, to);
 		for (uint64_t i = 0; i < count; i++)
 			page_release(frames[i]);
 		freed += count;

@@ -17,18 +17,14 @@
 #include "mm/memory.h"
 
 struct region {
+	uint64_t start, end;        /* page aligned */
+	struct list_node in_space;  /* space->in_order */
 	struct list_node in_memory; /* memory->mappers, under memory->lock */
 	struct space *space;
-	uint64_t start, end;    /* page aligned */
 	struct memory *memory;  /* shown; NULL: none (zeros); referenced; set at creation */
 	uint64_t offset;        /* of start in memory */
 	uint32_t flags;         /* enum map_flags: MAP_READ.. PRIVATE_COPY, NOT_CLONED */
 	uint32_t allowed;       /* protection bits it may be given */
-	/* The tree by address, owned by region.c: links, heap priority, and of the subtree its
-	 * bounds and the largest gap between two of its regions. */
-	struct region *left, *right;
-	uint64_t low, high, gap;
-	uint32_t priority;
 };
 
 struct space {
@@ -36,7 +32,8 @@ struct space {
 	struct spin_lock lock;       /* LOCK_SPACE: regions, own, reflect */
 	struct spin_lock table_lock; /* LOCK_TABLE: arch */
 	struct arch_space arch;
-	struct region *regions;      /* tree root */
+	struct list_node in_order;   /* struct region.in_space, by address */
+	struct region_node *regions; /* root of the tree that finds them (region.c) */
 	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
 	struct reflect_config reflect; /* all zero: none */
 	bool has_tables;               /* arch is set up */

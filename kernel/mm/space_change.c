@@ -14,7 +14,7 @@ static bool split_at(struct space *space, uint64_t address)
 {
 	struct region *region = region_at(space, address);
 
-	return !region || region->start == address || region_split(space, region, address);
+	return !region || region->start == address || region_split(region, address);
 }
 
 /* Everything that can fail, before anything changes: gaps, rights, and the memory for at most two
