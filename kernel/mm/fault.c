@@ -14,29 +14,20 @@
  * within one page table. */
 #define AROUND_PAGES 8u
 
-/* Write an entry, or none where nothing may be accessed; `stale`: an older one may show another frame. */
+/* Write an entry, or none where nothing may be accessed. */
 /* Under the space's lock, and the memory object's if the frame is one of an object: both keep the
  * frame where it is until the entry is written, and after that whoever takes the frame away takes
- * the entry away first.
- *
- * An entry that only gains rights needs no flush: a CPU that still has the old one faults, walks
- * the tables again and finds the new one (SDM vol 3A, "Optional Invalidation"). One that names
- * another frame does: another CPU would go on reading the old frame. */
-static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection,
-                              bool uncached, bool stale)
+ * the entry away first. Until the flush another CPU may go on reading a frame that was shown here before. */
+static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection, bool uncached)
 {
-	physical_t old;
-	uint32_t old_protection;
 	status_t status = STATUS_OK;
 
 	spin_lock(&space->table_lock);
-	stale = stale && arch_space_lookup(&space->arch, address, &old, &old_protection);
 	if (protection)
 		status = arch_space_map(&space->arch, address, page, protection, uncached);
 	else
-		arch_space_unmap(&space->arch, address, address + PAGE_SIZE);
-	if (stale)
-		arch_space_flush(&space->arch, address, address + PAGE_SIZE);
+		arch_space_restrict(&space->arch, address, address + PAGE_SIZE, 0);
+	arch_space_flush(&space->arch);
 	spin_unlock(&space->table_lock);
 	return status == STATUS_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
 }
@@ -52,16 +43,16 @@ static enum fault_result own_page(struct space *space, uint64_t address, physica
 
 	if (shared && write) {
 		physical_t copy = page_copy(*entry), old = *entry;
+		enum fault_result result;
 
 		if (!copy)
 			return FAULT_NO_MEMORY;
 		*entry = copy;
-		range_drop_entries(space, address, address + PAGE_SIZE);
+		result = show(space, address, copy, protection, false); /* fails where no table shows the old one either */
 		page_release(old);
-	} else if (shared) {
-		protection &= ~MAP_WRITE;
+		return result;
 	}
-	return show(space, address, *entry, protection, false, false);
+	return show(space, address, *entry, shared ? protection & ~MAP_WRITE : protection, false);
 }
 
 /* The space's own copy of what a private region's memory object shows, or of zeros. */
@@ -89,7 +80,7 @@ static enum fault_result new_own_page(struct space *space, struct region *region
 		return result;
 	if (!copy || !frame_table_insert(&space->own, address / PAGE_SIZE, copy))
 		return FAULT_NO_MEMORY;
-	return show(space, address, copy, protection, false, true);
+	return show(space, address, copy, protection, false);
 }
 
 /* Under the memory object's lock: entries for its frames around an address, where the space has no page of its
@@ -143,7 +134,7 @@ static enum fault_result shown_page(struct space *space, struct region *region, 
 		} else if (memory->kind != MEMORY_PHYSICAL && page_references(page) > 1) {
 			protection &= ~MAP_WRITE;
 		}
-		result = show(space, address, page, protection, memory->uncached, false);
+		result = show(space, address, page, protection, memory->uncached);
 		if (!write && result == FAULT_RESOLVED && protection && memory->frames.count > 1)
 			show_around(space, region, address, protection);
 	}
@@ -168,7 +159,7 @@ enum fault_result region_fault(struct space *space, struct region *region, struc
 		return new_own_page(space, region, fault, protection);
 	if (region->memory)
 		return shown_page(space, region, fault, protection);
-	return show(space, address, page_zero(), protection & ~MAP_WRITE, false, false);
+	return show(space, address, page_zero(), protection & ~MAP_WRITE, false);
 }
 
 /* The time page is in every space, without a region. */
@@ -176,7 +167,7 @@ static enum fault_result time_page_fault(struct space *space, const struct fault
 {
 	if (fault->access != MAP_READ)
 		return FAULT_BAD;
-	return show(space, TIME_PAGE_ADDRESS, arch_time_page(), MAP_READ, false, false);
+	return show(space, TIME_PAGE_ADDRESS, arch_time_page(), MAP_READ, false);
 }
 
 /* Called with no lock held, from exceptions and from the kernel's own accesses alike. The space's

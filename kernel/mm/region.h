@@ -6,8 +6,8 @@
 
 /* Programs map below the page that the kernel shows in every space. */
 #define RANGE_END TIME_PAGE_ADDRESS
-#define FRAMES_AT_ONCE 16u /* what one step of changing a range may cost: own frames freed, */
-#define BYTES_AT_ONCE (8ull << 20) /* address range walked */
+#define FRAMES_AT_ONCE 64u  /* what one step of changing a range may cost: own frames freed, */
+#define REGIONS_AT_ONCE 16u /* regions changed, and entries as many as arch_space_restrict takes */
 #define PROTECTION_BITS (MAP_READ | MAP_WRITE | MAP_EXECUTE)
 
 /* What the hardware is told: what may be written or executed can also be read. */
@@ -43,6 +43,8 @@ bool range_check(uint64_t address, uint64_t *length);
 bool range_covered(struct space *space, uint64_t start, uint64_t end); /* no gaps */
 /* STATUS_OK, NO_MEMORY (nothing done in this step), or RESTART: let the lock go and call again. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end);
+/* Restrict the entries of a range (arch/arch.h) and flush; returns where it stopped. No lock needed. */
+uint64_t range_restrict_some(struct space *space, uint64_t start, uint64_t end, uint32_t protection);
 void range_drop_entries(struct space *space, uint64_t start, uint64_t end); /* flushed; no lock needed */
 
 /* Resolve a fault in a region without asking whether it permits the access. */

@@ -52,14 +52,23 @@ bool range_covered(struct space *space, uint64_t start, uint64_t end)
 	return true;
 }
 
-/* After it no CPU has the range in its tables or its TLB, and none can get it back before the
+/* After it no CPU has more of the range in its tables or its TLB, and none can get it back before the
  * caller allows faults. */
+uint64_t range_restrict_some(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
+{
+	uint64_t stop;
+
+	spin_lock(&space->table_lock);
+	stop = arch_space_restrict(&space->arch, start, end, protection);
+	arch_space_flush(&space->arch);
+	spin_unlock(&space->table_lock);
+	return stop;
+}
+
 void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 {
-	spin_lock(&space->table_lock);
-	arch_space_unmap(&space->arch, start, end);
-	arch_space_flush(&space->arch, start, end);
-	spin_unlock(&space->table_lock);
+	while (start < end)
+		start = range_restrict_some(space, start, end, 0);
 }
 
 /* Regions lose their part of the range from its lower end on, a bounded number of pages of it.
@@ -71,36 +80,32 @@ void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 {
 	physical_t frames[FRAMES_AT_ONCE];
-	uint64_t freed = 0, walked = 0;
-	struct region *region;
+	struct region *region = region_find(space, start), *next;
 
-	while ((region = region_find(space, start)) && region->start < end) {
-		uint64_t from = region->start, to = region->end < end ? region->end : end, count = 0;
+	if (region && region->start < start && region->start < end) {
+		if (!region_split(region, start))
+			return STATUS_NO_MEMORY;
+		region = region_next(space, region); /* the part that was split off */
+	}
+	for (uint32_t freed = 0, steps = 0; region && region->start < end; region = next) {
+		uint64_t from = region->start, to = region->end < end ? region->end : end, cut = to, index = from / PAGE_SIZE;
+		uint32_t count = 0;
 
-		if (from < start) {
-			if (!region_split(region, start))
-				return STATUS_NO_MEMORY;
-			continue; /* with the part that was split off */
-		}
-		if (freed == FRAMES_AT_ONCE || walked >= BYTES_AT_ONCE)
+		if (freed == FRAMES_AT_ONCE || steps++ == REGIONS_AT_ONCE)
 			return STATUS_RESTART;
-		if (to - from > BYTES_AT_ONCE && !space->cleared)
-			to = from + BYTES_AT_ONCE;
+		if (!space->cleared)
+			cut = range_restrict_some(space, from, to, 0);
 		if (region->flags & MAP_PRIVATE_COPY) {
-			uint64_t index = from / PAGE_SIZE;
-
-			count = frame_table_take_some(&space->own, &index, to / PAGE_SIZE, frames,
-			                              FRAMES_AT_ONCE - (uint32_t)freed);
-			to = index * PAGE_SIZE;
+			count = frame_table_take_some(&space->own, &index, cut / PAGE_SIZE, frames, FRAMES_AT_ONCE - freed);
+			cut = index * PAGE_SIZE;
 		}
-		if (!space->cleared) {
-			range_drop_entries(space, from, to);
-			walked += to - from;
-		}
-		region_cut(region, to);
-		for (uint64_t i = 0; i < count; i++)
+		next = region_next(space, region);
+		region_cut(region, cut);
+		for (uint32_t i = 0; i < count; i++)
 			page_release(frames[i]);
 		freed += count;
+		if (cut < to)
+			return STATUS_RESTART;
 	}
 	return STATUS_OK;
 }

@@ -6,8 +6,7 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 32u
-#define REGIONS_AT_ONCE 8u
+#define CLONE_AT_ONCE 512u
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)
@@ -70,14 +69,9 @@ status_t handle_space_protect(struct space *space, uint64_t address, uint64_t le
 		less = protect_regions(space, address, end, protection);
 	spin_unlock(&space->lock);
 	/* Faults give the new protection from here on; what the tables still say is taken back. */
-	for (uint64_t at = address; less && at < end; at += BYTES_AT_ONCE) {
-		uint64_t stop = end - at > BYTES_AT_ONCE ? at + BYTES_AT_ONCE : end;
-
-		spin_lock(&space->table_lock);
-		arch_space_restrict(&space->arch, at, stop, protection_shown(protection));
-		arch_space_flush(&space->arch, at, stop);
-		spin_unlock(&space->table_lock);
-		if (stop < end)
+	while (less && address < end) {
+		address = range_restrict_some(space, address, end, protection_shown(protection));
+		if (address < end)
 			preempt_wanted();
 	}
 	return status;
@@ -282,7 +276,8 @@ static bool clone_private(struct space *source, struct space *clone, const struc
 	good = clone_own(source, clone, &index, end, most, protection);
 	if (region->flags & MAP_WRITE) {
 		spin_lock(&source->table_lock);
-		arch_space_restrict(&source->arch, first * PAGE_SIZE, index * PAGE_SIZE, protection);
+		for (uint64_t at = first * PAGE_SIZE; at < index * PAGE_SIZE;)
+			at = arch_space_restrict(&source->arch, at, index * PAGE_SIZE, protection);
 		spin_unlock(&source->table_lock);
 	}
 	if (frame_table_next(&source->own, &index, end))
@@ -325,7 +320,7 @@ static status_t clone_some(struct space *source, struct space *clone, uint64_t *
 	}
 	if (*address > begin) {
 		spin_lock(&source->table_lock);
-		arch_space_flush(&source->arch, begin, *address);
+		arch_space_flush(&source->arch);
 		spin_unlock(&source->table_lock);
 	}
 	return status;

@@ -58,12 +58,12 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
 /* At the space's end, when nothing adds entries any more: none is left, on any CPU. */
 void arch_space_clear(struct arch_space *space);
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection);
-void arch_space_unmap(struct arch_space *space, uint64_t start, uint64_t end);
-/* Take away protection that is not in `protection` from what is mapped in a range. */
-void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection);
-/* After unmap or restrict (not after adding): no CPU uses an old entry any more. May wait for other CPUs,
- * which serve it even while they spin for a lock. */
-void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end);
+/* Take away protection that is not in `protection` from what is mapped in a range; 0: all, and the entries. Stops after
+ * a bounded number of entries; says where. */
+uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection);
+/* No CPU uses an entry any more that was replaced or restricted before. May wait for other CPUs, which serve it even
+ * while they spin for a lock. */
+void arch_space_flush(struct arch_space *space);
 
 /* The frame of the time page (struct time_page), to be shown read-only at TIME_PAGE_ADDRESS in every
  * space by space_fault. */

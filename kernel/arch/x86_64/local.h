@@ -53,6 +53,7 @@ uint64_t stack_create(uint32_t index);   /* a CPU's kernel stack, above an unmap
 /* --- space.c, tlb.c --- */
 physical_t charged_page(struct pool *pool, bool zeroed); /* 0: no memory */
 #define SPACE_GONE (~0ull) /* as `start` of a flush: the tables are about to be freed */
+void space_flush(struct arch_space *space, uint64_t start, uint64_t end);
 void shootdown_serve(void);
 
 /* --- extended.c, thread.c, reflect.c, user.c --- */

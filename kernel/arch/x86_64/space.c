@@ -8,6 +8,8 @@
 #define ENTRIES 512u
 #define USER_ENTRIES 256u
 #define TABLE_COVERS (ENTRIES * PAGE_SIZE)
+#define WORK_AT_ONCE 2048u /* entries looked at in one step, */
+#define WALK_WORK 16u      /* and what a walk from the root counts for */
 
 static uint64_t next_serial;
 
@@ -45,21 +47,25 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
 	root[511] = kernel_root[511];
 	space->root = page;
 	space->pool = pool;
+	space->flush_start = UINT64_MAX;
 	space->serial = __atomic_add_fetch(&next_serial, 1, __ATOMIC_RELAXED);
 	return STATUS_OK;
 }
 
-/* The entry of the last level for an address; NULL: no table yet (and none could be made). */
-static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool make)
+/* The last level's entry for an address. NULL: its table is missing (and was not to be made, or could not be), like
+ * all that *covers bytes around the address hold. */
+static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool make, uint64_t *covers)
 {
 	uint64_t *table = arch_direct_map(space->root), start = address & ~(TABLE_COVERS - 1);
 
+	*covers = TABLE_COVERS;
 	if (space->walked_table && space->walked == start)
 		return &space->walked_table[level_index(address, 0)];
 	for (unsigned level = LEVELS - 1; level > 0; level--) {
 		uint64_t *entry = &table[level_index(address, level)];
 		if (!*entry) {
 			physical_t page = make ? charged_page(space->pool, true) : 0;
+			*covers = PAGE_SIZE << 9 * level;
 			if (!page)
 				return NULL;
 			*entry = page | PAGE_PRESENT | PAGE_WRITE | PAGE_USER;
@@ -71,12 +77,27 @@ static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool mak
 	return &table[level_index(address, 0)];
 }
 
+/* An entry gets another value. What a CPU may go on using must be flushed: another frame, or rights that are gone. One
+ * that only gains rights is found by the fault that misses them (SDM vol 3A, "Optional Invalidation"). One store, since
+ * other CPUs walk these tables at any time. */
+static void entry_change(struct arch_space *space, uint64_t address, uint64_t *entry, uint64_t value)
+{
+	uint64_t old = *entry, lost = ((old ^ value) & PAGE_ADDRESS) | (old & ~value & PAGE_WRITE) |
+	                              (~old & value & PAGE_NO_EXECUTE);
+
+	if (old && lost) {
+		space->flush_start = address < space->flush_start ? address : space->flush_start;
+		space->flush_end = address < space->flush_end ? space->flush_end : address + PAGE_SIZE;
+	}
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
 /* Accessed and dirty are set at once: nobody reads them, and the CPU would spend a locked write on
- * setting them. One store, since other CPUs walk these tables at any time. */
+ * setting them. */
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached)
 {
-	uint64_t *entry = space_walk(space, address, true);
+	uint64_t covers, *entry = space_walk(space, address, true, &covers);
 
 	if (!entry)
 		return STATUS_NO_MEMORY;
@@ -87,13 +108,13 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
 		value |= PAGE_NO_EXECUTE;
 	if (uncached)
 		value |= PAGE_UNCACHED;
-	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	entry_change(space, address, entry, value);
 	return STATUS_OK;
 }
 
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection)
 {
-	uint64_t *entry = space_walk(space, address, false);
+	uint64_t covers, *entry = space_walk(space, address, false, &covers);
 
 	if (!entry || !*entry)
 		return false;
@@ -103,39 +124,23 @@ bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *p
 	return true;
 }
 
-/* Keep only `keep` of each page's entry in the range (0: nothing at all) and set `set` in it. */
-/* Whole empty subtrees are skipped at their top entry, so a large range costs by what is in it.
- * Plain stores: the CPU writes nothing into these entries (accessed and dirty are set already), so
- * no bit of its can be lost. */
-static void table_change(uint64_t *table, unsigned level, uint64_t start, uint64_t end, uint64_t keep, uint64_t set)
+/* Rights only go; what a page had not been given stays missing. After 0 nothing is left of the entry, not even its
+ * frame. Missing tables are skipped with all they would cover, so a large range costs by what is in it. */
+uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
 {
-	uint64_t step = 1ull << (PAGE_SHIFT + 9 * level), next;
+	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY), covers;
+	uint64_t set = protection & MAP_EXECUTE ? 0 : PAGE_NO_EXECUTE;
 
-	for (; start < end; start = next) {
-		uint64_t *entry = &table[level_index(start, level)];
-		next = (start & ~(step - 1)) + step;
-		if (*entry && level > 0)
-			table_change(table_of(*entry), level - 1, start, next < end ? next : end, keep, set);
-		else if (*entry)
-			*entry = keep ? (*entry & keep) | set : 0;
+	for (uint32_t work = 0; start < end && work < WORK_AT_ONCE; work += WALK_WORK) {
+		uint64_t *entry = space_walk(space, start, false, &covers), stop = (start & ~(covers - 1)) + covers;
+
+		stop = stop < end ? stop : end;
+		for (; entry && start < stop; start += PAGE_SIZE, entry++, work++)
+			if (*entry)
+				entry_change(space, start, entry, protection ? (*entry & keep) | set : 0);
+		start = stop;
 	}
-}
-
-void arch_space_unmap(struct arch_space *space, uint64_t start, uint64_t end)
-{
-	arch_space_restrict(space, start, end, 0);
-}
-
-/* Rights only go; what a page had not been given stays missing. After 0 nothing is left of the
- * entry, not even its frame. */
-void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
-{
-	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY);
-
-	if (!(protection & (MAP_READ | MAP_WRITE | MAP_EXECUTE)))
-		keep = 0;
-	table_change(arch_direct_map(space->root), LEVELS - 1, start, end, keep,
-	             protection & MAP_EXECUTE ? 0 : PAGE_NO_EXECUTE);
+	return start;
 }
 
 /* The next entry in use, from `at`; `end`: none. One string instruction skips the empty ones. */
@@ -169,7 +174,7 @@ void arch_space_clear(struct arch_space *space)
 	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end))
 		*at &= ~PAGE_PRESENT;
 	space->walked_table = NULL;
-	arch_space_flush(space, 0, USER_ADDRESS_END);
+	space_flush(space, 0, USER_ADDRESS_END);
 	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end)) {
 		tables_free(space, table_of(*at), ENTRIES, LEVELS - 2);
 		*at = 0;
@@ -182,7 +187,7 @@ void arch_space_release(struct arch_space *space)
 {
 	if (!space->root)
 		return;
-	arch_space_flush(space, SPACE_GONE, 0); /* CPUs that idle on these tables leave them */
+	space_flush(space, SPACE_GONE, 0); /* CPUs that idle on these tables leave them */
 	tables_free(space, arch_direct_map(space->root), USER_ENTRIES, LEVELS - 1);
 	space->root = 0;
 }

@@ -88,7 +88,7 @@ static void shootdown(struct arch_space *space, uint64_t start, uint64_t end, ui
 
 /* Synchronous: on return no CPU uses an old entry, so frames may be freed. CPUs that do not run the
  * space are told by `stale_cpus`, and pay when they come back to it. */
-void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end)
+void space_flush(struct arch_space *space, uint64_t start, uint64_t end)
 {
 	uint32_t index = cpu_self()->index;
 	uint64_t bit = 1ull << index;
@@ -103,4 +103,13 @@ void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end)
 	uint64_t others = __atomic_load_n(&space->active_cpus, __ATOMIC_SEQ_CST) & ~bit;
 	if (others)
 		shootdown(space, start, end, others);
+}
+
+void arch_space_flush(struct arch_space *space)
+{
+	if (!space->flush_end)
+		return;
+	space_flush(space, space->flush_start, space->flush_end);
+	space->flush_start = UINT64_MAX;
+	space->flush_end = 0;
 }

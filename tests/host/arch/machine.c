@@ -346,8 +346,9 @@ void arch_space_release(struct arch_space *space)
 
 void arch_space_clear(struct arch_space *space)
 {
-	arch_space_unmap(space, 0, USER_ADDRESS_END);
-	arch_space_flush(space, 0, USER_ADDRESS_END);
+	while (arch_space_restrict(space, 0, USER_ADDRESS_END, 0) < USER_ADDRESS_END)
+		;
+	arch_space_flush(space);
 }
 
 static void make_stale(struct arch_space *space, const struct machine_entry *entry)
@@ -390,13 +391,11 @@ bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *p
 	return entry != NULL;
 }
 
-void arch_space_unmap(struct arch_space *space, uint64_t start, uint64_t end)
+/* It stops where it likes, as the contract says. */
+uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
 {
-	arch_space_restrict(space, start, end, 0);
-}
-
-void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
-{
+	if (end - start > PAGE_SIZE && machine_random(3) == 0)
+		end = start + PAGE_SIZE * (1 + machine_random((end - start) / PAGE_SIZE));
 	CHECK(start <= end && start % PAGE_SIZE == 0 && end % PAGE_SIZE == 0);
 	for (int i = 0; i < MACHINE_BUCKETS; i++) {
 		for (struct machine_entry **link = &space->entries[i]; *link;) {
@@ -419,19 +418,16 @@ void arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end,
 			}
 		}
 	}
+	return end;
 }
 
-void arch_space_flush(struct arch_space *space, uint64_t start, uint64_t end)
+void arch_space_flush(struct arch_space *space)
 {
-	for (struct machine_entry **link = &space->stale; *link;) {
-		struct machine_entry *entry = *link;
+	struct machine_entry *entry;
 
-		if (entry->address >= start && entry->address < end) {
-			*link = entry->next;
-			free(entry);
-		} else {
-			link = &entry->next;
-		}
+	while ((entry = space->stale)) {
+		space->stale = entry->next;
+		free(entry);
 	}
 }
 
