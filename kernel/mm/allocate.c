@@ -33,12 +33,20 @@ static struct list_node partial[CLASSES];
 
 _Static_assert(sizeof(struct slab) <= HEADER, "the slab's header fits");
 
+/* The class of a size, by its 32nds. */
+#define CLASS(index, from, to) [(from) / 32 + 1 ... (to) / 32] = (index)
+static const uint8_t classes[WHOLE_PAGE / 32 + 1] = {
+	0, CLASS(0, 0, 32), CLASS(1, 32, 64), CLASS(2, 64, 96), CLASS(3, 96, 128), CLASS(4, 128, 160), CLASS(5, 160, 192),
+	CLASS(6, 192, 224), CLASS(7, 224, 256), CLASS(8, 256, 320), CLASS(9, 320, 384), CLASS(10, 384, 448),
+	CLASS(11, 448, 576), CLASS(12, 576, 672), CLASS(13, 672, 800), CLASS(14, 800, 992), CLASS(15, 992, 1344),
+	CLASS(16, 1344, 2016),
+};
+
 static uint32_t class_of(uint32_t size)
 {
-	uint32_t class = 0;
+	uint32_t class = classes[(size + 31) / 32];
 
-	while (sizes[class] < size)
-		class++;
+	DEBUG_ASSERT(size <= sizes[class] && (class == 0 || size > sizes[class - 1]));
 	return class;
 }
 

@@ -7,31 +7,18 @@
 /* Every charge walks up to the root, and a pool's end walks down: both stay short. */
 #define DEPTH_MAX 16
 
-/* The limit is read again in each try. Relaxed throughout: the count guards no other memory, it is
- * only compared with a bound, and no two CPUs can both get the last byte. */
-static bool charge_one(struct pool *pool, uint64_t bytes)
-{
-	uint64_t used = __atomic_load_n(&pool->used, __ATOMIC_RELAXED);
-
-	do {
-		uint64_t limit = __atomic_load_n(&pool->limit, __ATOMIC_RELAXED);
-
-		if (bytes > limit || used > limit - bytes)
-			return false;
-	} while (!__atomic_compare_exchange_n(&pool->used, &used, used + bytes, true, __ATOMIC_RELAXED,
-	                                      __ATOMIC_RELAXED));
-	return true;
-}
-
-/* Bottom up, and undone where a pool above refuses. A charge that fails may for a moment be seen by
- * another one, which then fails too though there would have been room: a limit is reached early
- * rather than exceeded. */
+/* Bottom up, and undone where a pool refuses: the count goes up before it is compared with the limit, so of two CPUs
+ * that want the last byte at most one gets it. A charge that fails may for a moment be seen by another one, which
+ * then fails too though there would have been room: a limit is reached early rather than exceeded. Relaxed throughout:
+ * the count guards no other memory. */
 bool pool_charge(struct pool *pool, uint64_t bytes)
 {
 	for (struct pool *at = pool; at; at = at->parent) {
-		if (charge_one(at, bytes))
+		uint64_t used = __atomic_add_fetch(&at->used, bytes, __ATOMIC_RELAXED);
+
+		if (used <= __atomic_load_n(&at->limit, __ATOMIC_RELAXED))
 			continue;
-		for (struct pool *charged = pool; charged != at; charged = charged->parent)
+		for (struct pool *charged = pool; charged != at->parent; charged = charged->parent)
 			__atomic_sub_fetch(&charged->used, bytes, __ATOMIC_RELAXED);
 		return false;
 	}

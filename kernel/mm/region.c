@@ -17,8 +17,9 @@ struct span {
 
 struct region_node {
 	uint64_t start, end, gap; /* not kept up in the root */
-	uint32_t level;           /* 0: entries are regions; else nodes of a level less */
-	uint32_t count;           /* never 0 */
+	uint16_t level;           /* 0: entries are regions; else nodes of a level less */
+	uint16_t count;           /* never 0 */
+	uint32_t last;            /* what the last search found: the next one often is for the same place */
 	struct span *entries[WAYS]; /* by address */
 };
 
@@ -30,11 +31,19 @@ static struct region_node *child_of(const struct region_node *node, uint32_t ent
 	return (struct region_node *)node->entries[entry];
 }
 
+static bool splits_at(const struct region_node *node, uint32_t entries, uint64_t address)
+{
+	return entries <= node->count && (entries == 0 || node->entries[entries - 1]->start <= address) &&
+	       (entries == node->count || node->entries[entries]->start > address);
+}
+
 /* How many of a node's entries begin at or below an address. */
-static uint32_t entries_to(const struct region_node *node, uint64_t address)
+static uint32_t entries_to(struct region_node *node, uint64_t address)
 {
 	uint32_t low = 0, high = node->count;
 
+	if (splits_at(node, node->last, address))
+		return node->last;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
@@ -43,11 +52,11 @@ static uint32_t entries_to(const struct region_node *node, uint64_t address)
 		else
 			high = middle;
 	}
-	return low;
+	return node->last = low;
 }
 
 /* Where below a node that is not of level 0 an address belongs: what is below all of them, to the first. */
-static uint32_t child_for(const struct region_node *node, uint64_t address)
+static uint32_t child_for(struct region_node *node, uint64_t address)
 {
 	uint32_t entries = entries_to(node, address);
 
@@ -78,11 +87,13 @@ static void entry_put(struct region_node *node, uint32_t at, void *entry)
 	memmove(&node->entries[at + 1], &node->entries[at], (node->count - at) * sizeof(node->entries[0]));
 	node->entries[at] = entry;
 	node->count++;
+	node->last = at + 1;
 }
 
 static void entry_take(struct region_node *node, uint32_t at)
 {
 	node->count--;
+	node->last = at;
 	memmove(&node->entries[at], &node->entries[at + 1], (node->count - at) * sizeof(node->entries[0]));
 }
 
@@ -187,7 +198,7 @@ static void node_refresh(struct region_node *node, const struct region *region)
 /* The last region that begins at or below an address, or NULL. */
 static struct region *region_low(const struct space *space, uint64_t address)
 {
-	const struct region_node *node = space->regions;
+	struct region_node *node = space->regions;
 	uint32_t entries;
 
 	for (; node && (entries = entries_to(node, address)); node = child_of(node, entries - 1))
@@ -226,14 +237,16 @@ bool region_none(const struct space *space, uint64_t start, uint64_t end)
 
 /* The highest `length` free bytes of [low, high), as far as this node knows: its regions are all there is between the
  * two. Children whose gaps are too small are not entered. */
-static uint64_t gap_below(const struct region_node *node, uint64_t length, uint64_t low, uint64_t high)
+static uint64_t gap_below(struct region_node *node, uint64_t length, uint64_t low, uint64_t high)
 {
-	for (uint32_t i = entries_to(node, high);; i--) {
+	for (uint32_t i = node->count;; i--) {
 		const struct span *entry = i ? node->entries[i - 1] : NULL;
 		uint64_t from = entry && entry->end > low ? entry->end : low, found = 0;
 
-		if (high >= length && high - length >= from)
+		if (high >= length && high - length >= from) {
+			node->last = i;
 			return high - length;
+		}
 		if (!entry || high <= low)
 			return 0;
 		if (node->level && child_of(node, i - 1)->gap >= length)
@@ -280,11 +293,13 @@ static struct region *region_make(struct space *space, const struct region *like
 
 	if (!region)
 		return NULL;
-	*region = (struct region){
-		.space = space, .start = start, .end = like->end, .memory = like->memory,
-		.offset = like->memory ? like->offset + (start - like->start) : 0,
-		.flags = like->flags, .allowed = like->allowed,
-	};
+	region->space = space;
+	region->start = start;
+	region->end = like->end;
+	region->memory = like->memory;
+	region->offset = like->memory ? like->offset + (start - like->start) : 0;
+	region->flags = like->flags;
+	region->allowed = like->allowed;
 	if (!tree_insert(space, region)) {
 		pool_free(space->object.pool, region, sizeof(*region));
 		return NULL;
