@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
-#include "base/string.h"
 #include "mm/page.h"
 
 struct slab {
@@ -29,7 +28,13 @@ static const uint16_t sizes[] = {32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 
 #define CLASSES (sizeof(sizes) / sizeof(sizes[0]))
 
 static struct spin_lock locks[CLASSES] = {[0 ... CLASSES - 1] = SPIN_LOCK(LOCK_ALLOCATE)};
-static struct list_node partial[CLASSES];
+
+/* The slabs of each class that have a free piece. */
+#define NONE(class) {&partial[class], &partial[class]}
+static struct list_node partial[CLASSES] = {
+	NONE(0), NONE(1), NONE(2), NONE(3), NONE(4), NONE(5), NONE(6), NONE(7), NONE(8), NONE(9), NONE(10), NONE(11),
+	NONE(12), NONE(13), NONE(14), NONE(15), NONE(16),
+};
 
 _Static_assert(sizeof(struct slab) <= HEADER, "the slab's header fits");
 
@@ -51,7 +56,7 @@ static uint32_t class_of(uint32_t size)
 }
 
 /* Under the class's lock. The page lock is a higher level (base/lock.h), so a page can be had here. */
-static struct slab *slab_make(uint32_t class)
+static __attribute__((noinline)) struct slab *slab_make(uint32_t class)
 {
 	physical_t page = page_allocate(false);
 	struct slab *slab;
@@ -82,32 +87,27 @@ static void *slab_take(struct slab *slab)
 	return piece;
 }
 
-/* Clears outside of the lock: the piece is nobody else's by then. Larger sizes than WHOLE_PAGE have
- * no slab header, so kernel_free must be told the size and tells them apart by it alone. */
+/* Larger sizes than WHOLE_PAGE have no slab header, so kernel_free must be told the size and tells them apart by it
+ * alone. */
 void *kernel_allocate(uint32_t size)
 {
 	void *piece = NULL;
 	struct slab *slab;
 	uint32_t class;
 
-	ASSERT(size <= PAGE_SIZE);
+	DEBUG_ASSERT(size <= PAGE_SIZE);
 	if (size > WHOLE_PAGE) {
-		physical_t page = page_allocate(true);
+		physical_t page = page_allocate(false);
 
 		return page ? arch_direct_map(page) : NULL;
 	}
 	class = class_of(size);
 	spin_lock(&locks[class]);
-	if (!partial[class].next)
-		list_init(&partial[class]);
-	if (!list_empty(&partial[class]))
-		slab = list_first(&partial[class], struct slab, in_class);
-	else
-		slab = slab_make(class);
+	slab = list_empty(&partial[class]) ? slab_make(class) : list_first(&partial[class], struct slab, in_class);
 	if (slab)
 		piece = slab_take(slab);
 	spin_unlock(&locks[class]);
-	return piece ? memset(piece, 0, size) : NULL;
+	return piece;
 }
 
 void kernel_free(void *memory, uint32_t size)

@@ -150,6 +150,7 @@ enum fault_result region_fault(struct space *space, struct region *region, struc
 	bool write = fault->access & MAP_WRITE;
 	physical_t *entry;
 
+	region->shown = true;
 	if (!(region->flags & MAP_PRIVATE_COPY))
 		return shown_page(space, region, fault, protection);
 	entry = frame_table_find(&space->own, address / PAGE_SIZE);

@@ -33,6 +33,6 @@ physical_t page_zero(void);           /* a frame of zeros, shared by everyone, n
 uint64_t page_total(void);           /* bytes */
 uint64_t page_free(void);
 
-/* Zeroed memory of up to a page, aligned to 32 bytes or better; NULL: none. */
+/* Memory of up to a page, aligned to 32 bytes or better, with whatever was in it; NULL: none. */
 void *kernel_allocate(uint32_t size);
 void kernel_free(void *memory, uint32_t size);

@@ -2,6 +2,7 @@
 #include "mm/pool.h"
 #include "base/log.h"
 #include "base/preempt.h"
+#include "base/string.h"
 #include "mm/page.h"
 
 /* Every charge walks up to the root, and a pool's end walks down: both stay short. */
@@ -50,9 +51,10 @@ void *pool_allocate(struct pool *pool, uint32_t size)
 	if (!pool_charge(pool, size))
 		return NULL;
 	memory = kernel_allocate(size);
-	if (!memory)
-		pool_credit(pool, size);
-	return memory;
+	if (memory)
+		return memset(memory, 0, size);
+	pool_credit(pool, size);
+	return NULL;
 }
 
 void pool_free(struct pool *pool, void *memory, uint32_t size)

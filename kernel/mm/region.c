@@ -26,24 +26,38 @@ struct region_node {
 _Static_assert(offsetof(struct region, start) == 0 && offsetof(struct region, end) == 8, "a region is a span");
 _Static_assert(offsetof(struct region_node, start) == 0 && offsetof(struct region_node, end) == 8, "so is a node");
 
+/* A node is charged with all the regions that it may hold, so that one of them costs no charge of its own. */
+#define NODE_CHARGE (sizeof(struct region_node) + WAYS * sizeof(struct region))
+
+static struct region_node *node_make(struct space *space, uint32_t level)
+{
+	struct region_node *node = NULL;
+
+	if (pool_charge(space->object.pool, NODE_CHARGE) && !(node = kernel_allocate(sizeof(*node))))
+		pool_credit(space->object.pool, NODE_CHARGE);
+	if (node) {
+		node->level = (uint16_t)level;
+		node->count = 0;
+		node->last = 0;
+	}
+	return node;
+}
+
+static void node_free(struct space *space, struct region_node *node)
+{
+	kernel_free(node, sizeof(*node));
+	pool_credit(space->object.pool, NODE_CHARGE);
+}
+
 static struct region_node *child_of(const struct region_node *node, uint32_t entry)
 {
 	return (struct region_node *)node->entries[entry];
 }
 
-static bool splits_at(const struct region_node *node, uint32_t entries, uint64_t address)
-{
-	return entries <= node->count && (entries == 0 || node->entries[entries - 1]->start <= address) &&
-	       (entries == node->count || node->entries[entries]->start > address);
-}
-
-/* How many of a node's entries begin at or below an address. */
-static uint32_t entries_to(struct region_node *node, uint64_t address)
+static uint32_t search(struct region_node *node, uint64_t address)
 {
 	uint32_t low = 0, high = node->count;
 
-	if (splits_at(node, node->last, address))
-		return node->last;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
@@ -55,12 +69,32 @@ static uint32_t entries_to(struct region_node *node, uint64_t address)
 	return node->last = low;
 }
 
+/* How many of a node's entries begin at or below an address. */
+static inline uint32_t entries_to(struct region_node *node, uint64_t address)
+{
+	uint32_t last = node->last;
+	bool right = (last == 0 || node->entries[last - 1]->start <= address) &&
+	             (last == node->count || node->entries[last]->start > address);
+
+	return right ? last : search(node, address);
+}
+
 /* Where below a node that is not of level 0 an address belongs: what is below all of them, to the first. */
 static uint32_t child_for(struct region_node *node, uint64_t address)
 {
 	uint32_t entries = entries_to(node, address);
 
 	return entries ? entries - 1 : 0;
+}
+
+/* The node of level 0 where an address belongs; NULL: there is none at all. */
+static inline struct region_node *leaf_for(const struct space *space, uint64_t address)
+{
+	struct region_node *node = space->regions;
+
+	while (node && node->level)
+		node = child_of(node, child_for(node, address));
+	return node;
 }
 
 /* What a node knows of what is below it, from its entries. */
@@ -82,30 +116,43 @@ static void node_update(struct region_node *node)
 	node->gap = gap;
 }
 
-static void entry_put(struct region_node *node, uint32_t at, void *entry)
+/* Something changed at an address, but not in which nodes things are: update the nodes above it. */
+static void nodes_update(struct region_node *node, uint64_t address)
 {
-	memmove(&node->entries[at + 1], &node->entries[at], (node->count - at) * sizeof(node->entries[0]));
+	struct region_node *child;
+
+	if (!node->level)
+		return;
+	child = child_of(node, child_for(node, address));
+	nodes_update(child, address);
+	node_update(child);
+}
+
+static inline void entry_put(struct region_node *node, uint32_t at, void *entry)
+{
+	for (uint32_t i = node->count++; i > at; i--)
+		node->entries[i] = node->entries[i - 1];
 	node->entries[at] = entry;
-	node->count++;
 	node->last = at + 1;
 }
 
-static void entry_take(struct region_node *node, uint32_t at)
+static inline void entry_take(struct region_node *node, uint32_t at)
 {
-	node->count--;
 	node->last = at;
-	memmove(&node->entries[at], &node->entries[at + 1], (node->count - at) * sizeof(node->entries[0]));
+	node->count--;
+	for (uint32_t i = at; i < node->count; i++)
+		node->entries[i] = node->entries[i + 1];
 }
 
 /* The upper half of a full child becomes a child of its own. */
 static bool child_split(struct space *space, struct region_node *node, uint32_t at)
 {
-	struct region_node *full = child_of(node, at), *half = pool_allocate(space->object.pool, sizeof(*half));
+	struct region_node *full = child_of(node, at), *half = node_make(space, full->level);
 
 	if (!half)
 		return false;
-	half->level = full->level;
 	half->count = full->count = WAYS / 2;
+	full->last = 0;
 	memcpy(half->entries, &full->entries[WAYS / 2], sizeof(half->entries) / 2);
 	node_update(full);
 	node_update(half);
@@ -113,105 +160,79 @@ static bool child_split(struct space *space, struct region_node *node, uint32_t 
 	return true;
 }
 
-/* The node has room: full ones are split on the way down. */
-static bool node_insert(struct space *space, struct region_node *node, struct region *region)
+/* Make room in the leaf for an address: full nodes on the way down to it are split. NULL: no memory; at most the root
+ * has a single child then, which does no harm. */
+static __attribute__((noinline)) struct region_node *room_make(struct space *space, uint64_t address)
 {
-	uint32_t at;
+	struct region_node *node = space->regions;
 
-	if (!node->level) {
-		entry_put(node, entries_to(node, region->start), region);
-		return true;
-	}
-	at = child_for(node, region->start);
-	if (child_of(node, at)->count == WAYS) {
-		if (!child_split(space, node, at))
-			return false;
-		at = child_for(node, region->start);
-	}
-	if (!node_insert(space, child_of(node, at), region))
-		return false;
-	node_update(child_of(node, at));
-	return true;
-}
+	if (!node || node->count == WAYS) {
+		struct region_node *above = node_make(space, node ? node->level + 1u : 0);
 
-/* A failure leaves at most a root with a single child, which does no harm. */
-static bool tree_insert(struct space *space, struct region *region)
-{
-	struct region_node *root = space->regions, *above;
-
-	if (!root || root->count == WAYS) {
-		above = pool_allocate(space->object.pool, sizeof(*above));
 		if (!above)
-			return false;
-		if (root) {
-			above->level = root->level + 1;
-			node_update(root);
-			entry_put(above, 0, root);
+			return NULL;
+		if (node) {
+			node_update(node);
+			entry_put(above, 0, node);
 		}
-		space->regions = root = above;
+		space->regions = node = above;
 	}
-	return node_insert(space, root, region);
+	while (node->level) {
+		uint32_t at = child_for(node, address);
+
+		if (child_of(node, at)->count < WAYS)
+			node = child_of(node, at);
+		else if (!child_split(space, node, at))
+			return NULL;
+	}
+	return node;
 }
 
-/* Nodes go with their last entry alone, so there are never more levels than the most regions asked for. */
-static void node_remove(struct space *space, struct region_node *node, const struct region *region)
+/* Take out the entry for an address, and the nodes that become empty: they go with their last entry alone, so there are
+ * never more levels than the most regions asked for. */
+static void node_remove(struct space *space, struct region_node *node, uint64_t address)
 {
-	uint32_t at = child_for(node, region->start);
+	uint32_t at = child_for(node, address);
+	struct region_node *child;
 
 	if (node->level) {
-		struct region_node *child = child_of(node, at);
-
-		node_remove(space, child, region);
+		child = child_of(node, at);
+		node_remove(space, child, address);
 		if (child->count) {
 			node_update(child);
 			return;
 		}
-		pool_free(space->object.pool, child, sizeof(*child));
+		node_free(space, child);
 	}
 	entry_take(node, at);
 }
 
-static void tree_remove(struct space *space, const struct region *region)
+static inline void tree_remove(struct space *space, const struct region *region)
 {
 	struct region_node *root = space->regions;
 
-	node_remove(space, root, region);
+	if (root->level)
+		node_remove(space, root, region->start);
+	else
+		entry_take(root, entries_to(root, region->start) - 1);
 	while (root && (root->count == 0 || (root->level && root->count == 1))) {
 		space->regions = root->count ? child_of(root, 0) : NULL;
-		pool_free(space->object.pool, root, sizeof(*root));
+		node_free(space, root);
 		root = space->regions;
 	}
 }
 
-/* The bounds of a region changed, not its place among the others: update the way down to it. */
-static void node_refresh(struct region_node *node, const struct region *region)
+/* The last region of the leaf for an address that begins at or below it, or NULL. */
+static inline struct region *low_in(struct region_node *leaf, uint64_t address)
 {
-	struct region_node *child;
+	uint32_t entries = leaf ? entries_to(leaf, address) : 0;
 
-	if (!node->level)
-		return;
-	child = child_of(node, child_for(node, region->start));
-	node_refresh(child, region);
-	node_update(child);
+	return entries ? (struct region *)leaf->entries[entries - 1] : NULL;
 }
 
-/* The last region that begins at or below an address, or NULL. */
-static struct region *region_low(const struct space *space, uint64_t address)
+static inline struct region *region_low(const struct space *space, uint64_t address)
 {
-	struct region_node *node = space->regions;
-	uint32_t entries;
-
-	for (; node && (entries = entries_to(node, address)); node = child_of(node, entries - 1))
-		if (!node->level)
-			return (struct region *)node->entries[entries - 1];
-	return NULL;
-}
-
-struct region *region_next(const struct space *space, const struct region *region)
-{
-	const struct list_node *next = region ? region->in_space.next : space->in_order.next;
-
-	return next == &space->in_order ? NULL : container_of(next, struct region, in_space);
+	return low_in(leaf_for(space, address), address);
 }
 
 struct region *region_find(const struct space *space, uint64_t address)
@@ -239,22 +260,22 @@ bool region_none(const struct space *space, uint64_t start, uint64_t end)
  * two. Children whose gaps are too small are not entered. */
 static uint64_t gap_below(struct region_node *node, uint64_t length, uint64_t low, uint64_t high)
 {
-	for (uint32_t i = node->count;; i--) {
-		const struct span *entry = i ? node->entries[i - 1] : NULL;
-		uint64_t from = entry && entry->end > low ? entry->end : low, found = 0;
+	for (uint32_t i = node->count; i > 0; i--) {
+		const struct span *entry = node->entries[i - 1];
 
-		if (high >= length && high - length >= from) {
+		if (entry->end < high && high - entry->end >= length) {
 			node->last = i;
 			return high - length;
 		}
-		if (!entry || high <= low)
-			return 0;
-		if (node->level && child_of(node, i - 1)->gap >= length)
-			found = gap_below(child_of(node, i - 1), length, entry->start, high < entry->end ? high : entry->end);
-		if (found)
-			return found;
-		high = high < entry->start ? high : entry->start;
+		if (node->level && child_of(node, i - 1)->gap >= length) {
+			uint64_t found = gap_below(child_of(node, i - 1), length, entry->start, high);
+
+			if (found)
+				return found;
+		}
+		high = entry->start < high ? entry->start : high;
 	}
+	return high > low && high - low >= length ? high - length : 0;
 }
 
 uint64_t region_gap(const struct space *space, uint64_t hint, uint64_t length, uint64_t end)
@@ -280,17 +301,20 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 	region->end = end;
 	if (memory)
 		spin_unlock(&memory->lock);
-	node_refresh(region->space->regions, region);
+	nodes_update(region->space->regions, start);
 }
 
 /* `like` may be a region of the space that is about to shrink to what is below `start`
  * (region_split): for the moment both say what is shown there, and both are on the object's list,
- * so nobody misses a mapping. `next`: the first region above, or NULL. */
+ * so nobody misses a mapping. `leaf`: for `start`, or NULL; `next`: the first region above, or NULL. */
 static struct region *region_make(struct space *space, const struct region *like, uint64_t start,
-                                  struct region *next)
+                                  struct region_node *leaf, struct region *next)
 {
-	struct region *region = pool_allocate(space->object.pool, sizeof(struct region));
+	struct region *region;
 
+	if (!leaf || leaf->count == WAYS)
+		leaf = room_make(space, start);
+	region = leaf ? kernel_allocate(sizeof(*region)) : NULL;
 	if (!region)
 		return NULL;
 	region->space = space;
@@ -300,10 +324,10 @@ static struct region *region_make(struct space *space, const struct region *like
 	region->offset = like->memory ? like->offset + (start - like->start) : 0;
 	region->flags = like->flags;
 	region->allowed = like->allowed;
-	if (!tree_insert(space, region)) {
-		pool_free(space->object.pool, region, sizeof(*region));
-		return NULL;
-	}
+	region->shown = like->shown;
+	entry_put(leaf, entries_to(leaf, start), region);
+	if (space->regions != leaf)
+		nodes_update(space->regions, start);
 	list_insert_before(next ? &next->in_space : &space->in_order, &region->in_space);
 	list_init(&region->in_memory);
 	if (region->memory) {
@@ -327,16 +351,19 @@ static void region_end(struct region *region)
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
-		memory_region_gone(memory);
+		if (list_empty(&memory->mappers))
+			memory_region_gone(memory);
 		spin_unlock(&memory->lock);
 		object_unreference(&memory->object);
 	}
-	pool_free(space->object.pool, region, sizeof(*region));
+	kernel_free(region, sizeof(*region));
 }
 
 bool region_split(struct region *region, uint64_t at)
 {
-	if (!region_make(region->space, region, at, region_next(region->space, region)))
+	struct space *space = region->space;
+
+	if (!region_make(space, region, at, leaf_for(space, at), region_next(space, region)))
 		return false;
 	set_bounds(region, region->start, at);
 	return true;
@@ -360,13 +387,14 @@ static bool continues(const struct region *low, const struct region *high)
 	       (!low->memory || low->offset + (low->end - low->start) == high->offset);
 }
 
-static void merge(struct region *low, struct region *high)
+static inline void merge(struct region *low, struct region *high)
 {
 	uint64_t end;
 
 	if (!low || !high || !continues(low, high))
 		return;
 	end = high->end;
+	low->shown |= high->shown;
 	region_end(high);
 	set_bounds(low, low->start, end);
 }
@@ -380,11 +408,12 @@ void region_merge_at(struct space *space, uint64_t address)
 
 bool region_add(struct space *space, const struct region *like)
 {
-	struct region *low = region_low(space, like->start), *next = region_next(space, low);
+	struct region_node *leaf = leaf_for(space, like->start);
+	struct region *low = low_in(leaf, like->start), *next = region_next(space, low);
 
 	if (low && continues(low, like))
 		set_bounds(low, low->start, like->end);
-	else if (!(low = region_make(space, like, like->start, next)))
+	else if (!(low = region_make(space, like, like->start, leaf, next)))
 		return false;
 	merge(low, next);
 	return true;

@@ -21,7 +21,12 @@ struct region *region_find(const struct space *space, uint64_t address);
 /* The region that holds the address, or NULL. */
 struct region *region_at(const struct space *space, uint64_t address);
 /* The next region above one, or the lowest of all (region NULL); NULL: none. */
-struct region *region_next(const struct space *space, const struct region *region);
+static inline struct region *region_next(const struct space *space, const struct region *region)
+{
+	const struct list_node *next = region ? region->in_space.next : space->in_order.next;
+
+	return next == &space->in_order ? NULL : container_of(next, struct region, in_space);
+}
 /* Nothing is mapped in a range. */
 bool region_none(const struct space *space, uint64_t start, uint64_t end);
 /* `length` free bytes below `end`: at the hint (rounded down to a page) if they are free there, else as high as

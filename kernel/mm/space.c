@@ -93,7 +93,7 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 
 		if (freed == FRAMES_AT_ONCE || steps++ == REGIONS_AT_ONCE)
 			return STATUS_RESTART;
-		if (!space->cleared)
+		if (region->shown && !space->cleared)
 			cut = range_restrict_some(space, from, to, 0);
 		if (region->flags & MAP_PRIVATE_COPY) {
 			count = frame_table_take_some(&space->own, &index, cut / PAGE_SIZE, frames, FRAMES_AT_ONCE - freed);
@@ -126,40 +126,40 @@ status_t handle_space_unmap(struct space *space, uint64_t address, uint64_t leng
 	return status;
 }
 
-/* Where the mapping goes: its address with that range free, or a status. */
+/* Where the mapping goes: there, with that range free, or a status. */
 /* Under the lock under which the mapping is then made, so the place stays free until it is. With
  * MAP_REPLACE a range of many steps is emptied over several rounds of the caller's loop; the last
  * one empties it and keeps the lock. */
-static status_t choose_place(struct space *space, uint64_t address, uint64_t length, uint32_t flags)
+static status_t choose_place(struct space *space, struct region *like, uint32_t flags)
 {
+	uint64_t length = like->end - like->start;
+
 	if (object_is_dead(&space->object))
 		return STATUS_DESTROYED;
 	if (flags & MAP_ANYWHERE) {
-		address = region_gap(space, address, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
-		return address ? (status_t)address : STATUS_NO_SPACE;
+		like->start = region_gap(space, like->start, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
+		like->end = like->start + length;
+		return like->start ? STATUS_OK : STATUS_NO_SPACE;
 	}
-	if (flags & MAP_REPLACE) {
-		status_t status = range_unmap_some(space, address, address + length);
-
-		return status == STATUS_OK ? (status_t)address : status;
-	}
-	return region_none(space, address, address + length) ? (status_t)address : STATUS_BUSY;
+	if (flags & MAP_REPLACE)
+		return range_unmap_some(space, like->start, like->end);
+	return region_none(space, like->start, like->end) ? STATUS_OK : STATUS_BUSY;
 }
 
-static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t address, uint64_t *length, uint64_t offset,
-                          uint32_t flags)
+static status_t map_check(const struct region *like, uint64_t address, uint64_t *length, uint32_t flags)
 {
-	uint64_t start = flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : address;
+	const struct memory *memory = like->memory;
 
 	if (flags & ~(PROTECTION_BITS | MAP_PRIVATE_COPY | MAP_REPLACE | MAP_ANYWHERE | MAP_LOW | MAP_NOT_CLONED))
 		return STATUS_BAD_ARGUMENT;
 	if ((flags & MAP_LOW) && !(flags & MAP_ANYWHERE))
 		return STATUS_BAD_ARGUMENT;
-	if (!range_check(start, length) || offset % PAGE_SIZE || offset > MEMORY_SIZE_MAX)
+	if (!range_check(flags & MAP_ANYWHERE ? USER_ADDRESS_FIRST : address, length) ||
+	    like->offset % PAGE_SIZE || like->offset > MEMORY_SIZE_MAX)
 		return STATUS_BAD_ARGUMENT;
 	if (memory && memory->uncached && (flags & MAP_PRIVATE_COPY))
 		return STATUS_BAD_ARGUMENT;
-	return flags & PROTECTION_BITS & ~allowed ? STATUS_NO_RIGHT : STATUS_OK;
+	return flags & PROTECTION_BITS & ~like->allowed ? STATUS_NO_RIGHT : STATUS_OK;
 }
 
 /* `allowed` is fixed here from the capability's rights and never grows: space_protect needs no
@@ -167,32 +167,31 @@ static status_t map_check(struct memory *memory, uint32_t allowed, uint64_t addr
 status_t space_map(struct space *space, struct memory *memory, uint32_t memory_rights, uint64_t address,
                    uint64_t length, uint64_t offset, uint32_t flags)
 {
-	uint32_t allowed = memory ? memory_rights & PROTECTION_BITS : PROTECTION_BITS; /* what it may become */
-	status_t place;
+	struct region like;
+	status_t status;
 
 	if (!memory)
 		flags |= MAP_PRIVATE_COPY;
+	like.memory = memory;
+	like.shown = false;
+	like.offset = memory ? offset : 0;
+	like.allowed = memory ? memory_rights & PROTECTION_BITS : PROTECTION_BITS; /* what it may become */
 	if (flags & MAP_PRIVATE_COPY)
-		allowed |= MAP_WRITE;
-	place = map_check(memory, allowed, address, &length, offset, flags);
-	if (place != STATUS_OK)
-		return place;
+		like.allowed |= MAP_WRITE;
+	status = map_check(&like, address, &length, flags);
+	if (status != STATUS_OK)
+		return status;
+	like.flags = flags & ~(MAP_REPLACE | MAP_ANYWHERE | MAP_LOW);
+	like.start = address;
+	like.end = address + length;
 	do {
 		spin_lock(&space->lock);
-		place = choose_place(space, address, length, flags);
-		if (place >= 0) {
-			struct region like = {
-				.start = (uint64_t)place, .end = (uint64_t)place + length, .memory = memory,
-				.offset = memory ? offset : 0, .allowed = allowed,
-				.flags = flags & ~(MAP_REPLACE | MAP_ANYWHERE | MAP_LOW),
-			};
-
-			if (!region_add(space, &like))
-				place = STATUS_NO_MEMORY;
-		}
+		status = choose_place(space, &like, flags);
+		if (status == STATUS_OK)
+			status = region_add(space, &like) ? (status_t)like.start : STATUS_NO_MEMORY;
 		spin_unlock(&space->lock);
-	} while (place == STATUS_RESTART && !preempt_wanted());
-	return place;
+	} while (status == STATUS_RESTART && !preempt_wanted());
+	return status;
 }
 
 /* `dead` keeps new regions out, `cleared` new entries. The root table stays until no thread can run here. */

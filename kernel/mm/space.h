@@ -25,6 +25,7 @@ struct region {
 	uint64_t offset;        /* of start in memory */
 	uint32_t flags;         /* enum map_flags: MAP_READ.. PRIVATE_COPY, NOT_CLONED */
 	uint32_t allowed;       /* protection bits it may be given */
+	bool shown;             /* there may be entries for it in the page tables */
 };
 
 struct space {

@@ -2,6 +2,7 @@
  * through the table. A lookup takes no lock: a record's memory outlives every lookup that may have
  * seen it (obj/quiesce.h), and the id in the record itself decides. */
 #include "sched/call_record.h"
+#include "base/string.h"
 #include "mm/page.h"
 
 #define BLOCK_ENTRIES ((uint32_t)(PAGE_SIZE / sizeof(struct entry)))
@@ -34,6 +35,7 @@ static uint32_t take_new_index(void)
 		struct entry *entries = kernel_allocate(PAGE_SIZE);
 		if (!entries)
 			return 0;
+		memset(entries, 0, PAGE_SIZE);
 		__atomic_store_n(&blocks[block], entries, __ATOMIC_RELEASE);
 	}
 	return used++;

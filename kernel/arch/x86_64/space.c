@@ -52,29 +52,34 @@ status_t arch_space_init(struct arch_space *space, struct pool *pool)
 	return STATUS_OK;
 }
 
-/* The last level's entry for an address. NULL: its table is missing (and was not to be made, or could not be), like
- * all that *covers bytes around the address hold. */
-static uint64_t *space_walk(struct arch_space *space, uint64_t address, bool make, uint64_t *covers)
+/* From the root to the last level's table for an address, made if need be. What was found, or how much is missing, is
+ * kept for the next walk: neighbours are looked for one after the other. */
+static __attribute__((noinline)) void space_walk(struct arch_space *space, uint64_t address, bool make)
 {
-	uint64_t *table = arch_direct_map(space->root), start = address & ~(TABLE_COVERS - 1);
+	uint64_t *table = arch_direct_map(space->root);
 
-	*covers = TABLE_COVERS;
-	if (space->walked_table && space->walked == start)
-		return &space->walked_table[level_index(address, 0)];
-	for (unsigned level = LEVELS - 1; level > 0; level--) {
+	space->walked_covers = TABLE_COVERS;
+	for (unsigned level = LEVELS - 1; table && level > 0; level--) {
 		uint64_t *entry = &table[level_index(address, level)];
-		if (!*entry) {
-			physical_t page = make ? charged_page(space->pool, true) : 0;
-			*covers = PAGE_SIZE << 9 * level;
-			if (!page)
-				return NULL;
+		physical_t page = !*entry && make ? charged_page(space->pool, true) : 0;
+
+		if (page)
 			*entry = page | PAGE_PRESENT | PAGE_WRITE | PAGE_USER;
-		}
-		table = table_of(*entry);
+		else if (!*entry)
+			space->walked_covers = PAGE_SIZE << 9 * level;
+		table = *entry ? table_of(*entry) : NULL;
 	}
-	space->walked = start;
+	space->walked = address & ~(space->walked_covers - 1);
 	space->walked_table = table;
-	return &table[level_index(address, 0)];
+}
+
+/* The last level's entry for an address. NULL: its table is missing (and was not to be made, or could not be), like
+ * all that the walk covers. */
+static inline uint64_t *space_entry(struct arch_space *space, uint64_t address, bool make)
+{
+	if (address - space->walked >= space->walked_covers || (make && !space->walked_table))
+		space_walk(space, address, make);
+	return space->walked_table ? &space->walked_table[level_index(address, 0)] : NULL;
 }
 
 /* An entry gets another value. What a CPU may go on using must be flushed: another frame, or rights that are gone. One
@@ -97,7 +102,7 @@ static void entry_change(struct arch_space *space, uint64_t address, uint64_t *e
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached)
 {
-	uint64_t covers, *entry = space_walk(space, address, true, &covers);
+	uint64_t *entry = space_entry(space, address, true);
 
 	if (!entry)
 		return STATUS_NO_MEMORY;
@@ -114,7 +119,7 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
 
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection)
 {
-	uint64_t covers, *entry = space_walk(space, address, false, &covers);
+	uint64_t *entry = space_entry(space, address, false);
 
 	if (!entry || !*entry)
 		return false;
@@ -125,19 +130,29 @@ bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *p
 }
 
 /* Rights only go; what a page had not been given stays missing. After 0 nothing is left of the entry, not even its
- * frame. Missing tables are skipped with all they would cover, so a large range costs by what is in it. */
-uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
+ * frame. Entries of one table. */
+static __attribute__((noinline)) void entries_restrict(struct arch_space *space, uint64_t *entry, uint64_t start,
+                                                       uint64_t end, uint32_t protection)
 {
-	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY), covers;
+	uint64_t keep = protection & MAP_WRITE ? ~0ull : ~(PAGE_WRITE | PAGE_DIRTY);
 	uint64_t set = protection & MAP_EXECUTE ? 0 : PAGE_NO_EXECUTE;
 
-	for (uint32_t work = 0; start < end && work < WORK_AT_ONCE; work += WALK_WORK) {
-		uint64_t *entry = space_walk(space, start, false, &covers), stop = (start & ~(covers - 1)) + covers;
+	for (; start < end; start += PAGE_SIZE, entry++)
+		if (*entry)
+			entry_change(space, start, entry, protection ? (*entry & keep) | set : 0);
+}
+
+/* Missing tables are skipped with all they would cover, so a large range costs by what is in it. */
+uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t end, uint32_t protection)
+{
+	for (uint64_t work = 0; start < end && work < WORK_AT_ONCE; work += WALK_WORK) {
+		uint64_t *entry = space_entry(space, start, false), stop = space->walked + space->walked_covers;
 
 		stop = stop < end ? stop : end;
-		for (; entry && start < stop; start += PAGE_SIZE, entry++, work++)
-			if (*entry)
-				entry_change(space, start, entry, protection ? (*entry & keep) | set : 0);
+		if (entry) {
+			entries_restrict(space, entry, start, stop, protection);
+			work += (stop - start) / PAGE_SIZE;
+		}
 		start = stop;
 	}
 	return start;
@@ -173,7 +188,7 @@ void arch_space_clear(struct arch_space *space)
 
 	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end))
 		*at &= ~PAGE_PRESENT;
-	space->walked_table = NULL;
+	space->walked_covers = 0;
 	space_flush(space, 0, USER_ADDRESS_END);
 	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end)) {
 		tables_free(space, table_of(*at), ENTRIES, LEVELS - 2);

@@ -23,8 +23,8 @@ static inline physical_t arch_direct_physical(const void *address)
 struct arch_space {
 	physical_t root;       /* top-level table; set at creation */
 	uint64_t serial;       /* never reused: says whose entries a CPU's PCID holds; set at creation */
-	uint64_t walked;       /* the last level's table that was walked last, and the address it begins at; */
-	uint64_t *walked_table; /* under the table lock; NULL: none */
+	uint64_t walked, walked_covers; /* where the last walk went: an address and how many bytes from there; and */
+	uint64_t *walked_table;         /* the last level's table for them; NULL: none yet. Under the table lock */
 	uint64_t flush_start, flush_end; /* where entries changed that a CPU may still use; under the table lock; end 0: none */
 	struct pool *pool;     /* charged for table pages; set at creation, not referenced (the space does) */
 	uint64_t active_cpus;  /* atomic: CPUs that have it loaded, or had and were not asked since */

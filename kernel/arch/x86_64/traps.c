@@ -99,18 +99,29 @@ static void backtrace_line(uint64_t address)
 	log_print("  %016lx %s+0x%lx\n", address, name ? name : "?", offset);
 }
 
-/* By frame pointers, which all of the kernel keeps. It must survive any broken stack: frames are
- * aligned, in the kernel's half, and each above the one before, or the walk ends. */
+static bool follows_call(uint64_t address)
+{
+	const uint8_t *code = (const uint8_t *)address;
+
+	return address > (uint64_t)kernel_start && address <= (uint64_t)kernel_text_end &&
+	       (code[-5] == 0xe8 || code[-2] == 0xff || code[-3] == 0xff);
+}
+
+/* Every word on the stack that a call may have left there: the kernel keeps no frame pointers. Among them may be some
+ * of earlier calls. Only the stack is read, whatever state it is in: this CPU's, or the one page of an NMI's. */
 void arch_backtrace(void)
 {
-	const uint64_t *frame = __builtin_frame_address(0);
+	uint64_t at = (uint64_t)__builtin_frame_address(0), top = cpu_self()->kernel_stack;
 
-	for (unsigned depth = 0; depth < 32 && ((uint64_t)frame & 7) == 0 && (uint64_t)frame >= DIRECT_MAP_BASE &&
-	     frame[1]; depth++) {
-		backtrace_line(frame[1]);
-		if (frame[0] <= (uint64_t)frame)
-			break;
-		frame = (const uint64_t *)frame[0];
+	if (top - at > KERNEL_STACK_SIZE)
+		top = page_down(at) + PAGE_SIZE;
+	for (unsigned lines = 0; at < top && lines < 32; at += sizeof(uint64_t)) {
+		uint64_t word = *(const uint64_t *)at;
+
+		if (follows_call(word)) {
+			backtrace_line(word);
+			lines++;
+		}
 	}
 }
 
