@@ -93,35 +93,49 @@ status_t handle_space_clone(struct pool *pool, struct space *source, uint32_t sl
 	return status == STATUS_OK ? thread_install_new(&clone->object, slot) : status;
 }
 
-/* One moment under the space's lock, with the object's inside it for the count. An own page in
- * front of one of the object's is counted twice, hence the bound. */
+#define RUNS_AT_ONCE 64u /* of frames, counted in one step */
+
+/* Count on in a table, from *done pages of the region on. False: there is more. */
+static bool count_some(struct frame_table *table, uint64_t first, uint64_t pages, uint64_t *done, uint64_t *count)
+{
+	uint64_t index = first + *done;
+
+	*count += frame_table_count(table, &index, first + pages, RUNS_AT_ONCE);
+	*done = index - first;
+	return *done >= pages;
+}
+
+/* Each step is one moment under the space's lock, with the object's inside it; the count of a large region is of
+ * several. An own page in front of one of the object's is counted twice, hence the bound. */
 status_t handle_space_query(struct space *space, uint64_t address, uint64_t info)
 {
+	uint64_t own = 0, shown = 0, resident = 0;
 	struct region_info answer;
 	struct region *region;
+	bool all = true; /* counted */
 
-	spin_lock(&space->lock);
-	region = region_find(space, address);
-	if (region) {
-		struct memory *memory = region->memory;
-		uint64_t length = region->end - region->start, resident = 0;
+	do {
+		spin_lock(&space->lock);
+		region = region_find(space, address);
+		if (region) {
+			struct memory *memory = region->memory;
+			uint64_t length = region->end - region->start, pages = length / PAGE_SIZE;
 
-		if (region->flags & MAP_PRIVATE_COPY)
-			resident = frame_table_count(&space->own, region->start / PAGE_SIZE,
-			                             region->end / PAGE_SIZE, UINT64_MAX);
-		if (memory) {
-			spin_lock(&memory->lock);
-			resident += frame_table_count(&memory->frames, region->offset / PAGE_SIZE,
-			                              (region->offset + length) / PAGE_SIZE, UINT64_MAX);
-			spin_unlock(&memory->lock);
+			all = !(region->flags & MAP_PRIVATE_COPY) ||
+			      count_some(&space->own, region->start / PAGE_SIZE, pages, &own, &resident);
+			if (memory && all) {
+				spin_lock(&memory->lock);
+				all = count_some(&memory->frames, region->offset / PAGE_SIZE, pages, &shown, &resident);
+				spin_unlock(&memory->lock);
+			}
+			answer = (struct region_info){
+				.address = region->start, .length = length, .offset = region->offset,
+				.flags = region->flags, .memory = memory ? memory->object.number : 0,
+				.resident = resident * PAGE_SIZE < length ? resident * PAGE_SIZE : length,
+			};
 		}
-		answer = (struct region_info){
-			.address = region->start, .length = length, .offset = region->offset,
-			.flags = region->flags, .memory = memory ? memory->object.number : 0,
-			.resident = resident * PAGE_SIZE < length ? resident * PAGE_SIZE : length,
-		};
-	}
-	spin_unlock(&space->lock);
+		spin_unlock(&space->lock);
+	} while (!all && (preempt_wanted(), true));
 	return region ? arch_user_write(info, &answer, sizeof(answer)) : STATUS_AGAIN;
 }
 

@@ -10,8 +10,8 @@
 #include "mm/region.h"
 
 /* A fault on a page of a memory object also maps its neighbours that are there. */
-/* Aligned to its size, so that the faults of a walk through a file are one in eight, and always
- * within one page table. */
+/* Aligned to its size in the object, so that the faults of a walk through a file are one in eight, and the frames stand
+ * together in its table. */
 #define AROUND_PAGES 8u
 
 /* Write an entry, or none where nothing may be accessed. */
@@ -83,27 +83,28 @@ static enum fault_result new_own_page(struct space *space, struct region *region
 	return show(space, address, copy, protection, false);
 }
 
-/* Under the memory object's lock: entries for its frames around an address, where the space has no page of its
- * own. An entry that is there already says the same. */
+/* Under the memory object's lock: entries for its frames around an address, up to the first page that the space has of
+ * its own. */
 /* Only frames that are there already: nothing is allocated for a guess, nothing is asked of a
  * pager. A table page that cannot be had is no error either. */
 static void show_around(struct space *space, struct region *region, uint64_t address, uint32_t protection)
 {
-	uint64_t first = address / PAGE_SIZE & ~(AROUND_PAGES - 1ull), end = first + AROUND_PAGES, own;
+	struct memory *memory = region->memory;
 	uint64_t by = region->offset / PAGE_SIZE - region->start / PAGE_SIZE; /* page to place in memory, modulo 2^64 */
-	uint64_t size = region->memory->size / PAGE_SIZE;
+	uint64_t first = (address / PAGE_SIZE + by) & ~(AROUND_PAGES - 1ull), end = first + AROUND_PAGES, own;
 	physical_t *entry;
 
-	own = first = first > region->start / PAGE_SIZE ? first : region->start / PAGE_SIZE;
-	end = end < region->end / PAGE_SIZE ? end : region->end / PAGE_SIZE;
-	if (!frame_table_next(&space->own, &own, end))
-		own = end;
-	end = (end + by < size ? end + by : size);
+	first = first > region->start / PAGE_SIZE + by ? first : region->start / PAGE_SIZE + by;
+	end = end < region->end / PAGE_SIZE + by ? end : region->end / PAGE_SIZE + by;
+	end = end < memory->size / PAGE_SIZE ? end : memory->size / PAGE_SIZE;
+	own = first - by;
+	if (frame_table_next(&space->own, &own, end - by))
+		end = own + by;
+	entry = frame_table_next(&memory->frames, &first, end);
+	if (!entry)
+		return;
 	spin_lock(&space->table_lock);
-	for (uint64_t at = first + by; (entry = frame_table_next(&region->memory->frames, &at, end)); at++)
-		if (at - by < own || !frame_table_find(&space->own, at - by))
-			arch_space_map(&space->arch, (at - by) * PAGE_SIZE, *entry,
-			               page_references(*entry) > 1 ? protection & ~MAP_WRITE : protection, false);
+	arch_space_fill(&space->arch, (first - by) * PAGE_SIZE, entry, (uint32_t)(end - first), protection);
 	spin_unlock(&space->table_lock);
 }
 

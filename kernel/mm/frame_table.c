@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "mm/pool.h"
 
-#define WAYS 64u
+#define WAYS FRAMES_TOGETHER
 #define WAY_BITS 6u
 
 struct frame_node {
@@ -174,48 +174,54 @@ bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t fr
 	return false;
 }
 
-/* Empty the entry below *link, and free the nodes that become empty. */
-/* A node is freed with its last entry, so that `present` is never 0 in a linked node and a search
- * that enters one finds something. Freed nodes may be the leaf at hand, or above it: it is
- * forgotten. */
-static physical_t take_below(struct frame_table *table, struct frame_node **link, uint64_t index)
+/* The part of a leaf's entries that are of [index, end): those present, as bits. `index` is the leaf's. */
+static uint64_t present_in(const struct frame_node *leaf, uint64_t index, uint64_t end)
+{
+	uint64_t bits = leaf->present >> way_of(leaf, index) << way_of(leaf, index);
+
+	return end - leaf->first < WAYS ? bits & ((1ull << (end - leaf->first)) - 1) : bits;
+}
+
+/* An empty leaf goes, and with it the nodes that become empty: `present` is never 0 in a linked node, so a search that
+ * enters one finds something. They may be the leaf at hand, or above it: it is forgotten. */
+static void leaf_free(struct frame_table *table, struct frame_node **link, const struct frame_node *leaf)
 {
 	struct frame_node *node = *link;
-	uint32_t way = way_of(node, index);
-	physical_t frame = node->entries[way];
+	uint32_t way = way_of(node, leaf->first);
 
-	if (node->shift)
-		frame = take_below(table, (struct frame_node **)&node->entries[way], index);
-	else
-		node->entries[way] = 0;
-	if (node->entries[way] == 0)
-		node->present &= ~(1ull << way);
-	if (node->present == 0) {
-		pool_free(table->pool, node, sizeof(*node));
-		table->leaf = NULL;
-		*link = NULL;
+	if (node != leaf) {
+		leaf_free(table, (struct frame_node **)&node->entries[way], leaf);
+		if (node->entries[way] == 0)
+			node->present &= ~(1ull << way);
 	}
-	return frame;
+	if (node->present == 0) {
+		*link = NULL;
+		table->leaf = NULL;
+		pool_free(table->pool, node, sizeof(*node));
+	}
 }
 
-/* A leaf that keeps another entry keeps its place in the tree too: no walk from the root. (x & (x -
- * 1) is not 0 where more than one bit is set.) */
-static physical_t take(struct frame_table *table, uint64_t index)
-{
-	struct frame_node *leaf = leaf_at_hand(table, index);
-
-	return leaf && leaf->present & (leaf->present - 1) ? take_below(table, &leaf, index)
-	                                                    : take_below(table, &table->root, index);
-}
-
-/* One credit for all of them: each walks up to the root pool. */
+/* Leaf by leaf. One credit for all of them: each walks up to the root pool. */
 uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
                                uint32_t most)
 {
 	uint32_t count = 0;
 
-	while (count < most && frame_table_next(table, index, end))
-		frames[count++] = take(table, (*index)++);
+	while (count < most && frame_table_next(table, index, end)) {
+		struct frame_node *leaf = table->leaf;
+		uint64_t left = present_in(leaf, *index, end);
+
+		for (; left && count < most; left &= left - 1) {
+			uint32_t way = (uint32_t)__builtin_ctzll(left);
+
+			frames[count++] = leaf->entries[way];
+			leaf->entries[way] = 0;
+			leaf->present &= ~(1ull << way);
+			*index = leaf->first + way + 1;
+		}
+		if (leaf->present == 0)
+			leaf_free(table, &table->root, leaf);
+	}
 	if (count < most)
 		*index = end;
 	table->count -= count;
@@ -231,11 +237,50 @@ physical_t frame_table_take(struct frame_table *table, uint64_t index)
 	return frame;
 }
 
-uint64_t frame_table_count(struct frame_table *table, uint64_t index, uint64_t end, uint64_t most)
+static uint64_t bits_count(uint64_t bits)
 {
 	uint64_t count = 0;
 
-	for (; count < most && frame_table_next(table, &index, end); index++)
+	for (; bits; bits &= bits - 1)
 		count++;
+	return count;
+}
+
+/* The charge comes first, for all at once; nothing can fail after the leaf is there. */
+uint32_t frame_table_share(struct frame_table *to, struct frame_table *from, uint64_t index, uint64_t end)
+{
+	struct frame_node *source = from->leaf, *leaf;
+	uint64_t shared = present_in(source, index, end), count = bits_count(shared);
+
+	if (!pool_charge(to->pool, count * PAGE_SIZE))
+		return 0;
+	leaf = leaf_make(to, index);
+	if (!leaf) {
+		pool_credit(to->pool, count * PAGE_SIZE);
+		return 0;
+	}
+	DEBUG_ASSERT(!(leaf->present & shared));
+	for (uint64_t left = shared; left; left &= left - 1) {
+		uint32_t way = (uint32_t)__builtin_ctzll(left);
+
+		page_reference(source->entries[way]);
+		leaf->entries[way] = source->entries[way];
+	}
+	leaf->present |= shared;
+	to->count += count;
+	end = end < source->first + WAYS ? end : source->first + WAYS;
+	return (uint32_t)(end - index);
+}
+
+uint64_t frame_table_count(struct frame_table *table, uint64_t *index, uint64_t end, uint32_t leaves)
+{
+	uint64_t count = 0;
+
+	for (; leaves && frame_table_next(table, index, end); leaves--) {
+		count += bits_count(present_in(table->leaf, *index, end));
+		*index = table->leaf->first + WAYS;
+	}
+	if (leaves || *index > end)
+		*index = end;
 	return count;
 }

@@ -21,7 +21,9 @@ struct frame_table {
 
 /* The entry of a page, to be read or replaced (never emptied) in place; NULL: no frame. */
 physical_t *frame_table_find(struct frame_table *table, uint64_t index);
-/* The first entry from *index on and before `end`; *index becomes its page number. NULL: none. */
+/* The first entry from *index on and before `end`; *index becomes its page number. NULL: none. The entries of the pages
+ * behind it follow it, to the next multiple of FRAMES_TOGETHER; 0: no frame. */
+#define FRAMES_TOGETHER 64u
 physical_t *frame_table_next(struct frame_table *table, uint64_t *index, uint64_t end);
 /* Takes over the caller's reference. False: quota or memory is at its end; the reference is dropped. */
 bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t frame);
@@ -32,5 +34,8 @@ physical_t frame_table_take(struct frame_table *table, uint64_t index);
 /* Take up to `most` frames of [*index, end); *index becomes where to go on. Returns how many. */
 uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
                                uint32_t most);
-/* How many frames [index, end) holds; counts no further than `most`. */
-uint64_t frame_table_count(struct frame_table *table, uint64_t index, uint64_t end, uint64_t most);
+/* Share the frames of neighbours: from a page that frame_table_next has found just now to the next multiple of
+ * FRAMES_TOGETHER, or `end`. Nothing of `to` is there yet. How many pages that is; 0: quota or memory is at its end. */
+uint32_t frame_table_share(struct frame_table *to, struct frame_table *from, uint64_t index, uint64_t end);
+/* How many frames [*index, end) holds, in at most so many runs of FRAMES_TOGETHER; *index becomes where to go on. */
+uint64_t frame_table_count(struct frame_table *table, uint64_t *index, uint64_t end, uint32_t runs);

@@ -165,21 +165,18 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 static bool share_some(struct memory *clone, struct memory *source, uint64_t *index)
 {
 	uint64_t first = *index, end = MEMORY_SIZE_MAX / PAGE_SIZE;
-	bool good = true;
+	uint32_t pages = 1;
 
-	for (uint32_t i = 0; good && i < PAGES_AT_ONCE * 4; i++) {
-		physical_t *entry = frame_table_next(&source->frames, index, end);
-
-		if (!entry) {
+	for (uint32_t done = 0; pages && done < PAGES_AT_ONCE; done += pages) {
+		if (!frame_table_next(&source->frames, index, end)) {
 			*index = end;
 			break;
 		}
-		page_reference(*entry);
-		good = frame_table_insert(&clone->frames, *index, *entry);
-		++*index;
+		pages = frame_table_share(&clone->frames, &source->frames, *index, end);
+		*index += pages;
 	}
 	memory_unmap(source, first, *index);
-	return good;
+	return pages != 0;
 }
 
 /* Shared pages are counted for both. The source may be written between two steps: the clone then

@@ -6,7 +6,7 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 512u
+#define CLONE_AT_ONCE 256u /* pages shared in one step */
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)
@@ -231,58 +231,33 @@ status_t handle_space_move(struct space *space, uint64_t address, uint64_t lengt
 	return status;
 }
 
-/* Share up to `most` own pages of [*index, end), read-only on both sides. They are charged at once. */
-/* Read-only entries go straight into the clone's tables, so a child that execs at once or only
- * reads takes no fault for them. Its space is known to nobody yet. */
-static bool clone_own(struct space *source, struct space *clone, uint64_t *index, uint64_t end, uint32_t most,
-                      uint32_t protection)
-{
-	uint64_t count = frame_table_count(&source->own, *index, end, most), done = 0;
-	physical_t *entry;
-
-	if (!pool_charge(clone->object.pool, count * PAGE_SIZE))
-		return false;
-	spin_lock(&clone->table_lock);
-	for (; done < count; done++, ++*index) {
-		entry = frame_table_next(&source->own, index, end);
-		page_reference(*entry);
-		if (!frame_table_insert_charged(&clone->own, *index, *entry))
-			break;
-		if (protection) /* a missing entry is filled by a fault */
-			arch_space_map(&clone->arch, *index * PAGE_SIZE, *entry, protection, false);
-	}
-	spin_unlock(&clone->table_lock);
-	if (done == count)
-		return true;
-	pool_credit(clone->object.pool, (count - done - 1) * PAGE_SIZE);
-	return false;
-}
-
-/* Clone what a private region has of its own from *address on. False: no memory. */
-/* The source's entries become read-only before its lock is let go, and are flushed once per step by
- * the caller: a write by another of its threads waits for nothing but the fault, which takes the
- * lock and copies. */
+/* Clone what a private region has of its own from *address on, about `most` pages of it. False: no memory. */
+/* Read-only entries go straight into the clone's tables, so a child that execs at once or only reads takes no fault
+ * for them; a missing one is filled by a fault. The source's entries become read-only before its lock is let go, and
+ * are flushed once per step by the caller: a write by another of its threads waits for nothing but the fault, which
+ * takes the lock and copies. */
 static bool clone_private(struct space *source, struct space *clone, const struct region *region, uint64_t *address,
                           uint32_t most)
 {
-	uint64_t index = *address / PAGE_SIZE, end = region->end / PAGE_SIZE, first = index;
-	uint32_t protection = protection_shown(region->flags) & ~MAP_WRITE;
-	bool good;
+	uint64_t index = *address / PAGE_SIZE, end = region->end / PAGE_SIZE;
+	uint32_t protection = protection_shown(region->flags) & ~MAP_WRITE, pages = 1;
+	physical_t *entry;
 
-	*address = region->end;
-	if (!frame_table_next(&source->own, &index, end))
-		return true;
-	first = index;
-	good = clone_own(source, clone, &index, end, most, protection);
-	if (region->flags & MAP_WRITE) {
+	for (uint32_t done = 0; (entry = frame_table_next(&source->own, &index, end)) && done < most; done += pages) {
+		pages = frame_table_share(&clone->own, &source->own, index, end);
+		if (!pages)
+			return false;
+		spin_lock(&clone->table_lock);
+		arch_space_fill(&clone->arch, index * PAGE_SIZE, entry, pages, protection);
+		spin_unlock(&clone->table_lock);
 		spin_lock(&source->table_lock);
-		for (uint64_t at = first * PAGE_SIZE; at < index * PAGE_SIZE;)
-			at = arch_space_restrict(&source->arch, at, index * PAGE_SIZE, protection);
+		for (uint64_t at = index * PAGE_SIZE; at < (index + pages) * PAGE_SIZE;)
+			at = arch_space_restrict(&source->arch, at, (index + pages) * PAGE_SIZE, protection);
 		spin_unlock(&source->table_lock);
+		index += pages;
 	}
-	if (frame_table_next(&source->own, &index, end))
-		*address = index * PAGE_SIZE;
-	return good;
+	*address = entry ? index * PAGE_SIZE : region->end;
+	return true;
 }
 
 /* Both locks held: clone from *address on. OK: at the end; RESTART: there is more. */

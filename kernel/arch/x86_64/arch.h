@@ -55,6 +55,10 @@ void arch_space_release(struct arch_space *space); /* frees all tables; nobody r
 /* protection: MAP_READ | MAP_WRITE | MAP_EXECUTE; uncached for device memory. Replaces an entry. */
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached);
+/* Entries for neighbouring pages, where there are none yet: frames[i] (0: none) at the i-th page from `address`, without
+ * the right to write where it is shared. A table that cannot be had is no error: the entries are missing then. */
+void arch_space_fill(struct arch_space *space, uint64_t address, const physical_t *frames, uint32_t count,
+                     uint32_t protection);
 /* At the space's end, when nothing adds entries any more: none is left, on any CPU. */
 void arch_space_clear(struct arch_space *space);
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection);

@@ -99,6 +99,12 @@ static void entry_change(struct arch_space *space, uint64_t address, uint64_t *e
 
 /* Accessed and dirty are set at once: nobody reads them, and the CPU would spend a locked write on
  * setting them. */
+static inline uint64_t entry_value(physical_t page, uint32_t protection)
+{
+	return page | PAGE_PRESENT | PAGE_USER | PAGE_ACCESSED | (protection & MAP_WRITE ? PAGE_WRITE | PAGE_DIRTY : 0) |
+	       (protection & MAP_EXECUTE ? 0 : PAGE_NO_EXECUTE);
+}
+
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached)
 {
@@ -106,15 +112,22 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
 
 	if (!entry)
 		return STATUS_NO_MEMORY;
-	uint64_t value = page | PAGE_PRESENT | PAGE_USER | PAGE_ACCESSED;
-	if (protection & MAP_WRITE)
-		value |= PAGE_WRITE | PAGE_DIRTY;
-	if (!(protection & MAP_EXECUTE))
-		value |= PAGE_NO_EXECUTE;
-	if (uncached)
-		value |= PAGE_UNCACHED;
-	entry_change(space, address, entry, value);
+	entry_change(space, address, entry, entry_value(page, protection) | (uncached ? PAGE_UNCACHED : 0));
 	return STATUS_OK;
+}
+
+void arch_space_fill(struct arch_space *space, uint64_t address, const physical_t *frames, uint32_t count,
+                     uint32_t protection)
+{
+	uint64_t value = entry_value(0, protection);
+
+	for (uint32_t i = 0; i < count && protection; i++, address += PAGE_SIZE) {
+		uint64_t *entry = frames[i] ? space_entry(space, address, true) : NULL;
+
+		if (entry && !*entry)
+			__atomic_store_n(entry, frames[i] | (page_references(frames[i]) > 1 ? value & ~(PAGE_WRITE | PAGE_DIRTY) : value),
+			                 __ATOMIC_RELEASE);
+	}
 }
 
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection)

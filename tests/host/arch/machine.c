@@ -380,6 +380,15 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
 	return STATUS_OK;
 }
 
+void arch_space_fill(struct arch_space *space, uint64_t address, const physical_t *frames, uint32_t count,
+                     uint32_t protection)
+{
+	for (uint32_t i = 0; protection && i < count; i++)
+		if (frames[i] && !*entry_link(space, address + i * PAGE_SIZE))
+			arch_space_map(space, address + i * PAGE_SIZE, frames[i],
+			               page_references(frames[i]) > 1 ? protection & ~MAP_WRITE : protection, false);
+}
+
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection)
 {
 	struct machine_entry *entry = *entry_link(space, address);
