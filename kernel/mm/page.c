@@ -16,7 +16,7 @@
  * only while it is free, and under it. */
 struct frame {
 	uint32_t references; /* atomic; 0: free or not ours */
-	uint32_t next, previous; /* frame numbers while free, 0: end of list */
+	uint32_t next, previous; /* frame numbers while free, 0: end of list; `next` also on an owner's list */
 	uint32_t free;
 };
 
@@ -222,6 +222,20 @@ void page_release(physical_t page)
 uint32_t page_references(physical_t page)
 {
 	return __atomic_load_n(&frame_of(page)->references, __ATOMIC_ACQUIRE);
+}
+
+void page_push(physical_t *list, physical_t page)
+{
+	frame_of(page)->next = (uint32_t)(*list / PAGE_SIZE);
+	*list = page;
+}
+
+physical_t page_pop(physical_t *list)
+{
+	physical_t page = *list;
+
+	*list = frame_of(page)->next * PAGE_SIZE;
+	return page;
 }
 
 physical_t page_zero(void)

@@ -29,6 +29,9 @@ physical_t page_allocate_contiguous(uint64_t count);   /* zeroed; 0: none */
 void page_reference(physical_t page);
 void page_release(physical_t page); /* frees it with the last reference */
 uint32_t page_references(physical_t page);
+/* An owner's list of frames that are nobody else's, through their records: *list is the first, 0: none. */
+void page_push(physical_t *list, physical_t page);
+physical_t page_pop(physical_t *list); /* not empty */
 physical_t page_zero(void);           /* a frame of zeros, shared by everyone, never written */
 uint64_t page_total(void);           /* bytes */
 uint64_t page_free(void);

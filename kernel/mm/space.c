@@ -202,13 +202,12 @@ static status_t space_destroy(struct object *object)
 
 	do {
 		spin_lock(&space->lock);
-		if (!space->cleared && space->has_tables) {
-			spin_lock(&space->table_lock);
-			arch_space_clear(&space->arch);
-			spin_unlock(&space->table_lock);
-		}
 		space->cleared = true;
-		status = range_unmap_some(space, 0, RANGE_END);
+		spin_lock(&space->table_lock);
+		status = space->has_tables && !arch_space_clear(&space->arch) ? STATUS_RESTART : STATUS_OK;
+		spin_unlock(&space->table_lock);
+		if (status == STATUS_OK)
+			status = range_unmap_some(space, 0, RANGE_END);
 		spin_unlock(&space->lock);
 	} while (status == STATUS_RESTART && !preempt_wanted());
 	ASSERT(status == STATUS_RESTART || (!space->regions && !space->own.root));

@@ -59,8 +59,9 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t p
  * the right to write where it is shared. A table that cannot be had is no error: the entries are missing then. */
 void arch_space_fill(struct arch_space *space, uint64_t address, const physical_t *frames, uint32_t count,
                      uint32_t protection);
-/* At the space's end, when nothing adds entries any more: none is left, on any CPU. */
-void arch_space_clear(struct arch_space *space);
+/* At the space's end, when nothing adds entries any more: none is left, on any CPU. False: there are tables left to be
+ * freed, call again. */
+bool arch_space_clear(struct arch_space *space);
 bool arch_space_lookup(struct arch_space *space, uint64_t address, physical_t *page, uint32_t *protection);
 /* Take away protection that is not in `protection` from what is mapped in a range; 0: all, and the entries. Stops after
  * a bounded number of entries; says where. */

@@ -10,6 +10,7 @@
 #define TABLE_COVERS (ENTRIES * PAGE_SIZE)
 #define WORK_AT_ONCE 2048u /* entries looked at in one step, */
 #define WALK_WORK 16u      /* and what a walk from the root counts for */
+#define TABLES_AT_ONCE 128u /* freed in one step */
 
 static uint64_t next_serial;
 
@@ -63,6 +64,8 @@ static __attribute__((noinline)) void space_walk(struct arch_space *space, uint6
 		uint64_t *entry = &table[level_index(address, level)];
 		physical_t page = !*entry && make ? charged_page(space->pool, true) : 0;
 
+		if (page)
+			page_push(&space->tables, page);
 		if (page)
 			*entry = page | PAGE_PRESENT | PAGE_WRITE | PAGE_USER;
 		else if (!*entry)
@@ -171,51 +174,35 @@ uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t 
 	return start;
 }
 
-/* The next entry in use, from `at`; `end`: none. One string instruction skips the empty ones. */
-static uint64_t *next_used(uint64_t *at, uint64_t *end)
-{
-	uint64_t count = (uint64_t)(end - at);
-
-	if (!count)
-		return end;
-	__asm__ volatile("repe scasq" : "+D"(at), "+c"(count) : "a"(0ull) : "cc", "memory");
-	return at[-1] ? at - 1 : end;
-}
-
-static void tables_free(struct arch_space *space, uint64_t *table, unsigned entries, unsigned level)
-{
-	uint64_t *end = table + entries;
-
-	for (uint64_t *at = level ? next_used(table, end) : end; at < end; at = next_used(at + 1, end))
-		tables_free(space, table_of(*at), ENTRIES, level - 1);
-	page_release(arch_direct_physical(table));
-	pool_credit(space->pool, PAGE_SIZE);
-}
-
-/* The tables below the root are cut off, then flushed, then freed. */
 /* Cut off, flushed, freed: a CPU that walks these tables at this moment must not find a table page
  * that is something else's by now (SDM vol 3A, "Invalidation of TLBs and Paging-Structure Caches"). */
-void arch_space_clear(struct arch_space *space)
+bool arch_space_clear(struct arch_space *space)
 {
-	uint64_t *root = arch_direct_map(space->root), *end = root + USER_ENTRIES;
+	uint64_t freed = 0;
 
-	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end))
-		*at &= ~PAGE_PRESENT;
-	space->walked_covers = 0;
-	space_flush(space, 0, USER_ADDRESS_END);
-	for (uint64_t *at = next_used(root, end); at < end; at = next_used(at + 1, end)) {
-		tables_free(space, table_of(*at), ENTRIES, LEVELS - 2);
-		*at = 0;
+	if (!space->cut && space->tables) {
+		memset(arch_direct_map(space->root), 0, USER_ENTRIES * sizeof(uint64_t));
+		space->walked_covers = 0;
+		space_flush(space, 0, USER_ADDRESS_END);
+		space->cut = space->tables;
+		space->tables = 0;
 	}
+	for (; space->cut && freed < TABLES_AT_ONCE; freed++)
+		page_release(page_pop(&space->cut));
+	pool_credit(space->pool, freed * PAGE_SIZE);
+	return !space->cut;
 }
 
 /* CPUs that idle keep the tables they ran on, to save two loads of CR3. They are asked to leave
- * here, at the latest. */
+ * here, at the latest. A thread that ran on has perhaps brought in the time page once more. */
 void arch_space_release(struct arch_space *space)
 {
 	if (!space->root)
 		return;
-	space_flush(space, SPACE_GONE, 0); /* CPUs that idle on these tables leave them */
-	tables_free(space, arch_direct_map(space->root), USER_ENTRIES, LEVELS - 1);
+	space_flush(space, SPACE_GONE, 0);
+	while (space->cut || space->tables)
+		arch_space_clear(space);
+	page_release(space->root);
+	pool_credit(space->pool, PAGE_SIZE);
 	space->root = 0;
 }

@@ -22,6 +22,7 @@ static inline physical_t arch_direct_physical(const void *address)
 
 struct arch_space {
 	physical_t root;       /* top-level table; set at creation */
+	physical_t tables, cut; /* the tables below it, a list (page_push); those cut off and to be freed; under the table lock */
 	uint64_t serial;       /* never reused: says whose entries a CPU's PCID holds; set at creation */
 	uint64_t walked, walked_covers; /* where the last walk went: an address and how many bytes from there; and */
 	uint64_t *walked_table;         /* the last level's table for them; NULL: none yet. Under the table lock */

@@ -336,7 +336,8 @@ void arch_space_release(struct arch_space *space)
 {
 	struct arch_space **link = &all_spaces;
 
-	arch_space_clear(space);
+	while (!arch_space_clear(space))
+		;
 	while (*link != space)
 		link = &(*link)->next;
 	*link = space->next;
@@ -344,11 +345,12 @@ void arch_space_release(struct arch_space *space)
 	pool_credit(space->pool, PAGE_SIZE);
 }
 
-void arch_space_clear(struct arch_space *space)
+bool arch_space_clear(struct arch_space *space)
 {
-	while (arch_space_restrict(space, 0, USER_ADDRESS_END, 0) < USER_ADDRESS_END)
-		;
+	uint64_t stop = arch_space_restrict(space, 0, USER_ADDRESS_END, 0);
+
 	arch_space_flush(space);
+	return stop == USER_ADDRESS_END;
 }
 
 static void make_stale(struct arch_space *space, const struct machine_entry *entry)
