@@ -71,18 +71,3 @@ void lock_assert_none_held(void)
 		panic("a lock of level %u is held on the way out", held[cpu_number()].locks[0]->level);
 }
 #endif
-
-/* Address order makes two CPUs that want the same pair take them alike. */
-void spin_lock_pair(struct spin_lock *first, struct spin_lock *second)
-{
-	spin_lock(first < second ? first : second);
-	if (first != second)
-		spin_lock(first < second ? second : first);
-}
-
-void spin_unlock_pair(struct spin_lock *first, struct spin_lock *second)
-{
-	spin_unlock(first);
-	if (first != second)
-		spin_unlock(second);
-}

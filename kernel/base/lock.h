@@ -75,6 +75,18 @@ static inline void spin_unlock(struct spin_lock *lock)
 #endif
 bool spin_lock_held(const struct spin_lock *lock); /* by this CPU; debug builds alone have it, for DEBUG_ASSERT */
 
-/* Two locks of one level, in address order; they may be the same one. */
-void spin_lock_pair(struct spin_lock *first, struct spin_lock *second);
-void spin_unlock_pair(struct spin_lock *first, struct spin_lock *second);
+/* Two locks of one level, which may be the same one. Address order makes two CPUs that want the same pair take them
+ * alike. */
+static inline void spin_lock_pair(struct spin_lock *first, struct spin_lock *second)
+{
+	spin_lock(first < second ? first : second);
+	if (first != second)
+		spin_lock(first < second ? second : first);
+}
+
+static inline void spin_unlock_pair(struct spin_lock *first, struct spin_lock *second)
+{
+	spin_unlock(first);
+	if (first != second)
+		spin_unlock(second);
+}

@@ -97,29 +97,39 @@ static void reflect_or_report(struct thread *self, uint64_t vector, uint64_t err
  * perhaps on another CPU and much later. */
 static bool ask_pager(struct thread *self, uint64_t vector, uint64_t error_code, const struct fault *fault)
 {
-	if (!endpoint_call_pager(fault, CALL_FROM_FAULT))
-		return false;
 	self->fault_vector = vector;
 	self->fault_error = error_code;
 	self->fault_address = fault->address;
-	return true;
+	self->fault_access = fault->access;
+	return endpoint_call_pager(fault, CALL_FROM_FAULT);
 }
 
-void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access)
+struct thread *kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access)
 {
-	struct thread *self = cpu_current();
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
 	struct fault fault = { .address = address, .access = page_access };
 	enum fault_result result = page_access ? space_fault(self->space, &fault) : FAULT_BAD;
-	if (result == FAULT_RESOLVED || (result == FAULT_PAGER && ask_pager(self, vector, error_code, &fault)))
-		return;
+	if (result == FAULT_RESOLVED)
+		return leave(cpu, self);
+	if (result == FAULT_PAGER && ask_pager(self, vector, error_code, &fault)) /* the pager may run already */
+		return cpu->current != self && !cpu->current->finish ? leave(cpu, cpu->current) : NULL;
 	reflect_or_report(self, vector, error_code, address);
 	system_log_signal();
+	return NULL;
 }
 
 /* FINISH_FAULT: the pager has refused the page, so the touch is an exception after all. */
 void finish_fault(struct thread *self)
 {
 	reflect_or_report(self, self->fault_vector, self->fault_error, self->fault_address);
+}
+
+/* Where it is not there after all, the thread finds out by its next fault. */
+void finish_page(struct thread *self)
+{
+	struct fault fault = { .address = self->fault_address, .access = self->fault_access, .alone = true };
+	space_fault(self->space, &fault);
 }
 
 void kernel_interrupt_timer(void)

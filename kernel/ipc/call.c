@@ -318,14 +318,18 @@ static bool answer_directly(struct endpoint *endpoint, struct call *call, struct
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current, *caller = call_thread(call);
+	bool page = answers_page(call, answer->header);
 	union call_progress progress = call->progress;
 	progress.carries = false;
-	if (cpu->attention || call != endpoint->newest || progress.word != CALL_DELIVERED ||
+	if (cpu->attention || call != endpoint->newest || (!page && progress.word != CALL_DELIVERED) ||
 	    !direct_answer(cpu, self, endpoint, caller))
 		return false;
 	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
 	endpoint_end_call(call, remains);
-	endpoint_fill_answer(caller, answer);
+	if (page)
+		caller->finish = FINISH_PAGE;
+	else
+		endpoint_fill_answer(caller, answer);
 	direct_receive(endpoint, self);
 	direct_switch(cpu, self, &endpoint->lock, caller, false);
 	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);

@@ -92,6 +92,13 @@ INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint 
 	return direct_claim(cpu, caller, WAIT_CALL, false) || direct_claim(cpu, caller, WAIT_CALL, true);
 }
 
+/* The page that a thread has missed is there. (A refusal has more to it: endpoint.c.) */
+INLINE bool answers_page(const struct call *call, uint64_t header)
+{
+	union call_progress asked = { .state = CALL_DELIVERED, .source = CALL_FROM_FAULT };
+	return call->progress.word == asked.word && MESSAGE_OPERATION(call->header) == OPERATION_PAGE && !MESSAGE_STATUS(header);
+}
+
 /* The server waits for its next call. */
 INLINE void direct_receive(struct endpoint *endpoint, struct thread *self)
 {

@@ -12,10 +12,7 @@
 #include "base/log.h"
 #include "base/preempt.h"
 #include "base/trace.h"
-#include "ipc/call.h"
-#include "ipc/notification.h"
-#include "sched/call_record.h"
-#include "sched/scheduler.h"
+#include "ipc/direct.h"
 
 #define ENDED_AT_ONCE 32 /* calls that one step of an endpoint's destruction ends */
 
@@ -193,8 +190,8 @@ static void answer_fault(struct thread *thread, int32_t status)
 			arch_call_restart(&thread->arch);
 		else
 			arch_set_result(&thread->arch, STATUS_BAD_ADDRESS);
-	} else if (status != 0 && MESSAGE_OPERATION(thread->call.header) == OPERATION_PAGE) {
-		thread->finish = FINISH_FAULT;
+	} else if (MESSAGE_OPERATION(thread->call.header) == OPERATION_PAGE) {
+		thread->finish = status == 0 ? FINISH_PAGE : FINISH_FAULT;
 	} else if (status != 0) {
 		spin_lock(&thread->lock);
 		thread->stop_requested = true;
@@ -315,11 +312,42 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 	return blocked;
 }
 
+/* A pager waits, and runs at once in place of the thread that misses a page. */
+static bool call_pager_directly(struct gate *gate, const struct fault *fault)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	struct endpoint *endpoint = gate->endpoint;
+	if (cpu->attention)
+		return false;
+	spin_lock(&endpoint->lock);
+	struct thread *receiver = object_is_dead(&gate->object) ? NULL : direct_receiver(cpu, endpoint);
+	if (!receiver) {
+		spin_unlock(&endpoint->lock);
+		return false;
+	}
+	direct_deliver(&self->call, endpoint, gate->label, receiver);
+	self->call.progress.source = CALL_FROM_FAULT;
+	self->call.header = OPERATION_PAGE;
+	self->call.words[0] = fault->offset;
+	self->call.words[1] = fault->access;
+	__builtin_memset(&self->call.words[2], 0, sizeof(self->call.words) - 2 * sizeof(self->call.words[0]));
+	endpoint_give(&self->call, receiver);
+	direct_switch(cpu, self, &endpoint->lock, receiver, false);
+	direct_switch_end(self, WAIT_CALL, false, endpoint);
+	return true;
+}
+
+/* Only on the way in from user mode is nothing left to be done for the thread that would wait. */
 bool endpoint_call_pager(const struct fault *fault, enum call_source source)
 {
-	uint64_t words[MESSAGE_WORDS] = { fault->offset, fault->access };
 	struct gate *pager = (struct gate *)fault->memory->pager;
-	return pager && endpoint_call_fault(pager, source, OPERATION_PAGE, words);
+	if (!pager)
+		return false;
+	if (source == CALL_FROM_FAULT && call_pager_directly(pager, fault))
+		return true;
+	uint64_t words[MESSAGE_WORDS] = { fault->offset, fault->access };
+	return endpoint_call_fault(pager, source, OPERATION_PAGE, words);
 }
 
 status_t kernel_user_fault(struct fault *fault)

@@ -18,7 +18,7 @@
 /* Under the space's lock, and the memory object's if the frame is one of an object: both keep the
  * frame where it is until the entry is written, and after that whoever takes the frame away takes
  * the entry away first. Until the flush another CPU may go on reading a frame that was shown here before. */
-static enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection, bool uncached)
+static inline enum fault_result show(struct space *space, uint64_t address, physical_t page, uint32_t protection, bool uncached)
 {
 	status_t status = STATUS_OK;
 
@@ -113,7 +113,7 @@ static void show_around(struct space *space, struct region *region, uint64_t add
  * shared page of zeros; `zero_mapped` then remembers that entries for it may exist, so that the
  * first write to the object takes them away (memory.c, new_frame). A shared mapping allocates at
  * once instead. */
-static enum fault_result shown_page(struct space *space, struct region *region, struct fault *fault,
+static inline enum fault_result shown_page(struct space *space, struct region *region, struct fault *fault,
                                     uint32_t protection)
 {
 	struct memory *memory = region->memory;
@@ -136,7 +136,7 @@ static enum fault_result shown_page(struct space *space, struct region *region, 
 			protection &= ~MAP_WRITE;
 		}
 		result = show(space, address, page, protection, memory->uncached);
-		if (!write && result == FAULT_RESOLVED && protection && memory->frames.count > 1)
+		if (!write && !fault->alone && result == FAULT_RESOLVED && protection && memory->frames.count > 1)
 			show_around(space, region, address, protection);
 	}
 	spin_unlock(&memory->lock);
@@ -152,22 +152,20 @@ enum fault_result region_fault(struct space *space, struct region *region, struc
 	physical_t *entry;
 
 	region->shown = true;
-	if (!(region->flags & MAP_PRIVATE_COPY))
-		return shown_page(space, region, fault, protection);
-	entry = frame_table_find(&space->own, address / PAGE_SIZE);
+	entry = region->flags & MAP_PRIVATE_COPY ? frame_table_find(&space->own, address / PAGE_SIZE) : NULL;
 	if (entry)
 		return own_page(space, address, entry, write, protection);
+	if (region->memory && !(write && (region->flags & MAP_PRIVATE_COPY)))
+		return shown_page(space, region, fault, protection);
 	if (write)
 		return new_own_page(space, region, fault, protection);
-	if (region->memory)
-		return shown_page(space, region, fault, protection);
 	return show(space, address, page_zero(), protection & ~MAP_WRITE, false);
 }
 
 /* The time page is in every space, without a region. */
-static enum fault_result time_page_fault(struct space *space, const struct fault *fault)
+static __attribute__((noinline)) enum fault_result time_page_fault(struct space *space, const struct fault *fault)
 {
-	if (fault->access != MAP_READ)
+	if (fault->access != MAP_READ || fault->address < TIME_PAGE_ADDRESS || fault->address >= USER_ADDRESS_END)
 		return FAULT_BAD;
 	return show(space, TIME_PAGE_ADDRESS, arch_time_page(), MAP_READ, false);
 }
@@ -180,13 +178,12 @@ enum fault_result space_fault(struct space *space, struct fault *fault)
 	enum fault_result result = FAULT_BAD;
 	struct region *region;
 
-	if (fault->address >= USER_ADDRESS_END || fault->address < USER_ADDRESS_FIRST)
-		return FAULT_BAD;
-	if (fault->address >= TIME_PAGE_ADDRESS)
+	if (fault->address - USER_ADDRESS_FIRST >= TIME_PAGE_ADDRESS - USER_ADDRESS_FIRST)
 		return time_page_fault(space, fault);
 	spin_lock(&space->lock);
-	region = region_at(space, fault->address);
-	if (region && !space->cleared && (protection_shown(region->flags) & fault->access) == fault->access)
+	region = region_find(space, fault->address);
+	if (region && region->start <= fault->address && !space->cleared &&
+	    (region->flags & (fault->access == MAP_READ ? PROTECTION_BITS : fault->access)))
 		result = region_fault(space, region, fault);
 	spin_unlock(&space->lock);
 	return result;

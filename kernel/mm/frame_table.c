@@ -31,22 +31,28 @@ static struct frame_node *child_of(const struct frame_node *node, uint32_t way)
 /* The leaf that was used last, if it covers the page: neighbours are looked for one after the other. */
 static struct frame_node *leaf_at_hand(const struct frame_table *table, uint64_t index)
 {
-	return table->leaf && covers(table->leaf, index) ? table->leaf : NULL;
+	return table->leaf && index - table->leaf->first < WAYS ? table->leaf : NULL;
+}
+
+/* From the root, where the leaf at hand is another. It is `leaf` from now on. */
+static __attribute__((noinline)) struct frame_node *leaf_find(struct frame_table *table, uint64_t index)
+{
+	struct frame_node *node = table->root;
+
+	while (node && node->shift && covers(node, index))
+		node = child_of(node, way_of(node, index));
+	if (!node || !covers(node, index))
+		return NULL;
+	return table->leaf = node;
 }
 
 physical_t *frame_table_find(struct frame_table *table, uint64_t index)
 {
-	struct frame_node *node = leaf_at_hand(table, index);
+	struct frame_node *leaf = leaf_at_hand(table, index);
 
-	if (!node)
-		node = table->root;
-	for (; node && covers(node, index); node = child_of(node, way_of(node, index))) {
-		if (node->shift)
-			continue;
-		table->leaf = node;
-		return node->entries[way_of(node, index)] ? &node->entries[way_of(node, index)] : NULL;
-	}
-	return NULL;
+	if (!leaf)
+		leaf = leaf_find(table, index);
+	return leaf && leaf->entries[index % WAYS] ? &leaf->entries[index % WAYS] : NULL;
 }
 
 /* The first entry of a subtree that is not before *index. */
@@ -125,12 +131,10 @@ static struct frame_node *node_above(struct frame_table *table, struct frame_nod
 
 /* The leaf for a page, made and linked if need be. The leaf is the last node made, so that a failure leaves
  * at most a node with a single child, which does no harm. */
-static struct frame_node *leaf_make(struct frame_table *table, uint64_t index)
+static __attribute__((noinline)) struct frame_node *leaf_make(struct frame_table *table, uint64_t index)
 {
-	struct frame_node *node = leaf_at_hand(table, index), *parent = NULL;
+	struct frame_node *node = table->root, *parent = NULL;
 
-	if (!node)
-		node = table->root;
 	while (!node || node->shift || !covers(node, index)) {
 		if (node && covers(node, index)) {
 			parent = node;
@@ -153,9 +157,9 @@ static struct frame_node *leaf_make(struct frame_table *table, uint64_t index)
  * before. */
 bool frame_table_insert_charged(struct frame_table *table, uint64_t index, physical_t frame)
 {
-	struct frame_node *leaf = leaf_make(table, index);
+	struct frame_node *leaf = leaf_at_hand(table, index);
 
-	if (!leaf) {
+	if (!leaf && !(leaf = leaf_make(table, index))) {
 		pool_credit(table->pool, PAGE_SIZE);
 		page_release(frame);
 		return false;
@@ -229,12 +233,46 @@ uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint6
 	return count;
 }
 
+/* Out of its leaf, which frame_table_find has just found. */
+static inline physical_t entry_take(struct frame_table *table, physical_t *entry, uint64_t index)
+{
+	struct frame_node *leaf = table->leaf;
+	physical_t frame = *entry;
+
+	*entry = 0;
+	leaf->present &= ~(1ull << (index % WAYS));
+	if (leaf->present == 0)
+		leaf_free(table, &table->root, leaf);
+	table->count--;
+	return frame;
+}
+
 physical_t frame_table_take(struct frame_table *table, uint64_t index)
 {
-	physical_t frame;
+	physical_t frame = entry_take(table, frame_table_find(table, index), index);
 
-	frame_table_take_some(table, &index, index + 1, &frame, 1);
+	pool_credit(table->pool, PAGE_SIZE);
 	return frame;
+}
+
+/* Within one pool no charge changes. */
+bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index,
+                      physical_t *entry)
+{
+	struct frame_node *leaf = leaf_at_hand(to, index);
+	bool pays = to->pool != from->pool;
+
+	if (pays && !pool_charge(to->pool, PAGE_SIZE))
+		return false;
+	if (!leaf && !(leaf = leaf_make(to, index))) {
+		pool_credit(to->pool, pays ? PAGE_SIZE : 0);
+		return false;
+	}
+	entry_set(leaf, index, entry_take(from, entry, from_index));
+	to->count++;
+	if (pays)
+		pool_credit(from->pool, PAGE_SIZE);
+	return true;
 }
 
 static uint64_t bits_count(uint64_t bits)
@@ -254,8 +292,8 @@ uint32_t frame_table_share(struct frame_table *to, struct frame_table *from, uin
 
 	if (!pool_charge(to->pool, count * PAGE_SIZE))
 		return 0;
-	leaf = leaf_make(to, index);
-	if (!leaf) {
+	leaf = leaf_at_hand(to, index);
+	if (!leaf && !(leaf = leaf_make(to, index))) {
 		pool_credit(to->pool, count * PAGE_SIZE);
 		return 0;
 	}

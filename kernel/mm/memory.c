@@ -130,13 +130,13 @@ physical_t page_copy(physical_t page)
 /* The frame is shared with another object: this one goes on with a copy. */
 /* Other mappers of this object see the copy from the next fault on, never the old frame again: it
  * belongs to the clone now. That is why the entries go before the reference does. */
-static enum fault_result copy_frame(struct memory *memory, uint64_t index, physical_t *entry)
+static enum fault_result copy_frame(struct memory *memory, uint64_t index, physical_t *entry, physical_t *page)
 {
 	physical_t copy = page_copy(*entry), old = *entry;
 
 	if (!copy)
 		return FAULT_NO_MEMORY;
-	*entry = copy;
+	*entry = *page = copy;
 	memory_unmap(memory, index, index + 1);
 	page_release(old);
 	return FAULT_RESOLVED;
@@ -156,7 +156,6 @@ static enum fault_result new_frame(struct memory *memory, uint64_t index, physic
 
 enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write, bool allocate, physical_t *page)
 {
-	enum fault_result result = FAULT_RESOLVED;
 	uint64_t index = offset / PAGE_SIZE;
 	physical_t *entry;
 
@@ -168,17 +167,13 @@ enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write
 		return FAULT_RESOLVED;
 	}
 	entry = frame_table_find(&memory->frames, index);
-	if (entry) {
-		if (write && page_references(*entry) > 1)
-			result = copy_frame(memory, index, entry);
-		*page = *entry;
-		return result;
-	}
-	if (memory->kind == MEMORY_PAGED)
+	if (entry && write && page_references(*entry) > 1)
+		return copy_frame(memory, index, entry, page);
+	if (!entry && memory->kind == MEMORY_PAGED)
 		return FAULT_PAGER;
-	if (write || allocate)
+	if (!entry && (write || allocate))
 		return new_frame(memory, index, page);
-	*page = 0;
+	*page = entry ? *entry : 0;
 	return FAULT_RESOLVED;
 }
 
@@ -202,7 +197,7 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 		if (result != FAULT_RESOLVED)
 			break;
 		done += part;
-		if ((offset + done) / PAGE_SIZE % 8 == 0)
+		if ((offset + done) / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == 0)
 			preempt_wanted();
 	}
 	return done;

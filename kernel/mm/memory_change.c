@@ -110,30 +110,35 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 }
 
 /* Both locks held. The paged object gets the source's frame, or a fresh one for zeros. */
-/* The frame moves: for a moment both objects hold it, so that a failure in between loses nothing.
- * Entries of the source's mappers go first, or they would show what belongs to the paged object
- * now. */
-static status_t supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
+/* Entries of the source's mappers go first, or they would show what belongs to the paged object now. */
+static bool supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
 {
-	physical_t *entry = frame_table_find(&source->frames, source_index);
-	physical_t frame = entry ? *entry : page_allocate(true);
+	physical_t *entry = frame_table_find(&source->frames, source_index), frame;
 
-	if (frame == 0)
-		return STATUS_NO_MEMORY;
 	if (entry) {
-		memory_unmap(source, source_index, source_index + 1);
-		page_reference(frame);
+		if (!list_empty(&source->mappers))
+			memory_unmap(source, source_index, source_index + 1);
+		return frame_table_move(&memory->frames, index, &source->frames, source_index, entry);
 	}
-	if (!frame_table_insert(&memory->frames, index, frame))
-		return STATUS_NO_MEMORY;
-	if (entry)
-		page_release(frame_table_take(&source->frames, source_index));
-	return STATUS_OK;
+	frame = page_allocate(true);
+	return frame && frame_table_insert(&memory->frames, index, frame);
 }
 
-/* The checks are made anew for each page, since the locks are let go between two: either object may
- * have been resized or destroyed. A page that is there already is left alone; two answers to one
- * question are no error. */
+/* One page, unless it is there already: two answers to one question are no error. The checks are made anew for each,
+ * since the locks are let go between two: either object may have been resized or destroyed. */
+static status_t supply_some(struct memory *memory, uint64_t offset, struct memory *source, uint64_t source_offset,
+                            uint64_t left)
+{
+	if (object_is_dead(&memory->object) || object_is_dead(&source->object))
+		return STATUS_DESTROYED;
+	if (offset + left > memory->size || source_offset + left > source->size)
+		return STATUS_BAD_ARGUMENT;
+	if (frame_table_find(&memory->frames, offset / PAGE_SIZE) ||
+	    supply_page(memory, offset / PAGE_SIZE, source, source_offset / PAGE_SIZE))
+		return STATUS_OK;
+	return STATUS_NO_MEMORY;
+}
+
 status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct memory *source, uint64_t source_offset,
                        uint64_t length)
 {
@@ -141,20 +146,13 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 
 	if (memory->kind != MEMORY_PAGED || source->kind != MEMORY_ANONYMOUS || source->contiguous)
 		return STATUS_BAD_ARGUMENT;
-	if ((offset | source_offset | length) % PAGE_SIZE || length > MEMORY_SIZE_MAX)
-		return STATUS_BAD_ARGUMENT;
+	if ((offset | source_offset | length) % PAGE_SIZE || (offset | source_offset | length) > MEMORY_SIZE_MAX)
+		return STATUS_BAD_ARGUMENT; /* no sum of two can wrap */
 	for (uint64_t done = 0; done < length && status == STATUS_OK; done += PAGE_SIZE) {
 		spin_lock_pair(&memory->lock, &source->lock);
-		if (object_is_dead(&memory->object) || object_is_dead(&source->object))
-			status = STATUS_DESTROYED;
-		else if (memory->size < length || offset > memory->size - length || source->size < length ||
-		         source_offset > source->size - length)
-			status = STATUS_BAD_ARGUMENT;
-		else if (!frame_table_find(&memory->frames, (offset + done) / PAGE_SIZE))
-			status = supply_page(memory, (offset + done) / PAGE_SIZE, source,
-			                     (source_offset + done) / PAGE_SIZE);
+		status = supply_some(memory, offset + done, source, source_offset + done, length - done);
 		spin_unlock_pair(&memory->lock, &source->lock);
-		if (done / PAGE_SIZE % PAGES_AT_ONCE == PAGES_AT_ONCE - 1)
+		if (done / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == PAGES_CLEARED_AT_ONCE - 1)
 			preempt_wanted();
 	}
 	return status;

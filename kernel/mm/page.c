@@ -189,7 +189,7 @@ physical_t page_allocate_contiguous(uint64_t count)
 	spin_unlock(&lock);
 	for (uint64_t i = 0; first && i < count; i++) {
 		memset(arch_direct_map((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
-		if (i % 64 == 63)
+		if (i % PAGES_CLEARED_AT_ONCE == PAGES_CLEARED_AT_ONCE - 1)
 			preempt_wanted();
 	}
 	return first * PAGE_SIZE;

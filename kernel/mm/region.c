@@ -1,291 +1,220 @@
-/* The regions of a space: a list in the order of addresses, and over it a tree of wide nodes to find one by.
+/* The regions of a space, in leaves: arrays of neighbours, in a list by address.
  *
- * Most spaces have so few regions that one node holds them all: finding, adding and removing one then is a search in a
- * sorted array, and nothing else is to be kept right. With more, each node below the root knows its bounds and the
- * largest gap between two of its regions, so that the highest gap of a size is found without looking at all of them.
+ * Most spaces have so few regions that one leaf holds them all: finding, adding and removing one then is a search in a
+ * sorted array. Where there are more leaves, the one that was used last is tried first, then all of them are looked
+ * through: REGIONS_MAX bounds how many that may be. A leaf remembers its largest gap once it was looked for, so that the
+ * highest gap of a size is found without looking at all regions.
  */
 #include "mm/region.h"
 #include "base/string.h"
 #include "mm/pool.h"
 
-#define WAYS 32u /* even; half of a node's entries go over into a new one */
+#define WAYS 64u /* even; half of a leaf's regions go over into a new one */
+#define REGIONS_MAX 65536u
+#define GAP_UNKNOWN UINT64_MAX
 
-/* What regions and nodes begin with. */
-struct span {
-	uint64_t start, end;
+struct region_leaf {
+	struct list_node in_space; /* space->leaves, by address */
+	uint64_t gap;              /* the largest between two of its regions, or GAP_UNKNOWN */
+	uint32_t count;            /* never 0 once it is linked */
+	uint32_t last;             /* what the last search found: the next one often is for the same place */
+	struct region *entries[WAYS]; /* by address */
 };
 
-struct region_node {
-	uint64_t start, end, gap; /* not kept up in the root */
-	uint16_t level;           /* 0: entries are regions; else nodes of a level less */
-	uint16_t count;           /* never 0 */
-	uint32_t last;            /* what the last search found: the next one often is for the same place */
-	struct span *entries[WAYS]; /* by address */
-};
+/* A leaf is charged with all the regions that it may hold, so that one of them costs no charge of its own. */
+#define LEAF_CHARGE (sizeof(struct region_leaf) + WAYS * sizeof(struct region))
 
-_Static_assert(offsetof(struct region, start) == 0 && offsetof(struct region, end) == 8, "a region is a span");
-_Static_assert(offsetof(struct region_node, start) == 0 && offsetof(struct region_node, end) == 8, "so is a node");
-
-/* A node is charged with all the regions that it may hold, so that one of them costs no charge of its own. */
-#define NODE_CHARGE (sizeof(struct region_node) + WAYS * sizeof(struct region))
-
-static struct region_node *node_make(struct space *space, uint32_t level)
+/* In the order of addresses, before `next`. */
+static struct region_leaf *leaf_make(struct space *space, struct list_node *next)
 {
-	struct region_node *node = NULL;
+	struct region_leaf *leaf = NULL;
 
-	if (pool_charge(space->object.pool, NODE_CHARGE) && !(node = kernel_allocate(sizeof(*node))))
-		pool_credit(space->object.pool, NODE_CHARGE);
-	if (node) {
-		node->level = (uint16_t)level;
-		node->count = 0;
-		node->last = 0;
-	}
-	return node;
+	if (pool_charge(space->object.pool, LEAF_CHARGE) && !(leaf = kernel_allocate(sizeof(*leaf))))
+		pool_credit(space->object.pool, LEAF_CHARGE);
+	if (!leaf)
+		return NULL;
+	leaf->gap = GAP_UNKNOWN;
+	leaf->count = leaf->last = 0;
+	list_insert_before(next, &leaf->in_space);
+	return leaf;
 }
 
-static void node_free(struct space *space, struct region_node *node)
+static void leaf_free(struct space *space, struct region_leaf *leaf)
 {
-	kernel_free(node, sizeof(*node));
-	pool_credit(space->object.pool, NODE_CHARGE);
+	list_remove(&leaf->in_space);
+	kernel_free(leaf, sizeof(*leaf));
+	pool_credit(space->object.pool, LEAF_CHARGE);
+	space->leaf = NULL;
 }
 
-static struct region_node *child_of(const struct region_node *node, uint32_t entry)
+static uint32_t search(struct region_leaf *leaf, uint64_t address)
 {
-	return (struct region_node *)node->entries[entry];
-}
-
-static uint32_t search(struct region_node *node, uint64_t address)
-{
-	uint32_t low = 0, high = node->count;
+	uint32_t low = 0, high = leaf->count;
 
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
-		if (node->entries[middle]->start <= address)
+		if (leaf->entries[middle]->start <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return node->last = low;
+	return leaf->last = low;
 }
 
-/* How many of a node's entries begin at or below an address. */
-static inline uint32_t entries_to(struct region_node *node, uint64_t address)
+/* How many of a leaf's regions begin at or below an address. */
+static inline uint32_t entries_to(struct region_leaf *leaf, uint64_t address)
 {
-	uint32_t last = node->last;
-	bool right = (last == 0 || node->entries[last - 1]->start <= address) &&
-	             (last == node->count || node->entries[last]->start > address);
+	uint32_t last = leaf->last;
+	bool right = (last == 0 || leaf->entries[last - 1]->start <= address) &&
+	             (last == leaf->count || leaf->entries[last]->start > address);
 
-	return right ? last : search(node, address);
+	return right ? last : search(leaf, address);
 }
 
-/* Where below a node that is not of level 0 an address belongs: what is below all of them, to the first. */
-static uint32_t child_for(struct region_node *node, uint64_t address)
+/* The last leaf that begins at or below the address, else the first; it is the one at hand from now on. NULL: none. */
+static __attribute__((noinline)) struct region_leaf *leaf_search(struct space *space, uint64_t address)
 {
-	uint32_t entries = entries_to(node, address);
+	space->leaf = NULL;
+	list_for_each(&space->leaves, node) {
+		struct region_leaf *leaf = container_of(node, struct region_leaf, in_space);
 
-	return entries ? entries - 1 : 0;
-}
-
-/* The node of level 0 where an address belongs; NULL: there is none at all. */
-static inline struct region_node *leaf_for(const struct space *space, uint64_t address)
-{
-	struct region_node *node = space->regions;
-
-	while (node && node->level)
-		node = child_of(node, child_for(node, address));
-	return node;
-}
-
-/* What a node knows of what is below it, from its entries. */
-static void node_update(struct region_node *node)
-{
-	uint64_t last = node->entries[0]->start, gap = 0;
-
-	for (uint32_t i = 0; i < node->count; i++) {
-		const struct span *entry = node->entries[i];
-
-		if (entry->start - last > gap)
-			gap = entry->start - last;
-		if (node->level && child_of(node, i)->gap > gap)
-			gap = child_of(node, i)->gap;
-		last = entry->end;
+		if (space->leaf && leaf->entries[0]->start > address)
+			break;
+		space->leaf = leaf;
 	}
-	node->start = node->entries[0]->start;
-	node->end = last;
-	node->gap = gap;
+	return space->leaf;
 }
 
-/* Something changed at an address, but not in which nodes things are: update the nodes above it. */
-static void nodes_update(struct region_node *node, uint64_t address)
+/* The one at hand is right between its first region and its last, and everywhere if it is the only one. */
+static inline struct region_leaf *leaf_for(struct space *space, uint64_t address)
 {
-	struct region_node *child;
+	struct region_leaf *leaf = space->leaf;
+	bool right = leaf && (leaf->in_space.next == leaf->in_space.previous ||
+	                      (leaf->entries[0]->start <= address && leaf->entries[leaf->count - 1]->start >= address));
 
-	if (!node->level)
-		return;
-	child = child_of(node, child_for(node, address));
-	nodes_update(child, address);
-	node_update(child);
+	return right ? leaf : leaf_search(space, address);
 }
 
-static inline void entry_put(struct region_node *node, uint32_t at, void *entry)
+/* The leaf for an address, with room for one more. NULL: no memory. */
+static __attribute__((noinline)) struct region_leaf *room_make(struct space *space, uint64_t address)
 {
-	for (uint32_t i = node->count++; i > at; i--)
-		node->entries[i] = node->entries[i - 1];
-	node->entries[at] = entry;
-	node->last = at + 1;
-}
+	struct region_leaf *leaf = leaf_for(space, address), *half;
 
-static inline void entry_take(struct region_node *node, uint32_t at)
-{
-	node->last = at;
-	node->count--;
-	for (uint32_t i = at; i < node->count; i++)
-		node->entries[i] = node->entries[i + 1];
-}
-
-/* The upper half of a full child becomes a child of its own. */
-static bool child_split(struct space *space, struct region_node *node, uint32_t at)
-{
-	struct region_node *full = child_of(node, at), *half = node_make(space, full->level);
-
+	if (!leaf)
+		return space->leaf = leaf_make(space, &space->leaves);
+	half = leaf_make(space, leaf->in_space.next);
 	if (!half)
-		return false;
-	half->count = full->count = WAYS / 2;
-	full->last = 0;
-	memcpy(half->entries, &full->entries[WAYS / 2], sizeof(half->entries) / 2);
-	node_update(full);
-	node_update(half);
-	entry_put(node, at + 1, half);
-	return true;
+		return NULL;
+	half->count = leaf->count = WAYS / 2;
+	leaf->last = 0;
+	leaf->gap = GAP_UNKNOWN;
+	memcpy(half->entries, &leaf->entries[WAYS / 2], sizeof(half->entries) / 2);
+	return leaf_search(space, address);
 }
 
-/* Make room in the leaf for an address: full nodes on the way down to it are split. NULL: no memory; at most the root
- * has a single child then, which does no harm. */
-static __attribute__((noinline)) struct region_node *room_make(struct space *space, uint64_t address)
+static inline void entry_put(struct region_leaf *leaf, uint32_t at, struct region *region)
 {
-	struct region_node *node = space->regions;
-
-	if (!node || node->count == WAYS) {
-		struct region_node *above = node_make(space, node ? node->level + 1u : 0);
-
-		if (!above)
-			return NULL;
-		if (node) {
-			node_update(node);
-			entry_put(above, 0, node);
-		}
-		space->regions = node = above;
-	}
-	while (node->level) {
-		uint32_t at = child_for(node, address);
-
-		if (child_of(node, at)->count < WAYS)
-			node = child_of(node, at);
-		else if (!child_split(space, node, at))
-			return NULL;
-	}
-	return node;
+	for (uint32_t i = leaf->count++; i > at; i--)
+		leaf->entries[i] = leaf->entries[i - 1];
+	leaf->entries[at] = region;
+	leaf->last = at + 1;
+	leaf->gap = GAP_UNKNOWN;
 }
 
-/* Take out the entry for an address, and the nodes that become empty: they go with their last entry alone, so there are
- * never more levels than the most regions asked for. */
-static void node_remove(struct space *space, struct region_node *node, uint64_t address)
+static inline void entry_take(struct region_leaf *leaf, uint32_t at)
 {
-	uint32_t at = child_for(node, address);
-	struct region_node *child;
-
-	if (node->level) {
-		child = child_of(node, at);
-		node_remove(space, child, address);
-		if (child->count) {
-			node_update(child);
-			return;
-		}
-		node_free(space, child);
-	}
-	entry_take(node, at);
+	leaf->count--;
+	for (uint32_t i = at; i < leaf->count; i++)
+		leaf->entries[i] = leaf->entries[i + 1];
+	leaf->last = at;
+	leaf->gap = GAP_UNKNOWN;
 }
 
-static inline void tree_remove(struct space *space, const struct region *region)
+/* The first region from an entry on, in this leaf or a later one; NULL: none. */
+static inline struct region *region_from(const struct space *space, const struct region_leaf *leaf, uint32_t entry)
 {
-	struct region_node *root = space->regions;
-
-	if (root->level)
-		node_remove(space, root, region->start);
-	else
-		entry_take(root, entries_to(root, region->start) - 1);
-	while (root && (root->count == 0 || (root->level && root->count == 1))) {
-		space->regions = root->count ? child_of(root, 0) : NULL;
-		node_free(space, root);
-		root = space->regions;
-	}
+	if (entry < leaf->count)
+		return leaf->entries[entry];
+	if (leaf->in_space.next == &space->leaves)
+		return NULL;
+	return list_first(&leaf->in_space, struct region_leaf, in_space)->entries[0];
 }
 
-/* The last region of the leaf for an address that begins at or below it, or NULL. */
-static inline struct region *low_in(struct region_node *leaf, uint64_t address)
+/* Regions do not overlap: the last that begins at or below the address holds it, or the next one is the first above. */
+struct region *region_find(struct space *space, uint64_t address)
 {
+	struct region_leaf *leaf = leaf_for(space, address);
 	uint32_t entries = leaf ? entries_to(leaf, address) : 0;
 
-	return entries ? (struct region *)leaf->entries[entries - 1] : NULL;
+	if (entries && leaf->entries[entries - 1]->end > address)
+		return leaf->entries[entries - 1];
+	return leaf ? region_from(space, leaf, entries) : NULL;
 }
 
-static inline struct region *region_low(const struct space *space, uint64_t address)
+struct region *region_at(struct space *space, uint64_t address)
 {
-	return low_in(leaf_for(space, address), address);
+	struct region *region = region_find(space, address);
+
+	return region && region->start <= address ? region : NULL;
 }
 
-struct region *region_find(const struct space *space, uint64_t address)
-{
-	struct region *low = region_low(space, address);
-
-	return low && low->end > address ? low : region_next(space, low);
-}
-
-struct region *region_at(const struct space *space, uint64_t address)
-{
-	struct region *low = region_low(space, address);
-
-	return low && low->end > address ? low : NULL;
-}
-
-bool region_none(const struct space *space, uint64_t start, uint64_t end)
+bool region_none(struct space *space, uint64_t start, uint64_t end)
 {
 	const struct region *region = region_find(space, start);
 
 	return !region || region->start >= end;
 }
 
-/* The highest `length` free bytes of [low, high), as far as this node knows: its regions are all there is between the
- * two. Children whose gaps are too small are not entered. */
-static uint64_t gap_below(struct region_node *node, uint64_t length, uint64_t low, uint64_t high)
+static uint64_t largest_gap(const struct region_leaf *leaf)
 {
-	for (uint32_t i = node->count; i > 0; i--) {
-		const struct span *entry = node->entries[i - 1];
+	uint64_t largest = 0;
 
-		if (entry->end < high && high - entry->end >= length) {
-			node->last = i;
-			return high - length;
-		}
-		if (node->level && child_of(node, i - 1)->gap >= length) {
-			uint64_t found = gap_below(child_of(node, i - 1), length, entry->start, high);
-
-			if (found)
-				return found;
-		}
-		high = entry->start < high ? entry->start : high;
-	}
-	return high > low && high - low >= length ? high - length : 0;
+	for (uint32_t i = 1; i < leaf->count; i++)
+		if (leaf->entries[i]->start - leaf->entries[i - 1]->end > largest)
+			largest = leaf->entries[i]->start - leaf->entries[i - 1]->end;
+	return largest;
 }
 
-uint64_t region_gap(const struct space *space, uint64_t hint, uint64_t length, uint64_t end)
+/* The highest `length` free bytes below *high and above some region of a leaf; 0: none, and *high is where its first one
+ * begins. Where the leaf is known to have no such gap only what is above its last region is looked at. */
+static inline uint64_t gap_in(struct region_leaf *leaf, uint64_t length, uint64_t *high)
+{
+	uint32_t none_below = leaf->gap < length ? leaf->count - 1 : 0;
+
+	for (uint32_t i = leaf->count; i > none_below; i--) {
+		const struct region *region = leaf->entries[i - 1];
+
+		if (region->end < *high && *high - region->end >= length) {
+			leaf->last = i;
+			return *high - length;
+		}
+		*high = region->start < *high ? region->start : *high;
+	}
+	*high = leaf->entries[0]->start < *high ? leaf->entries[0]->start : *high;
+	if (leaf->gap == GAP_UNKNOWN)
+		leaf->gap = largest_gap(leaf);
+	return 0;
+}
+
+/* From the top down. What is below the first region is free as well. */
+static uint64_t gap_below(struct space *space, uint64_t length, uint64_t end)
+{
+	uint64_t found = 0;
+
+	for (struct list_node *node = space->leaves.previous; !found && node != &space->leaves; node = node->previous) {
+		space->leaf = container_of(node, struct region_leaf, in_space);
+		found = gap_in(space->leaf, length, &end);
+	}
+	return found || end < USER_ADDRESS_FIRST + length ? found : end - length;
+}
+
+uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end)
 {
 	hint = page_down(hint);
 	if (hint >= USER_ADDRESS_FIRST && hint < end && length <= end - hint && region_none(space, hint, hint + length))
 		return hint;
-	if (!space->regions)
-		return length <= end - USER_ADDRESS_FIRST ? end - length : 0;
-	return gap_below(space->regions, length, USER_ADDRESS_FIRST, end);
+	return gap_below(space, length, end);
 }
 
 /* Bounds change under the memory object's lock too (mm/space.h). */
@@ -301,22 +230,25 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 	region->end = end;
 	if (memory)
 		spin_unlock(&memory->lock);
-	nodes_update(region->space->regions, start);
+	leaf_for(region->space, start)->gap = GAP_UNKNOWN;
 }
 
 /* `like` may be a region of the space that is about to shrink to what is below `start`
  * (region_split): for the moment both say what is shown there, and both are on the object's list,
- * so nobody misses a mapping. `leaf`: for `start`, or NULL; `next`: the first region above, or NULL. */
+ * so nobody misses a mapping. `leaf`: for `start`, or NULL. */
 static struct region *region_make(struct space *space, const struct region *like, uint64_t start,
-                                  struct region_node *leaf, struct region *next)
+                                  struct region_leaf *leaf)
 {
 	struct region *region;
 
 	if (!leaf || leaf->count == WAYS)
-		leaf = room_make(space, start);
+		leaf = space->region_count < REGIONS_MAX ? room_make(space, start) : NULL;
 	region = leaf ? kernel_allocate(sizeof(*region)) : NULL;
-	if (!region)
+	if (!region) {
+		if (leaf && leaf->count == 0)
+			leaf_free(space, leaf);
 		return NULL;
+	}
 	region->space = space;
 	region->start = start;
 	region->end = like->end;
@@ -326,9 +258,7 @@ static struct region *region_make(struct space *space, const struct region *like
 	region->allowed = like->allowed;
 	region->shown = like->shown;
 	entry_put(leaf, entries_to(leaf, start), region);
-	if (space->regions != leaf)
-		nodes_update(space->regions, start);
-	list_insert_before(next ? &next->in_space : &space->in_order, &region->in_space);
+	space->region_count++;
 	list_init(&region->in_memory);
 	if (region->memory) {
 		object_reference(&region->memory->object);
@@ -345,9 +275,12 @@ static void region_end(struct region *region)
 {
 	struct space *space = region->space;
 	struct memory *memory = region->memory;
+	struct region_leaf *leaf = leaf_for(space, region->start);
 
-	tree_remove(space, region);
-	list_remove(&region->in_space);
+	entry_take(leaf, entries_to(leaf, region->start) - 1);
+	if (leaf->count == 0)
+		leaf_free(space, leaf);
+	space->region_count--;
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
@@ -363,7 +296,7 @@ bool region_split(struct region *region, uint64_t at)
 {
 	struct space *space = region->space;
 
-	if (!region_make(space, region, at, leaf_for(space, at), region_next(space, region)))
+	if (!region_make(space, region, at, leaf_for(space, at)))
 		return false;
 	set_bounds(region, region->start, at);
 	return true;
@@ -401,19 +334,19 @@ static inline void merge(struct region *low, struct region *high)
 
 void region_merge_at(struct space *space, uint64_t address)
 {
-	struct region *low = region_low(space, address - 1);
-
-	merge(low, region_next(space, low));
+	merge(region_at(space, address - 1), region_at(space, address));
 }
 
 bool region_add(struct space *space, const struct region *like)
 {
-	struct region_node *leaf = leaf_for(space, like->start);
-	struct region *low = low_in(leaf, like->start), *next = region_next(space, low);
+	struct region_leaf *leaf = leaf_for(space, like->start);
+	uint32_t entries = leaf ? entries_to(leaf, like->start) : 0;
+	struct region *low = entries ? leaf->entries[entries - 1] : NULL;
+	struct region *next = leaf ? region_from(space, leaf, entries) : NULL;
 
 	if (low && continues(low, like))
 		set_bounds(low, low->start, like->end);
-	else if (!(low = region_make(space, like, like->start, leaf, next)))
+	else if (!(low = region_make(space, like, like->start, leaf)))
 		return false;
 	merge(low, next);
 	return true;

@@ -17,21 +17,14 @@ static inline uint32_t protection_shown(uint32_t flags)
 }
 
 /* The region that holds an address, or the first above it; NULL: none. */
-struct region *region_find(const struct space *space, uint64_t address);
+struct region *region_find(struct space *space, uint64_t address);
 /* The region that holds the address, or NULL. */
-struct region *region_at(const struct space *space, uint64_t address);
-/* The next region above one, or the lowest of all (region NULL); NULL: none. */
-static inline struct region *region_next(const struct space *space, const struct region *region)
-{
-	const struct list_node *next = region ? region->in_space.next : space->in_order.next;
-
-	return next == &space->in_order ? NULL : container_of(next, struct region, in_space);
-}
+struct region *region_at(struct space *space, uint64_t address);
 /* Nothing is mapped in a range. */
-bool region_none(const struct space *space, uint64_t start, uint64_t end);
+bool region_none(struct space *space, uint64_t start, uint64_t end);
 /* `length` free bytes below `end`: at the hint (rounded down to a page) if they are free there, else as high as
  * possible; 0: none. */
-uint64_t region_gap(const struct space *space, uint64_t hint, uint64_t length, uint64_t end);
+uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end);
 /* Map [like->start, like->end) as `like` says, grown into a neighbour where that is the same. The range
  * must be free. False: quota or memory is at its end. */
 bool region_add(struct space *space, const struct region *like);

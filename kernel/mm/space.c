@@ -19,7 +19,7 @@ struct space *space_create(struct pool *pool)
 		return NULL;
 	spin_lock_init(&space->lock, LOCK_SPACE);
 	spin_lock_init(&space->table_lock, LOCK_TABLE);
-	list_init(&space->in_order);
+	list_init(&space->leaves);
 	space->own.pool = pool;
 	space->has_tables = arch_space_init(&space->arch, pool) == STATUS_OK;
 	if (space->has_tables)
@@ -80,14 +80,14 @@ void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 {
 	physical_t frames[FRAMES_AT_ONCE];
-	struct region *region = region_find(space, start), *next;
+	struct region *region = region_find(space, start);
 
 	if (region && region->start < start && region->start < end) {
 		if (!region_split(region, start))
 			return STATUS_NO_MEMORY;
-		region = region_next(space, region); /* the part that was split off */
+		region = region_find(space, start); /* the part that was split off */
 	}
-	for (uint32_t freed = 0, steps = 0; region && region->start < end; region = next) {
+	for (uint32_t freed = 0, steps = 0; region && region->start < end; region = region_find(space, start)) {
 		uint64_t from = region->start, to = region->end < end ? region->end : end, cut = to, index = from / PAGE_SIZE;
 		uint32_t count = 0;
 
@@ -99,13 +99,15 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 			count = frame_table_take_some(&space->own, &index, cut / PAGE_SIZE, frames, FRAMES_AT_ONCE - freed);
 			cut = index * PAGE_SIZE;
 		}
-		next = region_next(space, region);
 		region_cut(region, cut);
 		for (uint32_t i = 0; i < count; i++)
 			page_release(frames[i]);
 		freed += count;
 		if (cut < to)
 			return STATUS_RESTART;
+		if (to == end)
+			break;
+		start = to;
 	}
 	return STATUS_OK;
 }
@@ -210,7 +212,7 @@ static status_t space_destroy(struct object *object)
 			status = range_unmap_some(space, 0, RANGE_END);
 		spin_unlock(&space->lock);
 	} while (status == STATUS_RESTART && !preempt_wanted());
-	ASSERT(status == STATUS_RESTART || (!space->regions && !space->own.root));
+	ASSERT(status == STATUS_RESTART || (!space->region_count && !space->own.root));
 	return status;
 }
 

@@ -17,8 +17,7 @@
 #include "mm/memory.h"
 
 struct region {
-	uint64_t start, end;        /* page aligned */
-	struct list_node in_space;  /* space->in_order */
+	uint64_t start, end;    /* page aligned */
 	struct list_node in_memory; /* memory->mappers, under memory->lock */
 	struct space *space;
 	struct memory *memory;  /* shown; NULL: none (zeros); referenced; set at creation */
@@ -33,8 +32,9 @@ struct space {
 	struct spin_lock lock;       /* LOCK_SPACE: regions, own, reflect */
 	struct spin_lock table_lock; /* LOCK_TABLE: arch */
 	struct arch_space arch;
-	struct list_node in_order;   /* struct region.in_space, by address */
-	struct region_node *regions; /* root of the tree that finds them (region.c) */
+	struct list_node leaves;     /* the regions (region.c): struct region_leaf, by address; */
+	struct region_leaf *leaf;    /* the one used last, or NULL */
+	uint32_t region_count;
 	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
 	struct reflect_config reflect; /* all zero: none */
 	bool has_tables;               /* arch is set up */
@@ -44,6 +44,7 @@ struct space {
 struct fault {
 	uint64_t address;
 	uint32_t access; /* MAP_READ, MAP_WRITE or MAP_EXECUTE */
+	bool alone;      /* do not show the neighbours that are there */
 	struct memory *memory; /* out, FAULT_PAGER: ask its pager */
 	uint64_t offset;       /* out, FAULT_PAGER: for the page here */
 };

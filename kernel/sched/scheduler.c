@@ -425,6 +425,7 @@ static struct thread *schedule(struct cpu *cpu, uint64_t now)
 
 static void (*const finishers[])(struct thread *) = {
 	[FINISH_RECEIVE] = finish_receive, [FINISH_CALL] = finish_call, [FINISH_FAULT] = finish_fault,
+	[FINISH_PAGE] = finish_page,
 };
 
 void thread_finish(struct thread *thread)

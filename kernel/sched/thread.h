@@ -33,6 +33,7 @@ enum finish_kind {
 	FINISH_RECEIVE, /* fetch buffer and capabilities of the call it was given; write its message_extra */
 	FINISH_CALL,    /* store the capabilities of the answer; write its message_extra */
 	FINISH_FAULT,   /* its pager refused the page: it takes the exception */
+	FINISH_PAGE,    /* its pager supplied the page: shown at once, it would fault again else */
 };
 
 /* Capabilities on their way, each held as a capability. */
@@ -124,8 +125,9 @@ struct thread {
 
 	struct call call; /* its outstanding call */
 
-	/* Of a page fault in user mode that is its pager's now, for FINISH_FAULT */
+	/* Of a page fault in user mode that is its pager's now, for FINISH_FAULT and FINISH_PAGE */
 	uint64_t fault_vector, fault_error, fault_address;
+	uint32_t fault_access;
 
 	/* Under the run queue's lock of `cpu` */
 	struct list_node runnable;
@@ -182,5 +184,6 @@ void receivers_settle(struct spin_lock *lock); /* a WAIT_RECEIVE's wait_lock is 
 void finish_receive(struct thread *thread);
 void finish_call(struct thread *thread);
 void finish_fault(struct thread *thread);
+void finish_page(struct thread *thread);
 
 #endif

@@ -117,8 +117,9 @@ void kernel_enter(void); /* first of all on an interrupt, and on an exception fr
  * STATUS_BAD_ADDRESS if there is no pager any more, or it refused this page. */
 status_t kernel_user_fault(struct fault *fault);
 /* An exception in user mode. page_access: the MAP_ bit of what a page fault wanted to do at `address`; 0: it is no page
- * fault. The thread goes on if the fault could be resolved, waits for its pager, or is sent to a handler. */
-void kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access);
+ * fault. The thread goes on if the fault could be resolved, waits for its pager, or is sent to a handler. Returns
+ * what kernel_system_call does. */
+struct thread *kernel_exception(uint64_t vector, uint64_t error_code, uint64_t address, uint32_t page_access);
 void kernel_interrupt_line(uint32_t line);  /* a device interrupt; masked and acknowledged at the controller */
 void kernel_interrupt_timer(void);
 /* `boot` stays; so does the archive at `archive`, of boot->archive_size bytes, which is in the direct map but not free. */

@@ -95,6 +95,13 @@ late:
 	return;
 }
 
+/* A thread goes on with all its registers as they were, wherever it left user mode. The same holds. */
+static inline _Noreturn void arch_leave_whole(struct thread *thread)
+{
+	__asm__ volatile("jmp load_thread" : : "a"(thread) : "memory");
+	__builtin_unreachable();
+}
+
 #undef REGISTER_LOAD
 #undef REGISTER_STORE
 #undef REGISTER_OFFSET

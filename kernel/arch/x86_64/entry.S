@@ -56,7 +56,7 @@
 	.endm
 
 	.text
-	.globl system_call_entry, arch_kernel_leave, arch_run_threads
+	.globl system_call_entry, load_thread, arch_kernel_leave, arch_run_threads
 	.balign 64
 system_call_entry:
 	swapgs
@@ -86,6 +86,7 @@ slow_path:
 	jnz load_from_call
 load_next:
 	call kernel_exit
+load_thread:
 	cmpb $0, THREAD_FULL_RETURN(%rax)
 	jne load_full
 load_from_call:
@@ -214,6 +215,8 @@ trap_common:
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	xorl %ebp, %ebp
 	call trap_from_user
+	testq %rax, %rax
+	jnz load_thread
 	jmp load_next
 
 	/* struct trap_frame, with what the CPU and the stub pushed before. */

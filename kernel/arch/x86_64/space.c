@@ -76,6 +76,13 @@ static __attribute__((noinline)) void space_walk(struct arch_space *space, uint6
 	space->walked_table = table;
 }
 
+/* In the table that was walked last. NULL: it is another. */
+static inline uint64_t *entry_at_hand(struct arch_space *space, uint64_t address)
+{
+	return address - space->walked < space->walked_covers && space->walked_table
+	               ? &space->walked_table[level_index(address, 0)] : NULL;
+}
+
 /* The last level's entry for an address. NULL: its table is missing (and was not to be made, or could not be), like
  * all that the walk covers. */
 static inline uint64_t *space_entry(struct arch_space *space, uint64_t address, bool make)
@@ -85,19 +92,25 @@ static inline uint64_t *space_entry(struct arch_space *space, uint64_t address, 
 	return space->walked_table ? &space->walked_table[level_index(address, 0)] : NULL;
 }
 
-/* An entry gets another value. What a CPU may go on using must be flushed: another frame, or rights that are gone. One
- * that only gains rights is found by the fault that misses them (SDM vol 3A, "Optional Invalidation"). One store, since
- * other CPUs walk these tables at any time. */
-static void entry_change(struct arch_space *space, uint64_t address, uint64_t *entry, uint64_t value)
+/* What a CPU may go on using must be flushed: another frame, or rights that are gone. An entry that only gains rights is
+ * found by the fault that misses them (SDM vol 3A, "Optional Invalidation"). */
+static __attribute__((noinline)) void entry_replaced(struct arch_space *space, uint64_t address, uint64_t old,
+                                                     uint64_t value)
 {
-	uint64_t old = *entry, lost = ((old ^ value) & PAGE_ADDRESS) | (old & ~value & PAGE_WRITE) |
-	                              (~old & value & PAGE_NO_EXECUTE);
+	if (!((old ^ value) & PAGE_ADDRESS) && !(old & ~value & PAGE_WRITE) && !(~old & value & PAGE_NO_EXECUTE))
+		return;
+	space->flush_start = address < space->flush_start ? address : space->flush_start;
+	space->flush_end = address < space->flush_end ? space->flush_end : address + PAGE_SIZE;
+}
 
-	if (old && lost) {
-		space->flush_start = address < space->flush_start ? address : space->flush_start;
-		space->flush_end = address < space->flush_end ? space->flush_end : address + PAGE_SIZE;
-	}
+/* An entry gets another value. One store, since other CPUs walk these tables at any time. */
+static inline void entry_change(struct arch_space *space, uint64_t address, uint64_t *entry, uint64_t value)
+{
+	uint64_t old = *entry;
+
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	if (old)
+		entry_replaced(space, address, old, value);
 }
 
 /* Accessed and dirty are set at once: nobody reads them, and the CPU would spend a locked write on
@@ -111,10 +124,12 @@ static inline uint64_t entry_value(physical_t page, uint32_t protection)
 status_t arch_space_map(struct arch_space *space, uint64_t address, physical_t page, uint32_t protection,
                         bool uncached)
 {
-	uint64_t *entry = space_entry(space, address, true);
+	uint64_t *entry = entry_at_hand(space, address);
 
-	if (!entry)
-		return STATUS_NO_MEMORY;
+	if (!entry) {
+		space_walk(space, address, true);
+		return space->walked_table ? arch_space_map(space, address, page, protection, uncached) : STATUS_NO_MEMORY;
+	}
 	entry_change(space, address, entry, entry_value(page, protection) | (uncached ? PAGE_UNCACHED : 0));
 	return STATUS_OK;
 }

@@ -15,7 +15,7 @@ extern char user_copy_words[], user_copy_bytes[], user_copy_fault_words[], user_
 extern char user_touch_loads[], user_touch_stores[], user_touch_fault[];
 static bool halting; /* a panic stops every CPU by NMI */
 
-void trap_from_user(uint64_t vector, uint64_t error_code);
+struct thread *trap_from_user(uint64_t vector, uint64_t error_code);
 void trap_in_kernel(struct trap_frame *frame);
 void trap_special(struct trap_frame *frame);
 
@@ -55,7 +55,7 @@ static void interrupt(uint8_t vector)
 
 /* The registers are the thread's own, in struct thread; there is no frame on the stack to go back
  * to. */
-static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t address)
+static struct thread *exception_from_user(uint64_t vector, uint64_t error_code, uint64_t address)
 {
 	struct thread *thread = cpu_current();
 	uint64_t rip = thread->arch.registers.rip;
@@ -67,18 +67,19 @@ static void exception_from_user(uint64_t vector, uint64_t error_code, uint64_t a
 		thread->arch.registers.rip = 0; /* some CPUs report such a jump at its target: IRET would fault */
 	if (vector == VECTOR_PAGE_FAULT) /* SDM 3A 4.7: bit 4 an instruction fetch, bit 1 a write */
 		access = error_code & 1 << 4 ? MAP_EXECUTE : error_code & 1 << 1 ? MAP_WRITE : MAP_READ;
-	kernel_exception(vector, error_code, address, access);
+	return kernel_exception(vector, error_code, address, access);
 }
 
-void trap_from_user(uint64_t vector, uint64_t error_code)
+/* The thread to go straight back to, or NULL. */
+struct thread *trap_from_user(uint64_t vector, uint64_t error_code)
 {
 	uint64_t address = vector == VECTOR_PAGE_FAULT ? cr2_read() : 0;
 
 	latency_begin(vector < VECTOR_PIC ? "exception" : "interrupt", vector);
 	if (vector < VECTOR_PIC)
-		exception_from_user(vector, error_code, address);
-	else
-		interrupt((uint8_t)vector);
+		return exception_from_user(vector, error_code, address);
+	interrupt((uint8_t)vector);
+	return NULL;
 }
 
 static void registers_log(const struct trap_frame *f)

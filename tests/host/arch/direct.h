@@ -31,6 +31,11 @@ static inline void arch_switch_directly(struct cpu *cpu, struct thread *from, st
 	arch_thread_switch(from, to);
 }
 
+static inline void arch_leave_whole(struct thread *thread)
+{
+	(void)thread;
+}
+
 static inline void arch_leave(struct thread *to, struct thread *from, uint64_t runs, uint64_t waits, uint64_t label,
                               uint64_t header, uint64_t id)
 {
