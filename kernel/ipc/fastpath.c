@@ -53,25 +53,42 @@ struct thread *fastpath_call(uint64_t slot, uint64_t header)
 	return leave_slowly(self, WAIT_CALL, call->endpoint, call->label, (uint32_t)header, call->id);
 }
 
-/* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. A page that was
- * missed is one as well, if it is there now. */
-INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id, uint64_t header)
+/* The call that was delivered last, if it is the one meant, of words alone, and wanted; NULL: it is not. */
+INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 {
 	struct call *call = endpoint->newest;
-	if (!call || call->id != id || (call->progress.word != CALL_DELIVERED && !answers_page(call, header)))
+	if (!call || call->id != id || call->progress.word != CALL_DELIVERED)
 		return NULL;
 	return call_thread(call);
 }
 
-/* A thread goes on where it missed a page: shown now, or it would fault again. */
-static __attribute__((noinline)) struct thread *leave_with_page(struct thread *to)
+/* The same for a page that a thread has missed, if it is there now: it is shown at once, or the thread would fault
+ * again, which goes on with all its registers as they were. */
+static __attribute__((noinline)) struct thread *answer_page(struct endpoint *endpoint, uint64_t id, uint64_t header)
 {
-	finish_page(to);
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current, *caller;
+	struct call *call = endpoint->newest;
+	if (!call || call->id != id || !answers_page(call, header) ||
+	    !direct_answer(cpu, self, endpoint, call_thread(call))) {
+		spin_unlock(&endpoint->lock);
+		return NULL;
+	}
+
+	trace(TRACE_MESSAGE_REPLY, call->id, header);
+	caller = call_thread(call);
+	endpoint->newest = NULL;
+	call->progress.word = CALL_NONE;
+	call->endpoint = NULL;
+	direct_receive(endpoint, self);
+	direct_switch(cpu, self, &endpoint->lock, caller, false);
+	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
+	finish_page(caller);
 	lock_assert_none_held();
-	if (!cpu_self()->attention)
-		arch_leave_whole(to);
+	if (!cpu->attention)
+		arch_leave_whole(caller);
 	kernel_enter();
-	return to;
+	return caller;
 }
 
 struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
@@ -85,23 +102,19 @@ struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
 	struct endpoint *endpoint = captable_find(self->captable, slot, OBJECT_ENDPOINT, RIGHT_READ);
 	if (!endpoint || !spin_lock_try(&endpoint->lock))
 		return NULL;
-	struct thread *caller = plain_caller(endpoint, arch_direct_id(self), header);
-	if (!caller || !direct_answer(cpu, self, endpoint, caller)) {
+	struct thread *caller = plain_caller(endpoint, arch_direct_id(self));
+	if (!caller)
+		return answer_page(endpoint, arch_direct_id(self), header);
+	if (!direct_answer(cpu, self, endpoint, caller)) {
 		spin_unlock(&endpoint->lock);
 		return NULL;
 	}
 
 	trace(TRACE_MESSAGE_REPLY, caller->call.id, header);
-	bool page = caller->call.progress.source == CALL_FROM_FAULT;
 	endpoint->newest = NULL;
 	caller->call.progress.word = CALL_NONE;
 	caller->call.endpoint = NULL;
 	direct_receive(endpoint, self);
-	if (page) {
-		direct_switch(cpu, self, &endpoint->lock, caller, false);
-		direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
-		return leave_with_page(caller);
-	}
 	direct_switch(cpu, self, &endpoint->lock, caller, true);
 	arch_leave(caller, self, STANDING_RUNS, STANDING_WAITS(WAIT_RECEIVE, true), 0, (uint32_t)header, 0);
 	arch_direct_keep_words(self);
