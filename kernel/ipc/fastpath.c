@@ -64,12 +64,13 @@ INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 
 /* The same for a page that a thread has missed, if it is there now: it is shown at once, or the thread would fault
  * again, which goes on with all its registers as they were. */
-static __attribute__((noinline)) struct thread *answer_page(struct endpoint *endpoint, uint64_t id, uint64_t header)
+/* (Of two arguments: the third would go by a register that holds a word.) */
+static __attribute__((noinline)) struct thread *answer_page(struct endpoint *endpoint, uint64_t header)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current, *caller;
 	struct call *call = endpoint->newest;
-	if (!call || call->id != id || !answers_page(call, header) ||
+	if (!call || call->id != arch_direct_id(self) || !answers_page(call, header) ||
 	    !direct_answer(cpu, self, endpoint, call_thread(call))) {
 		spin_unlock(&endpoint->lock);
 		return NULL;
@@ -104,7 +105,7 @@ struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
 		return NULL;
 	struct thread *caller = plain_caller(endpoint, arch_direct_id(self));
 	if (!caller)
-		return answer_page(endpoint, arch_direct_id(self), header);
+		return answer_page(endpoint, header);
 	if (!direct_answer(cpu, self, endpoint, caller)) {
 		spin_unlock(&endpoint->lock);
 		return NULL;
