@@ -9,7 +9,7 @@
 #include "base/string.h"
 #include "mm/region.h"
 
-#define COPY_STEP (32ull * 1024) /* bytes between two looks at pending interrupts */
+#define COPY_STEP (16ull * 1024) /* bytes between two looks at pending interrupts */
 
 /* Under the table lock: the bytes at an address if its page is there for this access. Only memory will do, not device
  * registers: reading one may change it, and the direct map may lack it. */

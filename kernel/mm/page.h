@@ -7,7 +7,7 @@
 
 #define PAGE_SIZE 4096ull
 #define PAGE_SHIFT 12
-#define PAGES_CLEARED_AT_ONCE 16u /* pages filled between two preemption points: 512 instructions each */
+#define PAGES_CLEARED_AT_ONCE 8u /* pages filled between two preemption points: 512 instructions each */
 typedef uint64_t physical_t;
 
 static inline uint64_t page_down(uint64_t bytes)

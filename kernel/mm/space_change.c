@@ -6,7 +6,7 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 256u /* pages shared in one step */
+#define CLONE_AT_ONCE 128u /* pages shared in one step */
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)
