@@ -84,4 +84,7 @@ struct message_extra {
 	uint32_t cap_kinds[MESSAGE_CAPS_MAX];  /* enum message_cap_kind */
 };
 
+/* The two parts, in bytes. */
+#define MESSAGE_EXTRA_SENT 72u
+#define MESSAGE_EXTRA_RESULTS 72u
 _Static_assert(sizeof(struct message_extra) == 144, "message_extra crosses the kernel boundary");

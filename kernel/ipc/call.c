@@ -21,7 +21,7 @@ struct extra_results {
 	uint64_t cap_labels[MESSAGE_CAPS_MAX];
 	uint32_t cap_kinds[MESSAGE_CAPS_MAX];
 };
-#define EXTRA_SENT offsetof(struct message_extra, received_length)
+#define EXTRA_SENT MESSAGE_EXTRA_SENT
 _Static_assert(EXTRA_SENT + sizeof(struct extra_results) == sizeof(struct message_extra),
                "the results are the second part of message_extra");
 
@@ -161,6 +161,8 @@ status_t handle_call(struct gate *gate)
 	struct message_extra extra;
 	struct cap_list caps;
 	caps.count = 0;
+	if (call_shortly(gate))
+		return STATUS_SWITCHED;
 	status_t status = prepare_call(&self->arch, &extra, &caps);
 	if (status != STATUS_OK)
 		return status;
@@ -375,6 +377,8 @@ status_t handle_reply_receive(struct endpoint *endpoint)
 	struct message_extra extra;
 	if (!arch_message_id(&self->arch))
 		return handle_receive(endpoint);
+	if (reply_shortly(endpoint))
+		return STATUS_SWITCHED;
 	status_t status = reply(endpoint, arch_message_extra(&self->arch), &extra, true);
 	if (status != STATUS_OK)
 		return status;

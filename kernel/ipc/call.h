@@ -56,6 +56,11 @@ void endpoint_answer(struct call *call, struct answer *answer, struct call_remai
 struct thread *fastpath_call(uint64_t slot, uint64_t header);
 struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header);
 
+/* --- short.c --- */
+/* A whole call, or answer and receive, with small buffers: the other thread is the current one now. False: nothing is done. */
+bool call_shortly(struct gate *gate);
+bool reply_shortly(struct endpoint *endpoint);
+
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.
  * Returns bytes, short at an end or at a page that the caller has to bring in. */

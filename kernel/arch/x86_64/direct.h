@@ -41,6 +41,13 @@ static inline uint64_t arch_direct_id(const struct thread *thread)
 	return id;
 }
 
+/* At most a page between the current thread's memory and the kernel: `user` is one of the other two. Nothing is resolved;
+ * false: a part may have been copied. */
+static inline bool arch_user_move(uint64_t user, void *to, const void *from, uint64_t length)
+{
+	return user < USER_ADDRESS_END - PAGE_SIZE && !user_copy(to, from, length).remaining;
+}
+
 /* The running thread's words are kept with its other registers, too. */
 __attribute__((always_inline)) static inline void arch_direct_keep_words(struct thread *thread)
 {

@@ -60,6 +60,10 @@ void shootdown_serve(void);
 void extended_setup(void);
 status_t extended_init(struct thread *thread, struct thread *like);
 void thread_update_bases(const struct thread *thread);
+struct user_copy_result {
+	uint64_t remaining, fault_address;
+};
+struct user_copy_result user_copy(void *to, const void *from, uint64_t length); /* entry.S */
 /* Without waiting for a pager: false where it cannot be written now. */
 bool user_write_now(uint64_t to, const void *from, uint64_t length);
 

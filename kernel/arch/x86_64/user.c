@@ -5,10 +5,6 @@
 #include "ipc/call.h"
 #include "sched/cpu.h"
 
-struct user_copy_result {
-	uint64_t remaining, fault_address;
-};
-struct user_copy_result user_copy(void *to, const void *from, uint64_t length);
 bool user_touch_read(uint64_t address), user_touch_write(uint64_t address);
 
 /* One of the two addresses is the user's, said again. FAULT_RESOLVED when all is copied. */

@@ -5,6 +5,13 @@
 #include "arch/arch.h"
 #include "sched/thread.h"
 
+static inline bool arch_user_move(uint64_t user, void *to, const void *from, uint64_t length)
+{
+	uint64_t missing;
+	bool to_user = to == (void *)user;
+	return arch_user_copy(user, to_user ? (void *)(uint64_t)from : to, length, to_user, &missing) == length;
+}
+
 static inline bool arch_direct_possible(void)
 {
 	return true;
