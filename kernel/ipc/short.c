@@ -48,6 +48,13 @@ static bool short_close(uint64_t address, uint64_t buffer, uint64_t room, struct
 	       arch_user_move(address + MESSAGE_EXTRA_SENT, (void *)(address + MESSAGE_EXTRA_SENT), received, MESSAGE_EXTRA_RESULTS);
 }
 
+/* The same where pages have to be brought in: the caller's have perhaps been shared with a clone since it called. */
+static bool short_close_resolving(uint64_t address, uint64_t buffer, const struct short_message *message)
+{
+	return arch_user_write(buffer, message->bytes, message->extra.received_length) == STATUS_OK &&
+	       arch_user_write(address + MESSAGE_EXTRA_SENT, &message->extra.received_length, MESSAGE_EXTRA_RESULTS) == STATUS_OK;
+}
+
 bool call_shortly(struct gate *gate)
 {
 	struct cpu *cpu = cpu_self();
@@ -139,7 +146,8 @@ bool reply_shortly(struct endpoint *endpoint)
 	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
 
 	message.extra.peer_send_length = message.extra.peer_receive_length = 0;
-	if (extra && !short_close(extra, buffer, room, &message))
+	cpu->in_system_call = false; /* the caller's is over: nothing of it is made again */
+	if (extra && !short_close(extra, buffer, room, &message) && !short_close_resolving(extra, buffer, &message))
 		arch_set_result(&caller->arch, STATUS_BAD_ADDRESS); /* gone since the call */
 	return true;
 }
