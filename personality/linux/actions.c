@@ -12,10 +12,10 @@ static bool signal_valid(int32_t signal)
 static void pending_discard(struct task *task, uint64_t set)
 {
 	struct process_siginfo info;
-	while (signal_queue_take(&task->pending, set, &info))
+	while (signal_queue_take(task, &task->pending, set, &info))
 		;
 	for (struct thread *thread = task->threads; thread; thread = thread->next)
-		while (signal_queue_take(&thread->pending, set, &info))
+		while (signal_queue_take(task, &thread->pending, set, &info))
 			;
 }
 
@@ -100,7 +100,7 @@ static bool awaited_take(struct thread *thread, uint64_t set, struct process_sig
 {
 	struct task *task = thread->task;
 	lock_take(&task->lock);
-	bool found = signal_queue_take(&thread->pending, set, info) || signal_queue_take(&task->pending, set, info);
+	bool found = signal_queue_take(task, &thread->pending, set, info) || signal_queue_take(task, &task->pending, set, info);
 	lock_release(&task->lock);
 	return found;
 }

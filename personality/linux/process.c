@@ -73,6 +73,7 @@ static bool children_ignored(struct task *task)
 }
 
 struct wait_result {
+	bool tells_usage; /* in: the call's caller wants it */
 	struct process_usage usage;
 	uint32_t process, status, code, user;
 };
@@ -89,7 +90,7 @@ static int wait_call(struct thread *thread, int64_t selector, uint32_t options, 
 {
 	for (;;) {
 		int status = process_wait(PROCESS_GATE, INTERRUPTIBLE, selector, options & ~WAIT_CHILD_KINDS, kind,
-		                          &result->usage, sizeof(result->usage), NULL, &result->process, &result->status,
+		                          &result->usage, result->tells_usage ? sizeof(result->usage) : 0, NULL, &result->process, &result->status,
 		                          &result->code, &result->user);
 		if (status == 0 && result->process != 0)
 			pipe_views_settle();
@@ -100,7 +101,9 @@ static int wait_call(struct thread *thread, int64_t selector, uint32_t options, 
 
 int64_t linux_wait4(struct thread *thread, int32_t process, uint64_t status, uint32_t options, uint64_t usage)
 {
-	struct wait_result result = { .process = 0 };
+	struct wait_result result;
+	result.process = 0;
+	result.tells_usage = usage != 0;
 	if (options & ~(WAIT_NOHANG | WAIT_UNTRACED | WAIT_CONTINUED | WAIT_CHILD_KINDS))
 		return -EINVAL;
 	if (process == INT32_MIN)
@@ -115,7 +118,9 @@ int64_t linux_wait4(struct thread *thread, int32_t process, uint64_t status, uin
 
 int64_t linux_waitid(struct thread *thread, uint32_t type, uint32_t id, uint64_t info, uint32_t options, uint64_t usage)
 {
-	struct wait_result result = { .process = 0 };
+	struct wait_result result;
+	result.process = 0;
+	result.tells_usage = usage != 0;
 	struct linux_siginfo told = { 0 };
 	if (type > 2 || options & ~(WAIT_NOHANG | WAIT_UNTRACED | WAIT_EXITED | WAIT_CONTINUED | WAIT_NOWAIT |
 	                            WAIT_CHILD_KINDS) ||

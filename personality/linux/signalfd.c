@@ -31,7 +31,7 @@ static bool record_take(struct thread *thread, uint64_t mask, struct signal_reco
 	struct task *task = thread->task;
 	struct process_siginfo info;
 	lock_take(&task->lock);
-	bool found = signal_queue_take(&thread->pending, mask, &info) || signal_queue_take(&task->pending, mask, &info);
+	bool found = signal_queue_take(task, &thread->pending, mask, &info) || signal_queue_take(task, &task->pending, mask, &info);
 	lock_release(&task->lock);
 	if (!found)
 		return false;

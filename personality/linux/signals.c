@@ -18,23 +18,40 @@ static const uint64_t stopping = SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIG
 
 /* --- queues: under task->lock ---------------------------------------------------------------------- */
 
-static void queue_add(struct signal_queue *queue, const struct process_siginfo *info)
+/* Entries are used again: the heap takes longer. */
+static struct signal_entry *entry_take(struct task *task)
+{
+	struct signal_entry *entry = task->spare_signal;
+	task->spare_signal = NULL;
+	return entry ? entry : heap_allocate_raw(sizeof(*entry));
+}
+
+static void entry_give_back(struct task *task, struct signal_entry *entry)
+{
+	if (task->spare_signal)
+		heap_free(entry);
+	else
+		task->spare_signal = entry;
+}
+
+static void queue_add(struct task *task, struct signal_queue *queue, const struct process_siginfo *info)
 {
 	uint64_t bit = SIGNAL_BIT(info->signal);
 	if (queue->set & bit & STANDARD_SIGNALS)
 		return;
-	struct signal_entry *entry = heap_allocate(sizeof(*entry));
+	struct signal_entry *entry = entry_take(task);
 	queue->set |= bit;
 	if (!entry)
 		return; /* delivered without its details */
 	entry->info = *info;
+	entry->next = NULL;
 	struct signal_entry **link = &queue->first;
 	while (*link)
 		link = &(*link)->next;
 	*link = entry;
 }
 
-bool signal_queue_take(struct signal_queue *queue, uint64_t allowed, struct process_siginfo *info)
+bool signal_queue_take(struct task *task, struct signal_queue *queue, uint64_t allowed, struct process_siginfo *info)
 {
 	uint64_t set = queue->set & allowed;
 	if (!set)
@@ -52,7 +69,7 @@ bool signal_queue_take(struct signal_queue *queue, uint64_t allowed, struct proc
 			found = true;
 			*info = entry->info;
 			*link = entry->next;
-			heap_free(entry);
+			entry_give_back(task, entry);
 			continue;
 		}
 		link = &entry->next;
@@ -102,7 +119,7 @@ void signals_fetch(struct thread *thread)
 		if (info.signal < 1 || info.signal > SIGNAL_COUNT)
 			break;
 		lock_take(&task->lock);
-		queue_add(info.to_thread ? &thread->pending : &task->pending, &info);
+		queue_add(task, info.to_thread ? &thread->pending : &task->pending, &info);
 		lock_release(&task->lock);
 	} while (words.numbers & PROCESS_SIGNAL_MORE);
 	if (task_is_shared(task)) {
@@ -145,7 +162,7 @@ static void raise_into(struct thread *thread, struct signal_queue *queue, int si
 		.to_thread = queue == &thread->pending,
 	};
 	lock_take(&thread->task->lock);
-	queue_add(queue, &info);
+	queue_add(thread->task, queue, &info);
 	lock_release(&thread->task->lock);
 	signals_look(thread);
 }
@@ -193,11 +210,10 @@ static void restart_settle(struct thread *thread, const struct linux_sigaction *
 /* Children of a process that ignores SIGCHLD leave no zombies. */
 static void children_reap(void)
 {
-	struct process_usage usage;
 	uint32_t process;
 	do {
 		process = 0;
-	} while (process_wait(PROCESS_GATE, NULL, -1, 1 /* WNOHANG */, 0, &usage, sizeof(usage), NULL, &process, NULL,
+	} while (process_wait(PROCESS_GATE, NULL, -1, 1 /* WNOHANG */, 0, NULL, 0, NULL, &process, NULL,
 	                      NULL, NULL) == 0 && process != 0);
 }
 
@@ -267,8 +283,8 @@ static bool signal_next(struct thread *thread, struct process_siginfo *info)
 	if (!(signals_pending_set(thread) & ~thread->blocked))
 		return false;
 	lock_take(&task->lock);
-	bool found = signal_queue_take(&thread->pending, ~thread->blocked, info) ||
-	             signal_queue_take(&task->pending, ~thread->blocked, info);
+	bool found = signal_queue_take(task, &thread->pending, ~thread->blocked, info) ||
+	             signal_queue_take(task, &task->pending, ~thread->blocked, info);
 	lock_release(&task->lock);
 	return found;
 }

@@ -14,7 +14,7 @@ bool signal_is_off(struct thread *thread, int signal); /* blocked or ignored */
 /* Something that is not blocked is pending: the thread must look on its way out. */
 void signals_look(struct thread *thread);
 void signals_clear(struct signal_queue *queue);
-bool signal_queue_take(struct signal_queue *queue, uint64_t allowed, struct process_siginfo *info);
+bool signal_queue_take(struct task *task, struct signal_queue *queue, uint64_t allowed, struct process_siginfo *info);
 /* A signal for the calling thread from itself (SIGPIPE, raise). */
 void signal_raise(struct thread *thread, int signal, int code);
 /* A signal for the process from itself, which has no other thread. */

@@ -113,7 +113,7 @@ static void pipe_signal_take_back(struct thread *thread)
 {
 	struct process_siginfo info;
 	lock_take(&thread->task->lock);
-	signal_queue_take(&thread->pending, SIGNAL_BIT(SIGPIPE), &info);
+	signal_queue_take(thread->task, &thread->pending, SIGNAL_BIT(SIGPIPE), &info);
 	lock_release(&thread->task->lock);
 }
 

@@ -136,6 +136,7 @@ struct task *task_copy(struct task *task)
 	copy->threads = NULL;
 	copy->thread_count = 0;
 	copy->pending = (struct signal_queue){ 0 };
+	copy->spare_signal = NULL;
 	memset(copy->timers, 0, sizeof(copy->timers));
 	copy->executable_path = NULL;
 	copy->exec_buffer = copy->exec_state = NULL;
@@ -158,6 +159,7 @@ void task_free(struct task *task)
 		return;
 	files_free(task);
 	signals_clear(&task->pending);
+	heap_free(task->spare_signal);
 	heap_free(task->executable_path);
 	heap_free(task->exec_buffer);
 	heap_free(task->exec_state);

@@ -139,6 +139,7 @@ struct task {
 	struct lock lock; /* signals, threads, timers, credentials */
 	struct thread *threads;
 	struct signal_queue pending; /* for any thread */
+	struct signal_entry *spare_signal; /* to be used next, or NULL */
 	struct linux_sigaction actions[SIGNAL_COUNT];
 	struct task_timer timers[TASK_TIMERS];
 	struct process_credentials credentials;

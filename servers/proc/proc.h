@@ -168,6 +168,7 @@ struct wait_request { /* a parked wait */
 	struct process *process;
 	int64_t selector;
 	uint32_t options, kind;
+	bool tells_usage;
 	struct wait_request *next;
 };
 struct end_request { /* a parked wait_for */
@@ -188,6 +189,8 @@ struct identity { /* what an id stands for; there is one while it stands for any
 #define SCRATCH_COUNT 2
 #define ID_BUCKETS 512u
 struct state {
+	struct queued_signal *spare_signals; /* of no queue */
+	unsigned spare_signal_count;
 	struct identity *identities[ID_BUCKETS];
 	uint32_t next_id;
 	uint64_t next_serial;

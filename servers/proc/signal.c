@@ -8,10 +8,34 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define SPARE_SIGNALS_MAX 64u
+
 void queue_init(struct signal_queue *queue)
 {
 	*queue = (struct signal_queue){ 0 };
 	queue->last = &queue->first;
+}
+
+/* Entries are used again, up to a few: the heap takes longer. */
+static struct queued_signal *entry_take(void)
+{
+	struct queued_signal *entry = state.spare_signals;
+	if (!entry)
+		return malloc(sizeof *entry);
+	state.spare_signals = entry->next;
+	state.spare_signal_count--;
+	return entry;
+}
+
+static void entry_give_back(struct queued_signal *entry)
+{
+	if (state.spare_signal_count >= SPARE_SIGNALS_MAX) {
+		free(entry);
+		return;
+	}
+	entry->next = state.spare_signals;
+	state.spare_signals = entry;
+	state.spare_signal_count++;
 }
 
 /* Remove the entry at *link. */
@@ -22,7 +46,7 @@ static void queue_unlink(struct signal_queue *queue, struct queued_signal **link
 	if (!entry->next)
 		queue->last = link;
 	queue->count--;
-	free(entry);
+	entry_give_back(entry);
 }
 
 static void queue_recount(struct signal_queue *queue)
@@ -66,7 +90,7 @@ static int queue_add(struct signal_queue *queue, const struct process_siginfo *i
 		return 0;
 	if ((uint32_t)info->signal >= SIGNAL_REALTIME && queue->count >= most)
 		return -EAGAIN;
-	struct queued_signal *entry = malloc(sizeof *entry);
+	struct queued_signal *entry = entry_take();
 	if (!entry)
 		return -EAGAIN;
 	entry->next = NULL;

@@ -83,9 +83,11 @@ static int look(const struct wait_request *wait, struct process_wait_out *out, s
 		any = true;
 		if (child->state != PROCESS_ZOMBIE && !child->stop_status && !child->continue_report)
 			continue;
-		usage_fill(child, 0, usage);
-		usage->user_time += child->children_user_time;
-		usage->system_time += child->children_system_time;
+		if (wait->tells_usage) {
+			usage_fill(child, 0, usage);
+			usage->user_time += child->children_user_time;
+			usage->system_time += child->children_system_time;
+		}
 		if (collect(wait, child, out))
 			return 0;
 	}
@@ -111,13 +113,14 @@ int wait_serve(struct request *request, struct process *process, int64_t selecto
 	if (kind > 3)
 		return -EINVAL;
 	struct wait_request wait = { .id = request->id, .process = process, .selector = selector,
-	                             .options = kind ? options : options | OPTION_EXITED, .kind = kind };
+	                             .options = kind ? options : options | OPTION_EXITED, .kind = kind,
+	                             .tells_usage = request->receive_length >= sizeof usage };
 	int status = look(&wait, out, &usage);
 	if (status < 0)
 		return status;
 	if (!out->process && !(options & OPTION_NOHANG))
 		return wait_park(request, &wait);
-	if (out->process)
+	if (out->process && wait.tells_usage)
 		request_reply_data(request, &usage, sizeof usage);
 	return 0;
 }
@@ -146,7 +149,7 @@ void wait_notify(struct process *parent)
 		if (status < 0)
 			process_wait_answer(wait->id, status, NULL);
 		else
-			process_wait_answer_with(wait->id, 0, &out, &usage, sizeof usage, NULL, 0);
+			process_wait_answer_with(wait->id, 0, &out, &usage, wait->tells_usage ? sizeof usage : 0, NULL, 0);
 		wait_remove(wait);
 	}
 }
