@@ -69,15 +69,15 @@ enum descriptor_kind { FILE_GATE, FILE_EPOLL, FILE_EVENT, FILE_TIMER, FILE_SIGNA
 /* process_fork flags: Linux's CLONE_ bits that proc acts on. The new thread starts with rdi =
  * argument, rsi = its process's id, rdx = its thread id, every other general register 0. */
 struct process_fork {
-	uint64_t flags;       /* CLONE_VM 0x100, CLONE_FILES 0x400, CLONE_VFORK 0x4000, CLONE_PARENT 0x8000, CLONE_THREAD 0x10000 */
+	uint64_t flags;       /* CLONE_VM 0x100, CLONE_VFORK 0x4000, CLONE_PARENT 0x8000 */
 	uint64_t instruction, stack; /* where the new thread starts, inside the personality */
 	uint64_t fs_base, gs_base;
 	uint64_t argument;    /* in rdi */
 	uint32_t exit_signal; /* to the parent at the end */
 	uint32_t thread;      /* the caller's thread id: the new one copies its extended state */
 	uint64_t clear_child_tid; /* address: zeroed and woken when the thread is gone; 0: none */
-	uint32_t slot;        /* caller's slot for the new thread's capability (CLONE_THREAD) or 0 */
 	uint32_t has_table;   /* PROCESS_FILES is not empty: it is the caller's alone */
+	uint32_t reserved;
 	uint64_t descriptors; /* address of the new process's struct process_descriptors */
 };
 

@@ -13,15 +13,19 @@ struct clone {
 	uint32_t exit_signal;
 };
 
+static uint64_t fs_base_for(const struct clone *clone)
+{
+	return clone->flags & CLONE_SETTLS ? clone->thread_area : (uint64_t)thread_get_base(0);
+}
+
 static void request_fill(struct thread *thread, const struct clone *clone, struct thread *child,
                          struct process_fork *request)
 {
-	int64_t fs_base = clone->flags & CLONE_SETTLS ? (int64_t)clone->thread_area : thread_get_base(0);
 	*request = (struct process_fork){
-		.flags = clone->flags & (CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_THREAD),
+		.flags = clone->flags & (CLONE_VM | CLONE_VFORK | CLONE_PARENT),
 		.instruction = (uint64_t)child_entry,
 		.stack = child->stack_top,
-		.fs_base = (uint64_t)fs_base,
+		.fs_base = fs_base_for(clone),
 		.gs_base = (uint64_t)child,
 		.argument = (uint64_t)child,
 		.exit_signal = clone->exit_signal,
@@ -29,8 +33,6 @@ static void request_fill(struct thread *thread, const struct clone *clone, struc
 		.has_table = thread->task->files.table_state || task_is_shared(thread->task),
 		.descriptors = (uint64_t)&child->task->files,
 	};
-	if (clone->flags & CLONE_THREAD)
-		request->flags |= CLONE_FILES;
 }
 
 /* The child's registers: ours, with a result of 0 and its own stack. */
@@ -133,7 +135,6 @@ static int64_t fork_shared(struct thread *thread, const struct clone *clone)
 static int64_t thread_make(struct thread *thread, const struct clone *clone)
 {
 	struct task *task = thread->task;
-	struct process_fork request;
 	uint32_t id = 0;
 	slot_t slot = slot_take(task);
 	struct thread *child = slot ? thread_allocate(task) : NULL;
@@ -142,15 +143,13 @@ static int64_t thread_make(struct thread *thread, const struct clone *clone)
 		return -EAGAIN;
 	}
 	child_prepare(thread, child, clone);
-	request_fill(thread, clone, child, &request);
-	request.slot = slot;
-	request.clear_child_tid = (uint64_t)&child->alive;
 	child->start = START_THREAD;
 	child->slot = slot;
 	/* The child takes this lock first thing: its id must be told before it can clear the word at its end. */
 	lock_take(&task->lock);
 	thread_link(child);
-	int status = process_fork(PROCESS_GATE, NULL, &request, &id);
+	int status = process_make_thread(PROCESS_GATE, NULL, thread->id, slot, (uint64_t)child_entry, (uint64_t)child,
+	                                 fs_base_for(clone), (uint64_t)&child->alive, &id);
 	if (status < 0) {
 		thread_unlink(child);
 	} else {

@@ -103,22 +103,27 @@ static struct thread_start_point start_point(const struct process_fork *fork, co
 	                                    .argument = fork->argument, .like = caller->slot };
 }
 
-static int fork_thread(const struct process_fork *fork, struct thread *caller, uint32_t *id)
+int thread_serve(struct process *process, const struct process_make_thread_in *in, uint32_t *id)
 {
-	struct process *process = caller->process;
-	struct thread_start_point start = start_point(fork, caller);
+	struct thread *caller = thread_find(in->thread);
+	if (!caller || caller->process != process)
+		return -EINVAL;
+	if (!may_have_thread(process))
+		return -EAGAIN;
+	struct thread_start_point start = { .instruction = in->instruction, .stack = in->block, .gs_base = in->block,
+	                                    .argument = in->block, .fs_base = in->fs_base, .like = caller->slot };
 	uint32_t number = identity_allocate();
 	struct thread *thread = number ? thread_make(process, number, process->space, &start) : NULL;
 	if (!thread) {
 		identity_release(number);
 		return -EAGAIN;
 	}
-	int status = thread_give(thread, fork->slot);
+	int status = thread_give(thread, in->slot);
 	if (status < 0) {
 		thread_end(thread);
 		return status;
 	}
-	thread->clear_child_tid = fork->clear_child_tid;
+	thread->clear_child_tid = in->clear_child_tid;
 	thread->blocked = caller->blocked;
 	*id = number;
 	thread_start(thread->slot);
@@ -167,8 +172,6 @@ int fork_serve(struct request *request, uint32_t *id)
 		return -EINVAL;
 	if (!may_have_thread(process))
 		return -EAGAIN;
-	if (fork.flags & CLONE_THREAD)
-		return fork_thread(&fork, caller, id);
 	return fork_process(request, &fork, caller, id);
 }
 

@@ -23,8 +23,8 @@ static uint32_t signal_of_vector(uint64_t vector)
 /* Something went wrong inside the personality (or before it took over): the process cannot go on. */
 static int handle_exception(struct request *request)
 {
-	struct thread *thread = thread_find(LABEL_ID(request->label));
-	if (!thread || request->label != (LABEL_EXCEPTION | LABEL_OF(thread->serial, thread->id)))
+	struct thread *thread = thread_of_exception(request->label);
+	if (!thread)
 		return -ESRCH;
 	struct process *process = thread->process;
 	const uint64_t *words = request->words;

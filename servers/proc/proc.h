@@ -13,6 +13,7 @@
 #define PROC_H
 
 #include "protocols/process.h"
+#include "server/labels.h"
 #include "server/server.h"
 
 #define ID_INIT 1u
@@ -35,7 +36,7 @@ enum { CHILD_EXITED = 1, CHILD_KILLED = 2, CHILD_DUMPED = 3, CHILD_STOPPED = 5, 
 enum { RESOURCE_DATA = 2, RESOURCE_STACK = 3, RESOURCE_CORE = 4, RESOURCE_NPROC = 6, RESOURCE_NOFILE = 7,
        RESOURCE_MEMLOCK = 8, RESOURCE_AS = 9, RESOURCE_SIGPENDING = 11, RESOURCE_MSGQUEUE = 12,
        RESOURCE_NICE = 13, RESOURCE_RTPRIO = 14 };
-enum { CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_PARENT = 0x8000, CLONE_THREAD = 0x10000 };
+enum { CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_PARENT = 0x8000 };
 
 #define SIGNAL_BIT(signal) (1ull << ((signal) - 1))
 #define SIGNALS_STOPPING (SIGNAL_BIT(SIGNAL_STOP) | SIGNAL_BIT(SIGNAL_TSTP) | SIGNAL_BIT(SIGNAL_TTIN) | SIGNAL_BIT(SIGNAL_TTOU))
@@ -78,8 +79,9 @@ struct signal_queue {
 
 struct thread {
 	uint32_t id;
-	uint64_t serial;
-	struct process *process;
+	slot_t exception_gate;    /* these two stay for the thread that uses the structure next */
+	uint64_t exception_label;
+	struct process *process;  /* NULL: of no thread now */
 	struct thread *next;      /* in process->threads, oldest first */
 	slot_t slot;
 	uint32_t own_slot;        /* in its process's captable; 0: none */
@@ -189,6 +191,8 @@ struct identity { /* what an id stands for; there is one while it stands for any
 #define SCRATCH_COUNT 2
 #define ID_BUCKETS 512u
 struct state {
+	struct thread *spare_threads;
+	struct label_table exceptions; /* threads by the labels of their exception gates */
 	struct queued_signal *spare_signals; /* of no queue */
 	unsigned spare_signal_count;
 	struct identity *identities[ID_BUCKETS];
@@ -263,6 +267,7 @@ struct thread_start_point {
 	slot_t captable; /* 0: the process's */
 	slot_t like; /* whose extended state is copied; 0: none */
 };
+struct thread *thread_of_exception(uint64_t label); /* NULL: it has ended */
 struct thread *thread_make(struct process *process, uint32_t id, struct address_space *space,
                            const struct thread_start_point *start);
 /* Give the process its capability to the thread. */
@@ -271,7 +276,9 @@ void thread_end(struct thread *thread); /* destroys it and serves clear_child_ti
 void thread_usage(const struct process *process, uint64_t *user, uint64_t *system);
 
 /* birth.c */
+struct process_make_thread_in;
 int fork_serve(struct request *request, uint32_t *id);
+int thread_serve(struct process *process, const struct process_make_thread_in *in, uint32_t *id);
 /* What every process finds in its captable. `serial`: of the label of its gate. */
 int captable_fill(slot_t captable, const struct process *process, uint64_t serial, slot_t space);
 void vfork_done(struct process *child);

@@ -23,6 +23,12 @@ static int serve_fork(struct request *request, struct process_fork_out *out)
 	return fork_serve(request, &out->id);
 }
 
+static int serve_make_thread(struct request *request, const struct process_make_thread_in *in,
+                             struct process_make_thread_out *out)
+{
+	return thread_serve(caller_of(request), in, &out->id);
+}
+
 static int serve_exec(struct request *request, const struct process_exec_in *in)
 {
 	return exec_serve(request, caller_of(request), in);
@@ -332,7 +338,7 @@ static int serve_real_directories(struct request *request, const struct process_
 }
 
 const struct process_operations serve_operations = {
-	.fork = serve_fork, .exec = serve_exec, .exit = serve_exit, .exit_thread = serve_exit_thread,
+	.fork = serve_fork, .make_thread = serve_make_thread, .exec = serve_exec, .exit = serve_exit, .exit_thread = serve_exit_thread,
 	.wait = serve_wait, .send_signal = serve_send_signal, .fetch_signals = serve_fetch_signals,
 	.stop = serve_stop, .set_group = serve_set_group, .get_ids = serve_get_ids,
 	.make_session = serve_make_session, .get_credentials = serve_get_credentials,

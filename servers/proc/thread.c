@@ -1,21 +1,53 @@
 /* Threads: making them, ending them, what they used.
  *
  * Every thread has a gate of its own for exceptions: what goes wrong inside the personality,
- * where the program's handlers cannot help. */
+ * where the program's handlers cannot help. The gate and its label stay with the structure, which the next thread
+ * takes over: making gates, and hearing of their end, costs more than the rest. */
 #include "proc.h"
 #include <errno.h>
 #include <stdlib.h>
 
 #define FLAGS_START 0x202u /* interrupts on */
 
+/* A structure with a gate; NULL: no memory. */
+static struct thread *thread_take(void)
+{
+	struct thread *thread = state.spare_threads;
+	if (thread) {
+		state.spare_threads = thread->next;
+		*thread = (struct thread){ .exception_label = thread->exception_label, .exception_gate = thread->exception_gate };
+		return thread;
+	}
+	thread = calloc(1, sizeof *thread);
+	uint64_t label = thread ? label_make(&state.exceptions, thread) : 0;
+	slot_t gate = label ? server_make_gate(LABEL_EXCEPTION | label) : 0;
+	if (!gate) {
+		if (label)
+			label_drop(&state.exceptions, label);
+		free(thread);
+		return NULL;
+	}
+	thread->exception_label = label;
+	thread->exception_gate = gate;
+	return thread;
+}
+
+static void thread_give_back(struct thread *thread)
+{
+	thread->process = NULL;
+	thread->next = state.spare_threads;
+	state.spare_threads = thread;
+}
+
+struct thread *thread_of_exception(uint64_t label)
+{
+	struct thread *thread = label_find(&state.exceptions, label & ~LABEL_EXCEPTION);
+	return thread && thread->process ? thread : NULL;
+}
+
 static int64_t thread_build(struct thread *thread, struct address_space *space, const struct thread_start_point *start)
 {
 	struct process *process = thread->process;
-	slot_t pool = process->account->pool, gate = state.scratch[0];
-	int64_t status = gate_create(pool, SELF_ENDPOINT,
-	                             LABEL_EXCEPTION | LABEL_OF(thread->serial, thread->id), gate);
-	if (status < 0)
-		return status;
 	struct thread_parameters parameters = {
 		.registers = { .rip = start->instruction, .rsp = start->stack, .rdi = start->argument,
 		               .rsi = process->id, .rdx = thread->id, .rflags = FLAGS_START,
@@ -25,19 +57,17 @@ static int64_t thread_build(struct thread *thread, struct address_space *space, 
 		.priority = PRIORITY_NORMAL,
 		.weight = nice_weight(process->nice),
 	};
-	status = thread_create(pool, space->space, start->captable ? start->captable : process->captable, gate, start->like, &parameters);
-	cap_drop(SELF_CAPTABLE, gate);
-	return status;
+	return thread_create(process->account->pool, space->space, start->captable ? start->captable : process->captable,
+	                     thread->exception_gate, start->like, &parameters);
 }
 
 struct thread *thread_make(struct process *process, uint32_t id, struct address_space *space,
                            const struct thread_start_point *start)
 {
-	struct thread *thread = calloc(1, sizeof *thread);
+	struct thread *thread = thread_take();
 	if (!thread)
 		return NULL;
 	thread->id = id;
-	thread->serial = ++state.next_serial;
 	thread->process = process;
 	thread->block = start->gs_base ? start->gs_base : image_block();
 	thread->slot = slot_allocate();
@@ -45,7 +75,7 @@ struct thread *thread_make(struct process *process, uint32_t id, struct address_
 	if (!thread->slot || thread_build(thread, space, start) < 0) {
 		if (thread->slot)
 			slot_free(thread->slot);
-		free(thread);
+		thread_give_back(thread);
 		return NULL;
 	}
 	struct thread **link = &process->threads;
@@ -108,7 +138,7 @@ void thread_end(struct thread *thread)
 	if (thread->clear_child_tid && space && (process->threads || space->users > 1))
 		thread_announce(thread, space);
 	queue_clear(&thread->signals);
-	free(thread);
+	thread_give_back(thread);
 }
 
 void thread_usage(const struct process *process, uint64_t *user, uint64_t *system)
