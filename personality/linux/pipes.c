@@ -131,6 +131,14 @@ static int64_t ring_take(struct ring *ring, uint64_t buffer, uint64_t length, ui
 	return (int64_t)wanted;
 }
 
+/* Empty, and not at its end: that is seen without the lock. */
+static bool ring_is_idle(const struct ring *ring, uint32_t *tail)
+{
+	uint64_t words = access_load_pair(&ring->tail, &ring->head);
+	*tail = (uint32_t)words;
+	return !(*tail & RING_CLOSED) && *tail >> 1 == words >> 33;
+}
+
 int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer, uint64_t length, unsigned flags)
 {
 	int error = -EIO;
@@ -145,11 +153,13 @@ int64_t pipe_read(struct thread *thread, struct open_file *file, uint64_t buffer
 	flags = transfer_mode(view, flags);
 	for (;;) {
 		uint32_t seen = 0;
-		int64_t result = ring_lock(thread, &ring->read_lock, view->member, flags);
-		if (result < 0)
-			return result;
-		result = ring_take(ring, buffer, length, &seen);
-		ring_unlock(&ring->read_lock);
+		int64_t result = ring_is_idle(ring, &seen) ? -EAGAIN : 0;
+		if (result == 0)
+			result = ring_lock(thread, &ring->read_lock, view->member, flags);
+		if (result == 0) {
+			result = ring_take(ring, buffer, length, &seen);
+			ring_unlock(&ring->read_lock);
+		}
 		if (result > 0)
 			ring_tell(file, &ring->head, &ring->room_sleepers, &ring->room_watched);
 		if (result != -EAGAIN || flags & PIPE_NOWAIT)

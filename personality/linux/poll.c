@@ -162,6 +162,61 @@ static int sets_read(struct select_sets *sets, uint32_t count, const uint64_t ad
 	return 0;
 }
 
+#define SELECT_IN (READY_IN | POLLHUP | POLLERR)
+#define SELECT_OUT (READY_OUT | POLLERR)
+
+/* One word of each set, in place of which comes what is ready of it. How many bits that is; -EBADF; READY_ASK: that takes
+ * asking, and the words are as they were. */
+static int word_look(const struct files *files, uint32_t first, uint64_t *in, uint64_t *out, uint64_t *exceptional)
+{
+	uint64_t readable = 0, writable = 0, urgent = 0;
+	int bits = 0;
+	for (uint64_t left = *in | *out | *exceptional; left; left &= left - 1) {
+		uint64_t bit = left & -left;
+		uint32_t number = first + (unsigned)__builtin_ctzll(left);
+		const struct open_file *file = number < files->size ? files->table[number].file : NULL;
+		if (!file || file->flags & FILE_PATH_ONLY)
+			return -EBADF;
+		int32_t ready = file_ready_here(file);
+		if (ready == READY_UNKNOWN)
+			return READY_ASK;
+		if (!ready)
+			continue;
+		readable |= ready & SELECT_IN ? bit & *in : 0;
+		writable |= ready & SELECT_OUT ? bit & *out : 0;
+		urgent |= ready & POLLPRI ? bit & *exceptional : 0;
+		bits += (readable & bit) != 0;
+		bits += (writable & bit) != 0;
+		bits += (urgent & bit) != 0;
+	}
+	*in = readable;
+	*out = writable;
+	*exceptional = urgent;
+	return bits;
+}
+
+/* The answer, where that takes neither asking nor waiting; the sets are garbled otherwise. */
+static bool sets_look(struct thread *thread, struct select_sets *sets, uint64_t deadline, int64_t *result)
+{
+	struct files *files = &thread->task->files;
+	bool shared = task_is_shared(thread->task);
+	int bits = 0;
+	*result = 0;
+	if (shared)
+		lock_take(&files->lock);
+	for (uint32_t i = 0; i < sets->size && bits >= 0; i++) {
+		bits = word_look(files, i * 64, &sets->words[0][i], &sets->words[1][i], &sets->words[2][i]);
+		*result += bits;
+	}
+	if (shared)
+		lock_release(&files->lock);
+	if (bits < 0)
+		*result = bits;
+	if (*result == 0)
+		return deadline == AT_ONCE && !(signals_pending_set(thread) & ~thread->blocked);
+	return bits != READY_ASK;
+}
+
 /* The sets as a poll list; its length. */
 static uint64_t select_to_poll(const struct select_sets *sets, struct linux_pollfd *list)
 {
@@ -182,7 +237,7 @@ static uint64_t select_to_poll(const struct select_sets *sets, struct linux_poll
 static int64_t select_from_poll(struct select_sets *sets, const struct linux_pollfd *list, uint64_t length)
 {
 	static const uint32_t wanted[3] = { READY_IN, READY_OUT, POLLPRI };
-	static const uint32_t given[3] = { READY_IN | POLLHUP | POLLERR, READY_OUT | POLLERR, POLLPRI };
+	static const uint32_t given[3] = { SELECT_IN, SELECT_OUT, POLLPRI };
 	int64_t bits = 0;
 	for (unsigned kind = 0; kind < 3; kind++)
 		memset(sets->words[kind], 0, sets->size * 8);
@@ -200,23 +255,37 @@ static int64_t select_from_poll(struct select_sets *sets, const struct linux_pol
 	return bits;
 }
 
-static int64_t select_run(struct thread *thread, int32_t count, const uint64_t addresses[3], uint64_t deadline)
+/* Asks and waits; the answer comes in place of the sets. */
+static int64_t select_wait(struct thread *thread, struct select_sets *sets, uint64_t deadline)
 {
-	struct linux_pollfd small[SELECT_SMALL];
-	struct select_sets sets;
-	if (count < 0)
-		return -EINVAL;
-	if (sets_read(&sets, MINIMUM((uint32_t)count, SELECT_MAX), addresses) < 0)
-		return -EFAULT;
-	struct linux_pollfd *list = sets.size * 64 <= SELECT_SMALL ? small : heap_allocate_raw(sets.size * 64 * sizeof(*list));
+	struct linux_pollfd small[SELECT_SMALL], *list = small;
+	if (sets->size * 64 > SELECT_SMALL)
+		list = heap_allocate_raw(sets->size * 64 * sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	uint64_t length = select_to_poll(&sets, list);
+	uint64_t length = select_to_poll(sets, list);
 	int64_t result = list_wait(thread, list, length, deadline);
 	if (result >= 0)
-		result = select_from_poll(&sets, list, length);
+		result = select_from_poll(sets, list, length);
 	if (list != small)
 		heap_free(list);
+	return result;
+}
+
+static int64_t select_run(struct thread *thread, int32_t count, const uint64_t addresses[3], uint64_t deadline)
+{
+	struct select_sets sets;
+	int64_t result;
+	uint32_t limit = MINIMUM((uint32_t)count, SELECT_MAX);
+	if (count < 0)
+		return -EINVAL;
+	if (sets_read(&sets, limit, addresses) < 0)
+		return -EFAULT;
+	if (!sets_look(thread, &sets, deadline, &result)) {
+		if (sets_read(&sets, limit, addresses) < 0)
+			return -EFAULT;
+		result = select_wait(thread, &sets, deadline);
+	}
 	for (unsigned kind = 0; result >= 0 && kind < 3; kind++)
 		if (addresses[kind] && user_write(addresses[kind], sets.words[kind], sets.size * 8) < 0)
 			result = -EFAULT;
