@@ -1,6 +1,7 @@
 /* What files are ready for, as poll, select and epoll tell it: each kind of file, levels and edges, few and many. */
 #include "check.h"
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
@@ -332,6 +333,62 @@ static void sleeps(void)
 	SAY(poll(list, 4, 5));
 }
 
+/* One thread waits for what another does, in all three ways. */
+static int shared_ends[2], shared_counter, shared_instance;
+static volatile unsigned rounds_seen;
+
+static void *waiter(void *argument)
+{
+	uint64_t value;
+	for (unsigned round = 0; round < 30; round++) {
+		struct pollfd list[2] = { { shared_ends[0], POLLIN, 0 }, { shared_counter, POLLIN, 0 } };
+		fd_set in;
+		FD_ZERO(&in);
+		FD_SET(shared_ends[0], &in);
+		FD_SET(shared_counter, &in);
+		bool counted;
+		if (round % 3 == 0) {
+			if (poll(list, 2, 5000) != 1)
+				break;
+			counted = list[1].revents;
+		} else if (round % 3 == 1) {
+			if (select(64, &in, NULL, NULL, &(struct timeval){ 5, 0 }) != 1)
+				break;
+			counted = FD_ISSET(shared_counter, &in);
+		} else {
+			if (epoll_wait(shared_instance, events, 8, 5000) != 1)
+				break;
+			counted = events[0].data.fd == shared_counter;
+		}
+		if (read(counted ? shared_counter : shared_ends[0], &value, 8) <= 0)
+			break;
+		rounds_seen++;
+	}
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t thread;
+	pipe(shared_ends);
+	shared_counter = eventfd(0, EFD_NONBLOCK);
+	shared_instance = epoll_create1(0);
+	watch(shared_instance, shared_ends[0], EPOLLIN);
+	watch(shared_instance, shared_counter, EPOLLIN | EPOLLET);
+	pthread_create(&thread, NULL, waiter, NULL);
+	for (unsigned round = 0; round < 30; round++) {
+		usleep(round % 2 ? 0 : 3000);
+		if (round % 4 < 2)
+			write(shared_ends[1], "x", 1);
+		else
+			eventfd_write(shared_counter, 1);
+		for (unsigned i = 0; rounds_seen == round && i < 5000; i++)
+			usleep(1000);
+	}
+	pthread_join(thread, NULL);
+	printf("%u rounds\n", rounds_seen);
+}
+
 /* A pending signal that ppoll lets in ends it, even if it would not have waited. */
 static void on_signal(int number)
 {
@@ -375,6 +432,7 @@ int main(void)
 	in_child("edges of others", edges_others);
 	in_child("many", many);
 	in_child("sleeps", sleeps);
+	in_child("threads", threads);
 	in_child("masks", masks);
 	return 0;
 }
