@@ -99,6 +99,8 @@ static bool make_state(void)
 			return false;
 	if (relation_start() < 0)
 		return false;
+	threads_prepare();
+	signals_prepare();
 	state.thread_limit = 256; /* until start has seen the machine's memory */
 	return state.pool && pool_create(SELF_POOL, LIMIT_INFINITY >> 1, state.pool) >= 0 && make_init();
 }

@@ -79,7 +79,7 @@ struct signal_queue {
 
 struct thread {
 	uint32_t id;
-	slot_t exception_gate;    /* these two stay for the thread that uses the structure next */
+	slot_t exception_gate;    /* these two stay with a structure that is kept */
 	uint64_t exception_label;
 	struct process *process;  /* NULL: of no thread now */
 	struct thread *next;      /* in process->threads, oldest first */
@@ -190,11 +190,14 @@ struct identity { /* what an id stands for; there is one while it stands for any
 
 #define SCRATCH_COUNT 2
 #define ID_BUCKETS 512u
+#define KEPT_THREADS 32u
+#define KEPT_SIGNALS 16u
 struct state {
-	struct thread *spare_threads;
+	struct thread *spare_threads; /* of the kept ones, those of no thread now */
+	struct thread kept_threads[KEPT_THREADS];
 	struct label_table exceptions; /* threads by the labels of their exception gates */
-	struct queued_signal *spare_signals; /* of no queue */
-	unsigned spare_signal_count;
+	struct queued_signal *spare_signals; /* of the kept ones, those in no queue */
+	struct queued_signal kept_signals[KEPT_SIGNALS];
 	struct identity *identities[ID_BUCKETS];
 	uint32_t next_id;
 	uint64_t next_serial;
@@ -267,6 +270,8 @@ struct thread_start_point {
 	slot_t captable; /* 0: the process's */
 	slot_t like; /* whose extended state is copied; 0: none */
 };
+void threads_prepare(void); /* both once, at the start */
+void signals_prepare(void);
 struct thread *thread_of_exception(uint64_t label); /* NULL: it has ended */
 struct thread *thread_make(struct process *process, uint32_t id, struct address_space *space,
                            const struct thread_start_point *start);

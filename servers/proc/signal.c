@@ -8,34 +8,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SPARE_SIGNALS_MAX 64u
-
 void queue_init(struct signal_queue *queue)
 {
 	*queue = (struct signal_queue){ 0 };
 	queue->last = &queue->first;
 }
 
-/* Entries are used again, up to a few: the heap takes longer. */
+/* A few entries are there for good: the heap takes longer. */
 static struct queued_signal *entry_take(void)
 {
 	struct queued_signal *entry = state.spare_signals;
 	if (!entry)
 		return malloc(sizeof *entry);
 	state.spare_signals = entry->next;
-	state.spare_signal_count--;
 	return entry;
 }
 
 static void entry_give_back(struct queued_signal *entry)
 {
-	if (state.spare_signal_count >= SPARE_SIGNALS_MAX) {
+	if (entry < state.kept_signals || entry >= state.kept_signals + KEPT_SIGNALS) {
 		free(entry);
 		return;
 	}
 	entry->next = state.spare_signals;
 	state.spare_signals = entry;
-	state.spare_signal_count++;
+}
+
+void signals_prepare(void)
+{
+	for (unsigned i = 0; i < KEPT_SIGNALS; i++)
+		entry_give_back(&state.kept_signals[i]);
 }
 
 /* Remove the entry at *link. */

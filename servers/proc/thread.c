@@ -1,13 +1,28 @@
 /* Threads: making them, ending them, what they used.
  *
  * Every thread has a gate of its own for exceptions: what goes wrong inside the personality,
- * where the program's handlers cannot help. The gate and its label stay with the structure, which the next thread
- * takes over: making gates, and hearing of their end, costs more than the rest. */
+ * where the program's handlers cannot help. The first structures keep their gates and labels for the threads that
+ * come: making gates, and hearing of their end, costs more than the rest. */
 #include "proc.h"
 #include <errno.h>
 #include <stdlib.h>
 
 #define FLAGS_START 0x202u /* interrupts on */
+
+static bool gate_make(struct thread *thread)
+{
+	thread->exception_label = label_make(&state.exceptions, thread);
+	thread->exception_gate =
+		thread->exception_label ? server_make_gate(LABEL_EXCEPTION | thread->exception_label) : 0;
+	if (!thread->exception_gate && thread->exception_label)
+		label_drop(&state.exceptions, thread->exception_label);
+	return thread->exception_gate;
+}
+
+static bool thread_is_kept(const struct thread *thread)
+{
+	return thread >= state.kept_threads && thread < state.kept_threads + KEPT_THREADS;
+}
 
 /* A structure with a gate; NULL: no memory. */
 static struct thread *thread_take(void)
@@ -19,24 +34,29 @@ static struct thread *thread_take(void)
 		return thread;
 	}
 	thread = calloc(1, sizeof *thread);
-	uint64_t label = thread ? label_make(&state.exceptions, thread) : 0;
-	slot_t gate = label ? server_make_gate(LABEL_EXCEPTION | label) : 0;
-	if (!gate) {
-		if (label)
-			label_drop(&state.exceptions, label);
-		free(thread);
-		return NULL;
-	}
-	thread->exception_label = label;
-	thread->exception_gate = gate;
-	return thread;
+	if (thread && gate_make(thread))
+		return thread;
+	free(thread);
+	return NULL;
 }
 
 static void thread_give_back(struct thread *thread)
 {
 	thread->process = NULL;
-	thread->next = state.spare_threads;
-	state.spare_threads = thread;
+	if (thread_is_kept(thread)) {
+		thread->next = state.spare_threads;
+		state.spare_threads = thread;
+		return;
+	}
+	label_drop(&state.exceptions, thread->exception_label);
+	slot_free(thread->exception_gate);
+	free(thread);
+}
+
+void threads_prepare(void)
+{
+	for (unsigned i = 0; i < KEPT_THREADS && gate_make(&state.kept_threads[i]); i++)
+		thread_give_back(&state.kept_threads[i]);
 }
 
 struct thread *thread_of_exception(uint64_t label)
