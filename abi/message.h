@@ -7,7 +7,7 @@
  *   rsi   header in and out (below)
  *   rdx r10 r8 r9 r14 r15   the six message words, in and out
  *   r12   address of a struct message_extra, or 0: words alone
- *   r13   reply, reply_receive: the call id to answer in; receive: the id of the call out
+ *   r13   reply, reply_receive: the call id to answer in; receive: the id of the call out; call: destroyed
  *   rcx r11                 destroyed, as by every system call
  *
  * The header of a call is operation | flags; that of a reply is a 32-bit status (0, or a
