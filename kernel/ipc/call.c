@@ -161,8 +161,6 @@ status_t handle_call(struct gate *gate)
 	struct message_extra extra;
 	struct cap_list caps;
 	caps.count = 0;
-	if (call_shortly(gate))
-		return STATUS_SWITCHED;
 	status_t status = prepare_call(&self->arch, &extra, &caps);
 	if (status != STATUS_OK)
 		return status;
@@ -377,8 +375,6 @@ status_t handle_reply_receive(struct endpoint *endpoint)
 	struct message_extra extra;
 	if (!arch_message_id(&self->arch))
 		return handle_receive(endpoint);
-	if (reply_shortly(endpoint))
-		return STATUS_SWITCHED;
 	status_t status = reply(endpoint, arch_message_extra(&self->arch), &extra, true);
 	if (status != STATUS_OK)
 		return status;

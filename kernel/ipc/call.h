@@ -57,9 +57,10 @@ struct thread *fastpath_call(uint64_t slot, uint64_t header);
 struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header);
 
 /* --- short.c --- */
-/* A whole call, or answer and receive, with small buffers: the other thread is the current one now. False: nothing is done. */
-bool call_shortly(struct gate *gate);
-bool reply_shortly(struct endpoint *endpoint);
+/* From the entry code, after the fast path: a whole call, or answer and receive, with small buffers. Returns the other thread,
+ * which is the current one now and goes to user mode; 1 where it does so by kernel_exit; NULL where nothing is done. */
+struct thread *short_call_message(void);
+struct thread *short_answer_message(void);
 
 /* --- copy.c --- */
 /* Copy between a buffer of a delivered or parked call and a memory object or (NULL) the current thread's space.

@@ -6,9 +6,10 @@
  * entry, to the receiver's, which is the current one by then. So neither side's page tables are searched, and each side's
  * missing pages are its own. The call's record names its buffers all the same: a server that dies is given them again. */
 #include "arch/arch.h"
-#include "base/string.h"
 #include "ipc/direct.h"
 
+#define SHORT_REFUSED NULL
+#define SHORT_BY_EXIT ((struct thread *)1)
 #define SHORT_BYTES 1024u /* at so many a look into the page tables is cheaper than copying twice */
 
 struct short_message {
@@ -48,6 +49,15 @@ static bool short_close(uint64_t address, uint64_t buffer, uint64_t room, struct
 	       arch_user_move(address + MESSAGE_EXTRA_SENT, (void *)(address + MESSAGE_EXTRA_SENT), received, MESSAGE_EXTRA_RESULTS);
 }
 
+static inline void words_move(struct thread *to, const struct thread *from, uint64_t header)
+{
+	uint64_t words[MESSAGE_WORDS];
+	arch_message_get_words(&from->arch, words);
+	arch_message_set_words(&to->arch, words);
+	arch_message_set_header(&to->arch, (uint32_t)header);
+	arch_set_result(&to->arch, STATUS_OK);
+}
+
 /* The same where pages have to be brought in: the caller's have perhaps been shared with a clone since it called. */
 static bool short_close_resolving(uint64_t address, uint64_t buffer, const struct short_message *message)
 {
@@ -55,24 +65,34 @@ static bool short_close_resolving(uint64_t address, uint64_t buffer, const struc
 	       arch_user_write(address + MESSAGE_EXTRA_SENT, &message->extra.received_length, MESSAGE_EXTRA_RESULTS) == STATUS_OK;
 }
 
-bool call_shortly(struct gate *gate)
+/* To user mode with the thread that is the current one now, or by kernel_exit where there is something to be done. */
+static inline struct thread *short_leave(const struct cpu *cpu, struct thread *thread, bool at_once)
+{
+	if (at_once && !cpu->exit_attention)
+		return thread;
+	kernel_enter();
+	return SHORT_BY_EXIT;
+}
+
+struct thread *short_call_message(void)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current;
 	uint64_t header = arch_message_header(&self->arch), address = arch_message_extra(&self->arch);
 	bool interruptible = header & MESSAGE_INTERRUPTIBLE;
 	struct short_message message;
-	if (cpu->attention || !address || (header - OPERATION_PROTOCOL_FIRST) >> 32 & ~(MESSAGE_INTERRUPTIBLE >> 32))
-		return false;
+	struct gate *gate = captable_find(self->captable, arch_call_argument(&self->arch, 0), OBJECT_GATE, RIGHT_WRITE);
+	if (!gate || cpu->attention || !address || (header - OPERATION_PROTOCOL_FIRST) >> 32 & ~(MESSAGE_INTERRUPTIBLE >> 32))
+		return SHORT_REFUSED;
 	if (!short_open(address, &message) || !range_writable(address + MESSAGE_EXTRA_SENT, MESSAGE_EXTRA_RESULTS) ||
 	    !range_writable(message.extra.receive_address, message.extra.receive_length))
-		return false;
+		return SHORT_REFUSED;
 	struct endpoint *endpoint = gate->endpoint;
 	spin_lock(&endpoint->lock);
 	struct thread *receiver = object_is_dead(&gate->object) ? NULL : direct_receiver(cpu, endpoint);
 	if (!receiver) {
 		spin_unlock(&endpoint->lock);
-		return false;
+		return SHORT_REFUSED;
 	}
 	struct call *call = &self->call;
 	direct_deliver(call, endpoint, gate->label, receiver);
@@ -82,8 +102,15 @@ bool call_shortly(struct gate *gate)
 	call->send_address = message.extra.send_address;
 	call->receive_length = message.extra.receive_length;
 	call->receive_address = message.extra.receive_address;
-	memcpy(call->receive_caps, message.extra.receive_caps, sizeof(call->receive_caps));
-	endpoint_give(call, receiver);
+	__builtin_memcpy(call->receive_caps, message.extra.receive_caps, sizeof(call->receive_caps));
+	words_move(receiver, self, header);
+	arch_message_set_label(&receiver->arch, call->label);
+	arch_message_set_id(&receiver->arch, call->id);
+	if (arch_message_extra(&receiver->arch)) {
+		receiver->finish = FINISH_RECEIVE;
+		receiver->finish_id = call->id;
+	}
+	trace(TRACE_MESSAGE_RECEIVE, call->id, header);
 	direct_switch(cpu, self, &endpoint->lock, receiver, false);
 	message.extra.peer_send_length = call->send_length;
 	message.extra.peer_receive_length = call->receive_length;
@@ -93,7 +120,7 @@ bool call_shortly(struct gate *gate)
 	if (other && arch_user_move(other, room, (const void *)other, sizeof(room)) &&
 	    short_close(other, room[2], room[3], &message))
 		receiver->finish = FINISH_NONE; /* else all over again, by finish_receive */
-	return true;
+	return short_leave(cpu, receiver, !receiver->finish);
 }
 
 /* The call that is answered, if it is the last delivered, has brought no capabilities, and its caller may run now. */
@@ -107,27 +134,28 @@ static struct call *claim_answered(struct cpu *cpu, struct thread *self, struct 
 	return progress.word == CALL_DELIVERED && direct_answer(cpu, self, endpoint, call_thread(call)) ? call : NULL;
 }
 
-bool reply_shortly(struct endpoint *endpoint)
+struct thread *short_answer_message(void)
 {
 	struct cpu *cpu = cpu_self();
 	struct thread *self = cpu->current;
 	uint64_t header = arch_message_header(&self->arch), address = arch_message_extra(&self->arch);
 	struct short_message message;
 	message.length = 0;
-	if (cpu->attention || (header & ~MESSAGE_EXTRA_RECEIVES) >> 32)
-		return false;
+	struct endpoint *endpoint = captable_find(self->captable, arch_call_argument(&self->arch, 0), OBJECT_ENDPOINT, RIGHT_READ);
+	if (!endpoint || cpu->attention || (header & ~MESSAGE_EXTRA_RECEIVES) >> 32)
+		return SHORT_REFUSED;
 	if (address && !(header & MESSAGE_EXTRA_RECEIVES)) {
 		static const uint64_t nothing[MESSAGE_EXTRA_RESULTS / sizeof(uint64_t)];
 		if (!short_open(address, &message) ||
 		    !arch_user_move(address + MESSAGE_EXTRA_SENT, (void *)(address + MESSAGE_EXTRA_SENT), nothing,
 		                    MESSAGE_EXTRA_RESULTS))
-			return false;
+			return SHORT_REFUSED;
 	}
 	spin_lock(&endpoint->lock);
 	struct call *call = claim_answered(cpu, self, endpoint);
 	if (!call) {
 		spin_unlock(&endpoint->lock);
-		return false;
+		return SHORT_REFUSED;
 	}
 	struct thread *caller = call_thread(call);
 	uint64_t extra = call->extra, buffer = call->receive_address, room = call->receive_length;
@@ -136,18 +164,13 @@ bool reply_shortly(struct endpoint *endpoint)
 	call->progress.word = CALL_NONE;
 	call->endpoint = NULL;
 	call->extra = call->send_length = call->receive_length = 0;
-	uint64_t words[MESSAGE_WORDS];
-	arch_message_get_words(&self->arch, words);
-	arch_message_set_words(&caller->arch, words);
-	arch_message_set_header(&caller->arch, (uint32_t)header);
-	arch_set_result(&caller->arch, STATUS_OK);
+	words_move(caller, self, header);
 	direct_receive(endpoint, self);
 	direct_switch(cpu, self, &endpoint->lock, caller, false);
 	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
 
 	message.extra.peer_send_length = message.extra.peer_receive_length = 0;
-	cpu->in_system_call = false; /* the caller's is over: nothing of it is made again */
 	if (extra && !short_close(extra, buffer, room, &message) && !short_close_resolving(extra, buffer, &message))
 		arch_set_result(&caller->arch, STATUS_BAD_ADDRESS); /* gone since the call */
-	return true;
+	return short_leave(cpu, caller, true);
 }

@@ -55,6 +55,13 @@
 	LOAD \thread, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	.endm
 
+	/* What the fast path has left where it was, rax with the number rotated; onto the kernel's stack. */
+	.macro SAVE_REST
+	rorq $1, %rax
+	SAVE %rsp, rax, rdx, r8, r9, r10, r13, r14, r15
+	movq %gs:CPU_KERNEL_STACK, %rsp
+	.endm
+
 	.text
 	.globl system_call_entry, load_thread, arch_kernel_leave, arch_run_threads
 	.balign 64
@@ -75,11 +82,8 @@ native_call:
 	je try_call
 	cmpq $NUMBER_REPLY_RECEIVE, %rax
 	je try_reply_receive
+	SAVE_REST
 slow_path:
-	/* What the fast path has left where it was. */
-	rorq $1, %rax
-	SAVE %rsp, rax, rdx, r8, r9, r10, r13, r14, r15
-	movq %gs:CPU_KERNEL_STACK, %rsp
 	xorl %ebp, %ebp
 	call kernel_system_call
 	testq %rax, %rax
@@ -105,22 +109,32 @@ load_from_call:
 	\instruction %rcx, rdx, r8, r9, r10, r13, r14, r15
 #endif
 	.endm
-	/* The fast path comes back where it could not be taken, or not all the way (ipc/fastpath.c). */
-	.macro TRY fastpath number
+	/* The fast path comes back where it could not be taken, or not all the way (ipc/fastpath.c). Then the way of short messages
+	 * (ipc/short.c), which a call takes only with a message_extra: 0, not taken; 1, out by kernel_exit; or the thread to go to. */
+	.macro TRY fastpath short number
 	SPARED SAVE
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	call \fastpath
 	testq %rax, %rax
 	jnz load_next
 	SPARED LOAD
-	movq $\number, %rax
 	movq %gs:CPU_CURRENT, %rsp
-	jmp slow_path
+\short:
+	movq $\number, %rax
+	SAVE_REST
+	call \short\()_message
+	testq %rax, %rax
+	jz slow_path
+	cmpq $1, %rax
+	je load_next
+	jmp load_from_call
 	.endm
 try_call:
-	TRY fastpath_call NUMBER_CALL
+	testq %r12, %r12
+	jnz short_call
+	TRY fastpath_call short_call NUMBER_CALL
 try_reply_receive:
-	TRY fastpath_reply_receive NUMBER_REPLY_RECEIVE
+	TRY fastpath_reply_receive short_answer NUMBER_REPLY_RECEIVE
 
 load_full:
 	movb $0, THREAD_FULL_RETURN(%rax)	/* so it is false at every system call */

@@ -164,11 +164,15 @@ void machine_system_call(void)
 	struct thread *self = cpu->current, *other = NULL;
 	uint64_t number = arch_call_number(&self->arch);
 
-	if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_CALL))
+	if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_CALL) && !self->arch.registers.r12)
 		other = fastpath_call(self->arch.registers.rdi, self->arch.registers.rsi);
 	else if (!cpu->attention && number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
 		other = fastpath_reply_receive(self->arch.registers.rdi, self->arch.registers.rsi);
-	CHECK(!other || other == cpu->current);
+	if (!other && number == (NATIVE_CALL | KERNEL_CALL_CALL) && self->arch.registers.r12)
+		other = short_call_message();
+	else if (!other && number == (NATIVE_CALL | KERNEL_CALL_REPLY_RECEIVE))
+		other = short_answer_message();
+	CHECK(!other || other == (struct thread *)1 || other == cpu->current);
 	if (!other)
 		kernel_system_call();
 }
