@@ -119,7 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < MESSAGE_WORDS; i++)
 		request.words[i] = data[0] & 2 ? (uint32_t)raw[i] : raw[i];
 	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
-		request.caps[i].kind = data[2] >> 2 * i & 3;
+		if ((request.caps[i].kind = data[2] >> 2 * i & 3) != MESSAGE_CAP_NONE)
+			request.cap_count = i + 1;
 	request.send_length = data[0] & 4 ? raw[6] & 0x3fff : data[0] & 8 ? (uint64_t)data[3] : raw[6];
 	request.receive_length = data[0] & 16 ? raw[7] & 0x3fff : raw[7];
 	result = data[4] & 1 ? 0 : -(int)data[4];
