@@ -14,6 +14,7 @@ import threading
 import time
 
 import qemu
+import symbols
 
 ESCAPE = b"\x10"
 STATUS_TIME_OUT = 124
@@ -52,6 +53,7 @@ class Guest:
     def __init__(self, line, streams, log_path):
         self.streams = streams
         self.log_path = log_path
+        self.kernel = line[line.index("-kernel") + 1] if "-kernel" in line else None   # else it is on a disk
         self.status = None             # of the command, once COM3 has told it
         self.output_gone = False       # whoever read our output went away
         self.ready = threading.Event()
@@ -112,10 +114,14 @@ class Guest:
                 log.write(data)
                 tail = (tail + data)[-4096:]
                 for match in OFF.finditer(tail):
-                    Guest.longest_off = max(Guest.longest_off, (int(match[1]), match[2].decode()))
+                    if int(match[1]) > Guest.longest_off[0]:
+                        Guest.longest_off = int(match[1]), self._named(match[2]).decode()
                 if any(word in tail for word in PANIC_WORDS):
                     self.panicked = True
                     self.finished.set()
+
+    def _named(self, text):
+        return symbols.named(text, self.kernel) if self.kernel else text
 
     def _feed(self):
         """Standard input, once the guest's driver can take it. QEMU reads no faster than the line."""
@@ -141,6 +147,8 @@ class Guest:
     def drain(self):
         for thread in self.threads:
             thread.join()
+        if self.kernel:
+            symbols.name_file(self.log_path, self.kernel)
 
     def wait(self, limit):
         """Until the command has ended; its status, or one of ours."""

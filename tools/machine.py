@@ -11,6 +11,7 @@ import build
 import guest
 import qemu
 import rootfs
+import symbols
 
 ENVIRONMENT = {"PATH": ":".join(rootfs.PATH), "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh"}
 COMMAND_NOT_FOUND = 127
@@ -125,6 +126,7 @@ def interact(options, command):
         finally:
             process.kill()
             process.wait()
+            symbols.name_file(folder / "log", kernel(options))
             keep_log(options, folder / "log")
         status = exit_status(folder / "control")
         if status is None and any(word in (folder / "log").read_bytes() for word in guest.PANIC_WORDS):

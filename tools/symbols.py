@@ -1,69 +1,85 @@
 #!/usr/bin/python3
-"""Copy a linked kernel and fill its .symbols section, so that a panic can name functions.
+"""Name the places in the kernel's code that its log tells as numbers.
 
-usage: symbols.py LINKED OUTPUT
+usage: symbols.py KERNEL < LOG
 
-The section holds a count, that many pairs of 32-bit numbers (offset of a function from
-kernel_base, offset of its name from the section's start), sorted, and the names. The last pair
-marks the end of the code. kernel/base/symbols.c reads it.
+What the kernel knows of a panic is the numbers on its stack that lie in its code (kernel/arch/x86_64/traps.c). Here the
+kernel's ELF file tells which of them come right after a call, and so are return addresses: those get the name of their
+function and how far in they are, the others are left out.
 """
+import re
 import struct
 import sys
+from bisect import bisect
+from pathlib import Path
 
 SECTION = struct.Struct('<IIQQQQIIQQ')
 SYMBOL = struct.Struct('<IBBHQQ')
+PLACE = re.compile(rb'^(  |.*(?:rip|up to) )(ffffffff8[0-9a-f]{7})(\r?\n|$)', re.MULTILINE)
 
 
 def text_at(table, offset):
     return table[offset:table.index(b'\0', offset)].decode()
 
 
-def read_sections(image):
-    start, = struct.unpack_from('<Q', image, 40)
-    size, count, names_index = struct.unpack_from('<HHH', image, 58)
-    sections = [SECTION.unpack_from(image, start + i * size) for i in range(count)]
-    names = sections[names_index]
-    table = image[names[4]:names[4] + names[5]]
-    return {text_at(table, section[0]): section for section in sections}
+class Code:
+    """The functions of a linked kernel."""
+
+    def __init__(self, path):
+        image = Path(path).read_bytes()
+        start, = struct.unpack_from('<Q', image, 40)
+        size, count, names_index = struct.unpack_from('<HHH', image, 58)
+        sections = [SECTION.unpack_from(image, start + i * size) for i in range(count)]
+        names = self.content(image, sections[names_index])
+        named = {text_at(names, section[0]): section for section in sections}
+        self.start, self.bytes = named['.text'][3], self.content(image, named['.text'])
+        self.functions = sorted(self.read(self.content(image, named['.symtab']), self.content(image, named['.strtab'])))
+
+    @staticmethod
+    def content(image, section):
+        return image[section[4]:section[4] + section[5]]
+
+    def read(self, table, strings):
+        for name, info, _, index, value, _ in SYMBOL.iter_unpack(table):
+            text = text_at(strings, name)
+            if index and info & 15 in (0, 2) and self.within(value) and text and not text.startswith('.'):
+                yield value, text
+
+    def within(self, address):
+        return 0 <= address - self.start < len(self.bytes)
+
+    def follows_call(self, address):
+        at = address - self.start
+        return 5 <= at <= len(self.bytes) and (self.bytes[at - 5] == 0xe8 or 0xff in (self.bytes[at - 2], self.bytes[at - 3]))
+
+    def name(self, address):
+        """An address right behind the last instruction of a function that does not return is that function's."""
+        at = bisect(self.functions, (address, ''))
+        value, text = self.functions[max(at - 1, 0)]
+        return f'{text}+{address - value:#x}'.encode()
 
 
-def read_symbols(image, sections):
-    symbols, strings = sections['.symtab'], sections['.strtab']
-    table = image[strings[4]:strings[4] + strings[5]]
-    for at in range(symbols[4], symbols[4] + symbols[5], SYMBOL.size):
-        name, info, _, index, value, _ = SYMBOL.unpack_from(image, at)
-        if name and index:
-            yield text_at(table, name), info & 15, value
+def named(text, kernel):
+    """The log's bytes, with names."""
+    code = Code(kernel) if PLACE.search(text) else None
+
+    def replace(match):
+        address = int(match[2], 16)
+        if match[1] == b'  ' and not code.follows_call(address):
+            return b''
+        return match[1] + match[2] + b' ' + code.name(address) + match[3]
+    return PLACE.sub(replace, text)
 
 
-def make_table(symbols, code_start, code_end, base):
-    functions = {}
-    for name, kind, value in symbols:
-        if kind in (0, 2) and code_start <= value < code_end and not name.startswith('.'):
-            functions.setdefault(value - base, name)
-    entries = sorted(functions.items()) + [(code_end - base, '')]
-    names, pairs = b'', b''
-    for offset, name in entries:
-        pairs += struct.pack('<II', offset, 4 + 8 * len(entries) + len(names))
-        names += name.encode() + b'\0'
-    return struct.pack('<I', len(entries)) + pairs + names
-
-
-def main():
-    linked, output = sys.argv[1:]
-    with open(linked, 'rb') as file:
-        image = bytearray(file.read())
-    sections = read_sections(image)
-    symbols = list(read_symbols(image, sections))
-    base = next(value for name, _, value in symbols if name == 'kernel_base')
-    code, room = sections['.text'], sections['.symbols']
-    table = make_table(symbols, code[3], code[3] + code[5], base)
-    if len(table) > room[5]:
-        sys.exit(f'symbols.py: {len(table)} bytes do not fit the {room[5]} of .symbols in kernel.ld')
-    image[room[4]:room[4] + len(table)] = table
-    with open(output, 'wb') as file:
-        file.write(image)
+def name_file(path, kernel):
+    path = Path(path)
+    before = path.read_bytes() if path.exists() else b''
+    after = named(before, kernel)
+    if after != before:
+        path.write_bytes(after)
 
 
 if __name__ == '__main__':
-    main()
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.stdout.buffer.write(named(sys.stdin.buffer.read(), sys.argv[1]))

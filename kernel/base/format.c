@@ -1,6 +1,5 @@
-/* A small printf: numbers, strings, widths. */
+/* A small printf: numbers and strings. */
 #include "base/format.h"
-#include "base/string.h"
 #include <stdbool.h>
 
 struct output {
@@ -14,42 +13,34 @@ static void put(struct output *output, char character)
 		output->buffer[output->length++] = character;
 }
 
-static void put_field(struct output *output, const char *text, uint64_t length, uint64_t width, char padding)
+static void put_text(struct output *output, const char *text)
 {
-	for (; width > length; width--)
-		put(output, padding);
-	for (uint64_t i = 0; i < length; i++)
-		put(output, text[i]);
+	while (*text)
+		put(output, *text++);
 }
 
-static void put_number(struct output *output, uint64_t value, unsigned base, uint64_t width, char padding)
+static void put_number(struct output *output, uint64_t value, unsigned base)
 {
-	char digits[24];
-	unsigned at = sizeof(digits);
+	char digits[24] = "";
+	unsigned at = sizeof(digits) - 1;
 
 	do
 		digits[--at] = "0123456789abcdef"[value % base];
 	while ((value /= base) != 0);
-	put_field(output, digits + at, sizeof(digits) - at, width, padding);
+	put_text(output, digits + at);
 }
 
 /* One conversion, from behind the '%' on: its last character. */
 static const char *put_conversion(struct output *output, const char *format, va_list *arguments)
 {
-	char padding = *format == '0' ? '0' : ' ';
-	uint64_t width = 0;
-
-	for (; *format >= '0' && *format <= '9'; format++)
-		width = width * 10 + (uint64_t)(*format - '0');
 	bool wide = *format == 'l';
 	format += wide;
 	if (*format == 's') {
 		const char *text = va_arg(*arguments, const char *);
-		text = text ? text : "(null)";
-		put_field(output, text, strlen(text), width, ' ');
+		put_text(output, text ? text : "(null)");
 	} else if (*format == 'u' || *format == 'x') {
 		uint64_t value = wide ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned);
-		put_number(output, value, *format == 'x' ? 16 : 10, width, padding);
+		put_number(output, value, *format == 'x' ? 16 : 10);
 	} else {
 		put(output, *format);
 	}

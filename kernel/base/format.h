@@ -4,6 +4,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-/* %s %u %x %lu %lx %%, with a width and zero padding. Returns the length without
- * the NUL; what does not fit is dropped. */
+/* %s %u %x %lu %lx %%. Returns the length without the
+ * NUL; what does not fit is dropped. */
 uint64_t format_text(char *buffer, uint64_t size, const char *format, va_list arguments);

@@ -12,7 +12,7 @@ void log_append(const char *bytes, uint64_t length);
 uint64_t log_copy(uint64_t position, char *buffer, uint64_t length);
 bool log_take_growth(void); /* has it grown since this was last asked? */
 
-/* A kernel invariant is broken: registers, symbolic backtrace, last trace records, stop. */
+/* A kernel invariant is broken: registers, backtrace (tools/symbols.py has the names), stop. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool panic_in_progress(void);
 

@@ -4,9 +4,6 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/preempt.h"
-#include "base/trace.h"
-
-#define PANIC_TRACE_RECORDS 32
 
 static uint32_t panic_owner; /* CPU + 1 */
 
@@ -35,7 +32,6 @@ void panic(const char *format, ...)
 	if (first) {
 		log_print("thread %lu\n", thread_current_number());
 		arch_backtrace();
-		trace_dump(PANIC_TRACE_RECORDS);
 	}
 	arch_halt();
 }

@@ -3,7 +3,6 @@
 #include "arch/arch.h"
 #include "base/log.h"
 #include "base/preempt.h"
-#include "base/symbols.h"
 
 #ifdef ATOLL_LATENCY
 static struct {
@@ -26,14 +25,13 @@ void latency_end(void)
 {
 	static uint64_t longest;
 	uint32_t cpu = cpu_number();
-	uint64_t cycles = off[cpu].since ? arch_cycles() - off[cpu].since : 0, offset;
+	uint64_t cycles = off[cpu].since ? arch_cycles() - off[cpu].since : 0;
 	off[cpu].since = 0;
 	if (cycles <= longest)
 		return;
 	longest = cycles;
-	const char *name = symbol_find((uint64_t)__builtin_return_address(0), &offset);
-	log_print("kernel: interrupts off for %lu cycles: %s %lu, up to %s+0x%lx\n", cycles, off[cpu].kind,
-	          off[cpu].number, name, offset);
+	log_print("kernel: interrupts off for %lu cycles: %s %lu, up to %lx\n", cycles, off[cpu].kind,
+	          off[cpu].number, (uint64_t)__builtin_return_address(0));
 }
 #endif
 
@@ -59,20 +57,5 @@ void trace(enum trace_kind kind, uint64_t a, uint64_t b)
 		.a = a,
 		.b = b,
 	};
-}
-
-void trace_dump(unsigned last)
-{
-	static const char *const names[] = { "none", "call in", "call out", "switch", "exception", "interrupt",
-		                             "send", "receive", "reply", "destroy" };
-	uint32_t cpu = cpu_number();
-
-	if (last > TRACE_RECORDS)
-		last = TRACE_RECORDS;
-	for (uint64_t i = trace_next[cpu] > last ? trace_next[cpu] - last : 0; i < trace_next[cpu]; i++) {
-		const struct trace_record *record = &trace_ring[cpu][i % TRACE_RECORDS];
-		log_print("%12lu thread %u %s %lx %lx\n", record->time, record->thread, names[record->kind],
-		          record->a, record->b);
-	}
 }
 #endif

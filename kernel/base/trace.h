@@ -1,5 +1,5 @@
 /* Typed trace records in a ring per CPU; a no-op unless built with -Dtrace=true or in debug builds.
- * tools/trace.py decodes them. */
+ * `./atoll trace` decodes them, of a kernel that has panicked too. */
 #pragma once
 
 #include <stdint.h>
@@ -18,10 +18,8 @@ struct trace_record {
 
 #ifdef ATOLL_TRACE
 void trace(enum trace_kind kind, uint64_t a, uint64_t b);
-void trace_dump(unsigned last); /* to the log, on a panic */
 #else
 #define trace(kind, a, b) ((void)(a), (void)(b))
-#define trace_dump(last) ((void)0)
 #endif
 
 /* The longest stretch with interrupts off: the log tells whenever there is a longer one, with what began it (NULL: what

@@ -1,7 +1,6 @@
 /* Exceptions and interrupts, after entry.S has saved the registers. */
 #include "arch/local.h"
 #include "base/log.h"
-#include "base/symbols.h"
 #include "base/trace.h"
 #include "mm/space.h"
 #include "sched/cpu.h"
@@ -85,42 +84,27 @@ struct thread *trap_from_user(uint64_t vector, uint64_t error_code)
 static void registers_log(const struct trap_frame *f)
 {
 	log_print("vector %lu error %lx cr2 %lx\n", f->vector, f->error_code, cr2_read());
-	log_print("rip %016lx rsp %016lx flags %lx cs %lx\n", f->rip, f->rsp, f->rflags, f->cs);
-	log_print("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
-	log_print("rsi %016lx rdi %016lx rbp %016lx\n", f->rsi, f->rdi, f->rbp);
-	log_print("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
-	log_print("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", f->r12, f->r13, f->r14, f->r15);
+	log_print("rsp %lx flags %lx cs %lx rip %lx\n", f->rsp, f->rflags, f->cs, f->rip);
+	log_print("rax %lx rbx %lx rcx %lx rdx %lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+	log_print("rsi %lx rdi %lx rbp %lx\n", f->rsi, f->rdi, f->rbp);
+	log_print("r8 %lx r9 %lx r10 %lx r11 %lx\n", f->r8, f->r9, f->r10, f->r11);
+	log_print("r12 %lx r13 %lx r14 %lx r15 %lx\n", f->r12, f->r13, f->r14, f->r15);
 }
 
-static void backtrace_line(uint64_t address)
-{
-	uint64_t offset = 0;
-	const char *name = symbol_find(address, &offset);
-
-	log_print("  %016lx %s+0x%lx\n", address, name ? name : "?", offset);
-}
-
-static bool follows_call(uint64_t address)
-{
-	const uint8_t *code = (const uint8_t *)address;
-
-	return address > (uint64_t)kernel_start && address <= (uint64_t)kernel_text_end &&
-	       (code[-5] == 0xe8 || code[-2] == 0xff || code[-3] == 0xff);
-}
-
-/* Every word on the stack that a call may have left there: the kernel keeps no frame pointers. Among them may be some
- * of earlier calls. Only the stack is read, whatever state it is in: this CPU's, or the one page of an NMI's. */
+/* Every word on the stack that names a place in the code: the kernel keeps no frame pointers. tools/symbols.py tells
+ * which of them a call has left there, and whose they are. Among them may be some of earlier calls. Only the stack is
+ * read, whatever state it is in: this CPU's, or the one page of an NMI's. */
 void arch_backtrace(void)
 {
 	uint64_t at = (uint64_t)__builtin_frame_address(0), top = cpu_self()->kernel_stack;
 
 	if (top - at > KERNEL_STACK_SIZE)
 		top = page_down(at) + PAGE_SIZE;
-	for (unsigned lines = 0; at < top && lines < 32; at += sizeof(uint64_t)) {
+	for (unsigned lines = 0; at < top && lines < 64; at += sizeof(uint64_t)) {
 		uint64_t word = *(const uint64_t *)at;
 
-		if (follows_call(word)) {
-			backtrace_line(word);
+		if (word > (uint64_t)kernel_start && word <= (uint64_t)kernel_text_end) {
+			log_print("  %lx\n", word);
 			lines++;
 		}
 	}
@@ -131,7 +115,6 @@ static _Noreturn void fatal(const struct trap_frame *frame)
 	arch_console_enable(true);
 	log_print("\n");
 	registers_log(frame);
-	backtrace_line(frame->rip); /* the callers come with the panic's own backtrace */
 	panic("exception %lu in the kernel", frame->vector);
 }
 
