@@ -18,7 +18,7 @@
  * says so: it can be neither unmapped nor replaced, and space_query does not show it. */
 #define TIME_PAGE_ADDRESS 0x7fffffffe000ull
 
-/* Registers of a stopped thread (thread_get_registers, thread_set_registers), and what an
+/* Registers of a stopped thread (thread_get_registers), and what an
  * exception frame holds. Order is the kernel's save order. */
 struct registers {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
@@ -158,8 +158,8 @@ enum thread_flags {
 	                                  `like`; it must be stopped, blocked, or the caller */
 };
 
-/* The thread is made stopped; thread_start lets it run. The kernel checks `registers` as
- * thread_set_registers does: addresses beyond the user's part are BAD_ARGUMENT, flags a program may
+/* The thread is made stopped; thread_start lets it run. The kernel checks `registers`:
+ * addresses beyond the user's part are BAD_ARGUMENT, flags a program may
  * not choose are ignored. */
 struct thread_parameters {
 	struct registers registers; /* at the start */

@@ -62,17 +62,24 @@ def services():
     raise ArchiveError("servers/supervisor/services is missing")
 
 
+def begin(output, supervisor):
+    """The root server, which the kernel takes from the very beginning, and what can follow it."""
+    writer = cpio.Writer(output)
+    writer.first_file("system/supervisor", supervisor, 0o755)
+    writer.directory("system")
+    return writer
+
+
 def system_part(build, only_supervisor=None):
     """The programs and manifests. `only_supervisor`: another program in the root server's place."""
     output = io.BytesIO()
-    writer = cpio.Writer(output)
-    writer.directory("system")
     if only_supervisor:
-        writer.file("system/supervisor", Path(only_supervisor).read_bytes(), 0o755)
+        writer = begin(output, Path(only_supervisor).read_bytes())
         writer.finish()
         return output.getvalue()
     found = manifests()
-    programs = {"supervisor", "personality"} | {program_of(name, path) for name, path in found.items()}
+    programs = {"personality"} | {program_of(name, path) for name, path in found.items()}
+    writer = begin(output, stripped(build / "supervisor", build))
     for name in sorted(programs):
         path = build / ("personality.elf" if name == "personality" else name)
         if not path.is_file():
@@ -127,10 +134,8 @@ def service_part(build, programs, names):
     """A system of chosen native programs: {service name: (program path, manifest text)}, started in the
     order of `names`; services of the usual system may be among them."""
     output = io.BytesIO()
-    writer = cpio.Writer(output)
-    writer.directory("system")
+    writer = begin(output, stripped(build / "supervisor", build))
     usual = manifests()
-    writer.file("system/supervisor", stripped(build / "supervisor", build), 0o755)
     written = set()
     for name in names:
         if name in programs:

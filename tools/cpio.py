@@ -66,6 +66,12 @@ class Writer:
     def file(self, name, data, mode=0o644, **more):
         self.entry(name, stat.S_IFREG | mode, data, **more)
 
+    def first_file(self, name, data, mode):
+        """As it can be found by who only looks at the archive's first entry: without `padding`."""
+        align, self.align = self.align, False
+        self.file(name, data, mode)
+        self.align = align
+
     def link(self, name, target, **more):
         self.entry(name, stat.S_IFLNK | 0o777, target.encode("utf-8", "surrogateescape"), **more)
 

@@ -12,10 +12,10 @@ struct ioport {
 	uint32_t first, count; /* set at creation */
 };
 
-status_t handle_ioport_create(struct system *system, struct pool *pool, uint32_t first, uint32_t count,
+/* Holding the system is the authority. */
+status_t handle_ioport_create(struct system *, struct pool *pool, uint32_t first, uint32_t count,
                               uint32_t slot)
 {
-	(void)system; /* holding it is the authority */
 	if (first >= IOPORT_COUNT || count == 0 || count > IOPORT_COUNT - first)
 		return STATUS_BAD_ARGUMENT;
 	struct ioport *ports = (struct ioport *)object_create(pool, OBJECT_IOPORT);

@@ -30,9 +30,9 @@ static bool line_claim(struct irq *irq, uint32_t line)
 	return free;
 }
 
-status_t handle_irq_create(struct system *system, struct pool *pool, uint32_t line, uint32_t slot)
+/* Holding the system is the authority. */
+status_t handle_irq_create(struct system *, struct pool *pool, uint32_t line, uint32_t slot)
 {
-	(void)system; /* holding it is the authority */
 	if (line >= ARCH_IRQ_LINES)
 		return STATUS_BAD_ARGUMENT;
 	struct irq *irq = (struct irq *)object_create(pool, OBJECT_IRQ);

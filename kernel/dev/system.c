@@ -51,10 +51,9 @@ status_t handle_system_info(struct system *system, uint64_t info_address)
 
 /* Through a copy on the stack: the log's lock is the highest level, and user memory can fault. The
  * caller comes again for more than LOG_CHUNK. */
-status_t handle_system_log_read(struct system *system, uint64_t position, uint64_t buffer, uint64_t length)
+status_t handle_system_log_read(struct system *, uint64_t position, uint64_t buffer, uint64_t length)
 {
 	char bytes[LOG_CHUNK];
-	(void)system;
 	uint64_t copied = log_copy(position, bytes, length < LOG_CHUNK ? length : LOG_CHUNK);
 	if (!copied)
 		return length ? STATUS_AGAIN : 0;
@@ -64,10 +63,9 @@ status_t handle_system_log_read(struct system *system, uint64_t position, uint64
 
 /* Chunks of different writers may alternate, lines of up to LOG_CHUNK do not. After a missing page
  * the call is made again from the top, so what came before that page is in the log twice. */
-status_t handle_system_log_write(struct system *system, uint64_t buffer, uint32_t length)
+status_t handle_system_log_write(struct system *, uint64_t buffer, uint32_t length)
 {
 	char bytes[LOG_CHUNK];
-	(void)system;
 	while (length) {
 		uint32_t part = length < LOG_CHUNK ? length : LOG_CHUNK;
 		status_t status = arch_user_read(bytes, buffer, part);
@@ -94,17 +92,15 @@ void system_log_signal(void)
 		notification_signal(target.notification, target.bits);
 }
 
-status_t handle_system_log_notify(struct system *system, struct notification *notification, uint64_t bits)
+status_t handle_system_log_notify(struct system *, struct notification *notification, uint64_t bits)
 {
-	(void)system;
 	signal_target_set(&log_target, &log_lock, notification, bits);
 	notification_signal(notification, bits); /* what is there already counts as growth */
 	return STATUS_OK;
 }
 
-status_t handle_system_switch(struct system *system, uint32_t what, uint32_t on)
+status_t handle_system_switch(struct system *, uint32_t what, uint32_t on)
 {
-	(void)system;
 	if (what > SYSTEM_FAST_PATH)
 		return STATUS_BAD_ARGUMENT;
 	if (what == SYSTEM_EARLY_CONSOLE)
@@ -114,9 +110,8 @@ status_t handle_system_switch(struct system *system, uint32_t what, uint32_t on)
 	return STATUS_OK;
 }
 
-status_t handle_system_stop(struct system *system, uint32_t how)
+status_t handle_system_stop(struct system *, uint32_t how)
 {
-	(void)system;
 	return how > 1 ? STATUS_BAD_ARGUMENT : arch_stop(how);
 }
 

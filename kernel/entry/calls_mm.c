@@ -22,21 +22,13 @@ status_t handle_memory_create_paged(struct pool *pool, uint64_t size, struct gat
 
 /* Never memory that the kernel hands out: two owners of one page would be the end of all isolation.
  * 52 bits are the most an x86-64 physical address can have. */
-status_t handle_memory_create_physical(struct system *system, struct pool *pool, uint64_t physical,
+status_t handle_memory_create_physical(struct system *, struct pool *pool, uint64_t physical,
                                        uint64_t size, uint32_t slot)
 {
-	(void)system;
 	if (size == 0 || size > MEMORY_SIZE_MAX || physical % PAGE_SIZE || physical >> 52 ||
 	    arch_memory_is_free_ram(physical, physical + size))
 		return STATUS_BAD_ARGUMENT;
 	return thread_install_new((struct object *)memory_create_physical(pool, physical, size, true), slot);
-}
-
-status_t handle_memory_clone(struct pool *pool, struct memory *source, uint32_t slot)
-{
-	if (source->kind != MEMORY_ANONYMOUS || source->contiguous)
-		return STATUS_BAD_ARGUMENT;
-	return thread_install_new((struct object *)memory_clone(pool, source), slot);
 }
 
 /* What has been copied when a fault ends it is not told: the call fails, or is made again from the

@@ -4,16 +4,9 @@
 
 #include "sched/thread.h"
 
-struct archive_file {
-	const uint8_t *bytes;
-	uint64_t size;
-};
-
 void entry_init(void); /* every floor's structures: once, before all else */
-/* From the boot archive's system/supervisor; panics when there is none or it is no program. */
+/* From the boot archive's first file; panics when there is none or it is no program. */
 void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive);
-/* The first file with this path in cpio archives that may be damaged in any way, or false. */
-bool archive_find(const uint8_t *archive, uint64_t size, const char *path, struct archive_file *file);
 bool root_owns(const struct thread *thread); /* runs in the root server's space */
 /* The root server has faulted: end its threads' space, and start it from its image with the same captable. */
 void root_restart(void);

@@ -14,10 +14,5 @@ _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive)
 	uint32_t count = arch_cpu_start_others(); /* all of them, before a program counts them */
 	log_print("kernel: %u CPU%s\n", count, count == 1 ? "" : "s");
 	root_start(pool, boot, archive);
-	arch_run_threads();
-}
-
-_Noreturn void kernel_cpu_main(void)
-{
-	arch_run_threads();
+	arch_kernel_leave();
 }

@@ -9,7 +9,13 @@
 #include "mm/pool.h"
 #include <elf.h>
 
-#define ROOT_PROGRAM "system/supervisor"
+/* cpio in the portable ASCII format ("newc"): a header of 8-digit hexadecimal fields, the name, the content, each
+ * padded to 4 bytes. The root server is the first file, whatever its name. */
+#define ARCHIVE_MAGIC "070701"
+#define ARCHIVE_HEADER_SIZE 110u
+#define ARCHIVE_FILE_SIZE 54u
+#define ARCHIVE_NAME_SIZE 94u
+
 #define ROOT_SLOTS 16384u
 #define STACK_TOP 0x7fff00000000ull
 #define STACK_SIZE (256 * 1024ull)
@@ -22,10 +28,31 @@ static struct {
 	const struct boot_info *boot; /* the kernel's own, for good: each incarnation gets a copy */
 	struct captable *captable;
 	struct space *space; /* of the living incarnation; only compared with */
-	struct archive_file program;
+	const uint8_t *program; /* in the boot archive */
+	uint64_t program_size;
 	uint64_t period_start;
 	unsigned restarts;
 } root;
+
+/* What is no number is read as some number, like any other that is wrong. */
+static uint64_t archive_field(const uint8_t *digits)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < 8; i++)
+		value = value << 4 | ((digits[i] + (digits[i] > '9' ? 9 : 0)) & 15);
+	return value;
+}
+
+/* Sizes are 32-bit fields, so sums in 64 bits do not wrap; both are checked against the archive's end. */
+static bool program_find(const uint8_t *archive, uint64_t size)
+{
+	if (size < ARCHIVE_HEADER_SIZE || memcmp(archive, ARCHIVE_MAGIC, sizeof(ARCHIVE_MAGIC) - 1) != 0)
+		return false;
+	uint64_t content = (ARCHIVE_HEADER_SIZE + archive_field(archive + ARCHIVE_NAME_SIZE) + 3) & ~3ull;
+	root.program = archive + content;
+	root.program_size = archive_field(archive + ARCHIVE_FILE_SIZE);
+	return content <= size && root.program_size <= size - content;
+}
 
 /* A copy of `size` bytes at an offset into fresh memory, mapped at a page address. */
 static bool map_copy(uint64_t address, uint64_t length, uint64_t offset, const void *bytes, uint64_t size,
@@ -51,28 +78,28 @@ static uint32_t segment_protection(const Elf64_Phdr *segment)
 static bool map_segment(const Elf64_Phdr *segment)
 {
 	uint64_t start = page_down(segment->p_vaddr);
-	if (segment->p_offset > root.program.size || segment->p_filesz > root.program.size - segment->p_offset ||
+	if (segment->p_offset > root.program_size || segment->p_filesz > root.program_size - segment->p_offset ||
 	    segment->p_memsz < segment->p_filesz || segment->p_memsz > USER_ADDRESS_END ||
 	    segment->p_vaddr > USER_ADDRESS_END - segment->p_memsz)
 		return false;
 	return map_copy(start, page_up(segment->p_vaddr + segment->p_memsz) - start, segment->p_vaddr - start,
-	                root.program.bytes + segment->p_offset, segment->p_filesz, segment_protection(segment));
+	                root.program + segment->p_offset, segment->p_filesz, segment_protection(segment));
 }
 
 static const Elf64_Ehdr *program_header(void)
 {
-	const Elf64_Ehdr *header = (const Elf64_Ehdr *)root.program.bytes;
-	if (root.program.size < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)root.program;
+	if (root.program_size < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header->e_type != ET_EXEC || header->e_machine != EM_X86_64 ||
-	    header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff > root.program.size ||
-	    header->e_phnum > (root.program.size - header->e_phoff) / sizeof(Elf64_Phdr))
+	    header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff > root.program_size ||
+	    header->e_phnum > (root.program_size - header->e_phoff) / sizeof(Elf64_Phdr))
 		return NULL;
 	return header;
 }
 
 static bool map_program(const Elf64_Ehdr *header)
 {
-	const Elf64_Phdr *segments = (const Elf64_Phdr *)(root.program.bytes + header->e_phoff);
+	const Elf64_Phdr *segments = (const Elf64_Phdr *)(root.program + header->e_phoff);
 	for (unsigned i = 0; i < header->e_phnum; i++)
 		if (segments[i].p_type == PT_LOAD && !map_segment(&segments[i]))
 			return false;
@@ -116,8 +143,8 @@ void root_start(struct pool *pool, const struct boot_info *boot, physical_t arch
 {
 	root.pool = pool;
 	root.boot = boot;
-	if (!archive_find(arch_direct_map(archive), boot->archive_size, ROOT_PROGRAM, &root.program))
-		panic("the boot archive (%lu bytes) has no " ROOT_PROGRAM, boot->archive_size);
+	if (!program_find(arch_direct_map(archive), boot->archive_size))
+		panic("the boot archive (%lu bytes) has no root server", boot->archive_size);
 	root.captable = captable_create(pool, ROOT_SLOTS);
 	struct object *system = object_create(pool, OBJECT_SYSTEM);
 	struct memory *memory = memory_create_physical(pool, archive, page_up(boot->archive_size), false);
@@ -125,7 +152,7 @@ void root_start(struct pool *pool, const struct boot_info *boot, physical_t arch
 	    !install(ROOT_CAPTABLE, &root.captable->object, RIGHTS_ALL) ||
 	    !install(ROOT_POOL, &pool->object, RIGHTS_ALL) || !install(ROOT_SYSTEM, system, RIGHTS_ALL) ||
 	    !install(ROOT_ARCHIVE, &memory->object, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY) || !incarnate())
-		panic("the root server cannot be started from " ROOT_PROGRAM);
+		panic("the root server cannot be started from the boot archive");
 	object_unreference(system);
 	object_unreference(&memory->object);
 }

@@ -47,7 +47,6 @@ struct memory *memory_create_paged(struct pool *pool, uint64_t size, struct obje
 /* Device registers (mapped uncached, never touched by the kernel), or ordinary memory that is not free: the boot
  * archive, cached, and can be copied from. */
 struct memory *memory_create_physical(struct pool *pool, physical_t start, uint64_t size, bool device);
-struct memory *memory_clone(struct pool *pool, struct memory *source);
 /* Copy kernel bytes into an anonymous object (NULL: only make the pages); returns bytes done, short at the end or
  * without memory. For user memory see copy_run (mm/space.h): nothing of a space may be locked here. */
 uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *bytes, uint64_t length);

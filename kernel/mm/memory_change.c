@@ -158,46 +158,6 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 	return status;
 }
 
-/* Under the source's lock: share some frames from *index on; nobody else knows the clone. The source's
- * mappers lose the entries, and get them back read-only by faults. */
-static bool share_some(struct memory *clone, struct memory *source, uint64_t *index)
-{
-	uint64_t first = *index, end = MEMORY_SIZE_MAX / PAGE_SIZE;
-	uint32_t pages = 1;
-
-	for (uint32_t done = 0; pages && done < PAGES_AT_ONCE; done += pages) {
-		if (!frame_table_next(&source->frames, index, end)) {
-			*index = end;
-			break;
-		}
-		pages = frame_table_share(&clone->frames, &source->frames, *index, end);
-		*index += pages;
-	}
-	memory_unmap(source, first, *index);
-	return pages != 0;
-}
-
-/* Shared pages are counted for both. The source may be written between two steps: the clone then
- * has some pages from before and some from after, as a read of that length would have. */
-struct memory *memory_clone(struct pool *pool, struct memory *source)
-{
-	struct memory *clone = memory_create(pool, source->size, 0);
-	uint64_t index = 0;
-	bool good = clone != NULL;
-
-	while (good && index < MEMORY_SIZE_MAX / PAGE_SIZE) {
-		spin_lock(&source->lock);
-		good = share_some(clone, source, &index);
-		spin_unlock(&source->lock);
-		preempt_wanted();
-	}
-	if (good)
-		return clone;
-	if (clone)
-		object_unreference(&clone->object);
-	return NULL;
-}
-
 /* `dead` keeps new frames out, so the first step unmaps all that will ever be mapped. */
 /* Called again after STATUS_RESTART until the last frame is gone. The pager is let go last and
  * outside of the lock: that may end its gate, whose endpoint is told. */

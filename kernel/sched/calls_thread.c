@@ -85,11 +85,11 @@ status_t handle_thread_alert_clear(void)
 }
 
 /* A thread whose registers nobody changes: stopped, or stopped in a wait. Its lock is held on success. */
-static status_t lock_stopped(struct thread *thread, bool in_wait_too)
+static status_t lock_stopped(struct thread *thread)
 {
 	spin_lock(&thread->lock);
 	bool still = thread->state == THREAD_STOPPED ||
-	             (in_wait_too && thread->state == THREAD_BLOCKED && thread->stop_requested);
+	             (thread->state == THREAD_BLOCKED && thread->stop_requested);
 	if (still && !thread->on_cpu)
 		return STATUS_OK;
 	spin_unlock(&thread->lock);
@@ -99,25 +99,12 @@ static status_t lock_stopped(struct thread *thread, bool in_wait_too)
 status_t handle_thread_get_registers(struct thread *thread, uint64_t address)
 {
 	struct registers registers;
-	status_t status = lock_stopped(thread, true);
+	status_t status = lock_stopped(thread);
 	if (status != STATUS_OK)
 		return status;
 	arch_thread_get_registers(thread, &registers);
 	spin_unlock(&thread->lock);
 	return arch_user_write(address, &registers, sizeof(registers));
-}
-
-status_t handle_thread_set_registers(struct thread *thread, uint64_t address)
-{
-	struct registers registers;
-	status_t status = arch_user_read(&registers, address, sizeof(registers));
-	if (status == STATUS_OK)
-		status = lock_stopped(thread, false);
-	if (status != STATUS_OK)
-		return status;
-	status = arch_thread_set_registers(thread, &registers);
-	spin_unlock(&thread->lock);
-	return status;
 }
 
 status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, uint32_t weight, uint64_t cpu_mask)
@@ -143,39 +130,6 @@ status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, ui
 		scheduler_kick(thread);
 	spin_unlock(&thread->lock);
 	return STATUS_OK;
-}
-
-/* The call it waits in names its buffers in the old space: they are forgotten, the answer's words are not. */
-static void change_space(struct thread *thread, struct space *space)
-{
-	bool current = thread == cpu_current();
-	struct space *old = thread->space;
-	object_reference(&space->object);
-	if (current)
-		arch_thread_switch(thread, NULL);
-	thread_enters(thread, space);
-	if (current)
-		arch_thread_switch(NULL, thread);
-	else
-		thread->call.extra = thread->call.send_length = thread->call.receive_length = 0;
-	object_unreference(&old->object);
-}
-
-status_t handle_thread_set_space(struct thread *thread, struct space *space)
-{
-	status_t status = STATUS_OK;
-	spin_lock(&thread->lock);
-	bool waits = thread->state == THREAD_BLOCKED && thread->wait == WAIT_CALL;
-	if (thread != cpu_current() && waits && thread->on_cpu)
-		status = STATUS_RESTART;
-	else if (thread != cpu_current() && (thread->on_cpu || !(waits || thread->state == THREAD_STOPPED)))
-		status = STATUS_BUSY;
-	else if (thread->finish)
-		status = STATUS_BUSY;
-	else
-		change_space(thread, space);
-	spin_unlock(&thread->lock);
-	return status;
 }
 
 status_t handle_thread_info(struct thread *thread, uint64_t address)

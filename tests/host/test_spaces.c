@@ -107,23 +107,6 @@ static void memory_make(uint32_t i)
 	model_memory_new(i, (uint32_t)(size / PAGE_SIZE), paged, !paged && (flags & MEMORY_CONTIGUOUS));
 }
 
-static void memory_copy(uint32_t from, uint32_t to)
-{
-	bool good = !memories[from].paged && !memories[from].contiguous;
-	status_t status;
-
-	if (from == to)
-		return;
-	if (memories[to].alive)
-		abandon_memory(to);
-	status = call(KERNEL_CALL_MEMORY_CLONE, SLOT_POOL, memory_slot(from), memory_slot(to), 0, 0, 0);
-	CHECK(status == (good ? STATUS_OK : STATUS_BAD_ARGUMENT) || status == STATUS_NO_MEMORY);
-	if (status != STATUS_OK)
-		return;
-	model_memory_new(to, memories[from].pages, false, false);
-	memcpy(memories[to].page, memories[from].page, sizeof(memories[to].page));
-}
-
 static void memory_size(uint32_t i)
 {
 	uint64_t size = machine_random(MEMORY_PAGES * PAGE_SIZE + 1);
@@ -220,7 +203,7 @@ static void memory_give(uint32_t to, uint32_t from)
 static void memory_operation(void)
 {
 	uint32_t i = (uint32_t)machine_random(MEMORIES), j = (uint32_t)machine_random(MEMORIES);
-	uint64_t what = machine_random(20);
+	uint64_t what = machine_random(18);
 
 	if (!memories[i].alive) {
 		memory_make(i);
@@ -231,14 +214,13 @@ static void memory_operation(void)
 		if (machine_random(3) == 0)
 			abandon_memory(i);
 		break;
-	case 1: case 2: memory_copy(i, j); break;
-	case 3: case 4: memory_size(i); break;
-	case 5: case 6: memory_clear(i); break;
-	case 7: case 8: case 9: case 10:
+	case 1: case 2: memory_size(i); break;
+	case 3: case 4: memory_clear(i); break;
+	case 5: case 6: case 7: case 8:
 		if (memories[j].alive)
 			memory_give(i, j);
 		break;
-	case 11: case 12: case 13: case 14: memory_fill(i); break;
+	case 9: case 10: case 11: case 12: memory_fill(i); break;
 	default: memory_look(i); break;
 	}
 }

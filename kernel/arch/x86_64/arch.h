@@ -94,11 +94,9 @@ void arch_console_enable(bool enabled);
 status_t arch_stop(uint32_t how); /* 0 power off, 1 restart */
 _Noreturn void arch_halt(void);   /* after a panic: stop every CPU */
 void arch_backtrace(void);        /* to the log */
-/* How many CPUs run now; each ends in kernel_cpu_main(). cpu_count is raised before each of them starts,
+/* How many CPUs run now. cpu_count is raised before each of them starts,
  * so every cpus[] entry up to SYSTEM_CPUS_MAX must be initialised before. */
 uint32_t arch_cpu_start_others(void);
-/* The end of kernel_main and kernel_cpu_main: kernel_exit() says what this CPU runs. */
-_Noreturn void arch_run_threads(void);
 
 /* The current thread's memory as it is mapped right now: bytes copied before the first fault, which is left alone; short
  * at a range that is not the user's, too. Any lock may be held. *missing: where it faulted, which may be some bytes on
@@ -124,4 +122,3 @@ void kernel_interrupt_line(uint32_t line);  /* a device interrupt; masked and ac
 void kernel_interrupt_timer(void);
 /* `boot` stays; so does the archive at `archive`, of boot->archive_size bytes, which is in the direct map but not free. */
 _Noreturn void kernel_main(const struct boot_info *boot, physical_t archive);
-_Noreturn void kernel_cpu_main(void);       /* other CPUs, once they are set up */

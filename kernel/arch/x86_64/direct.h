@@ -4,8 +4,7 @@
  * The entry code has saved what a program gets back from a message call, and left the six words and the call id where they
  * are: the fast path is compiled without the use of those registers. Checks and traces use them, so in builds with any
  * they go by way of memory. */
-#ifndef ARCH_DIRECT_H
-#define ARCH_DIRECT_H
+#pragma once
 
 #include "arch/switch.h"
 #include <stddef.h>
@@ -114,4 +113,3 @@ static inline _Noreturn void arch_leave_whole(struct thread *thread)
 #undef REGISTER_OFFSET
 #undef WORDS_OFFSETS
 #undef MESSAGES_IN_MEMORY
-#endif

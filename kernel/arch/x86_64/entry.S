@@ -63,7 +63,7 @@
 	.endm
 
 	.text
-	.globl system_call_entry, load_thread, arch_kernel_leave, arch_run_threads
+	.globl system_call_entry, load_thread, arch_kernel_leave
 	.balign 64
 system_call_entry:
 	swapgs
@@ -151,9 +151,8 @@ load_full:
 	swapgs
 	iretq
 
-	/* From a system call that ends elsewhere, kernel_main or kernel_cpu_main: their stack is left behind. */
+	/* From a system call that ends elsewhere, kernel_main or smp_cpu_start: their stack is left behind. */
 arch_kernel_leave:
-arch_run_threads:
 	movq %gs:CPU_KERNEL_STACK, %rsp
 	xorl %ebp, %ebp
 	jmp load_next

@@ -1,5 +1,5 @@
 /* Starting the other processors, one after the other: each gets its stacks, comes through the
- * trampoline (boot.S), sets itself up and ends in kernel_cpu_main(). */
+ * trampoline (boot.S), sets itself up and leaves the kernel for the first thread. */
 #include "arch/local.h"
 #include "base/log.h"
 #include "base/string.h"
@@ -23,7 +23,7 @@ void smp_cpu_start(void)
 	cpu_setup(index, smp_stack);
 	apic_setup_cpu();
 	__atomic_store_n(&cpus[index].online, true, __ATOMIC_RELEASE);
-	kernel_cpu_main();
+	arch_kernel_leave();
 }
 
 /* INIT, wait, STARTUP, wait, STARTUP (SDM vol 3A, "MP Initialization Protocol"). cpu_count is

@@ -1,6 +1,5 @@
 /* The parts of a switch from one thread to another, in line for the fast path (direct.h) and thread.c. */
-#ifndef ARCH_SWITCH_H
-#define ARCH_SWITCH_H
+#pragma once
 
 #include "arch/local.h"
 
@@ -108,5 +107,3 @@ __attribute__((always_inline)) static inline void space_load(struct cpu *cpu, st
 		__atomic_fetch_or(&space->active_cpus, cpu->arch.bit, __ATOMIC_SEQ_CST);
 	cr3_write(features.cr4 & CR4_PCID ? space_tagged_root(cpu, space) : space->root);
 }
-
-#endif

@@ -61,10 +61,7 @@ status_t arch_thread_set_base(struct thread *thread, uint32_t which, uint64_t ba
 	if (base >= USER_ADDRESS_END)
 		return STATUS_BAD_ARGUMENT;
 	thread_update_bases(thread);
-	if (which == 0)
-		thread->arch.registers.fs_base = base;
-	else
-		thread->arch.registers.gs_base = base;
+	*(which == 0 ? &thread->arch.registers.fs_base : &thread->arch.registers.gs_base) = base;
 	if (thread == cpu_current())
 		bases_load(thread);
 	return STATUS_OK;

@@ -19,18 +19,6 @@ static void memory_reads_what_was_written(void)
 	CHECK_STATUS(memory_read(T1, UINT64_MAX - 3, back, 100), 0);
 }
 
-static void clone_is_a_copy(void)
-{
-	uint8_t one = 1, two = 2, seen;
-	CHECK_STATUS(memory_create(SELF_POOL, 4 * PAGE, 0, T1), STATUS_OK);
-	CHECK_STATUS(memory_write(T1, PAGE, &one, 1), 1);
-	CHECK_STATUS(memory_clone(SELF_POOL, T1, T2), STATUS_OK);
-	CHECK_STATUS(memory_write(T1, PAGE, &two, 1), 1);
-	CHECK(memory_read(T2, PAGE, &seen, 1) == 1 && seen == 1);
-	CHECK_STATUS(memory_write(T2, 2 * PAGE, &two, 1), 1);
-	CHECK(memory_read(T1, 2 * PAGE, &seen, 1) == 1 && seen == 0);
-}
-
 static void resize_frees_and_clears(void)
 {
 	uint8_t seen = 9, one = 1;
@@ -147,7 +135,6 @@ static void bad_ranges(void)
 
 const struct test memory_tests[] = {
 	{"memory: reads what was written", memory_reads_what_was_written},
-	{"memory: a clone is a copy", clone_is_a_copy},
 	{"memory: resize frees and clears", resize_frees_and_clears},
 	{"memory: sparse objects are cheap", sparse_objects_are_cheap},
 	{0},
