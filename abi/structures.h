@@ -213,8 +213,6 @@ enum root_slot {
 struct boot_info {
 	uint64_t archive_size; /* bytes */
 	uint64_t command_line_length;
-	uint64_t framebuffer_address; /* physical; 0: none */
-	uint32_t framebuffer_width, framebuffer_height, framebuffer_pitch, framebuffer_bits;
 	uint64_t acpi_root;           /* physical address of the RSDP; 0: not found */
 	char command_line[2048];      /* NUL-terminated */
 };

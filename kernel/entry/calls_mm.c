@@ -59,10 +59,8 @@ status_t handle_memory_write(struct memory *memory, uint64_t offset, uint64_t bu
 
 status_t handle_memory_info(struct memory *memory, uint64_t info)
 {
-	struct memory_info answer;
-
 	spin_lock(&memory->lock);
-	answer = (struct memory_info){
+	struct memory_info answer = {
 		.size = memory->size,
 		.resident = memory->frames.count * PAGE_SIZE,
 		.physical_address = memory->physical,
@@ -185,12 +183,11 @@ status_t handle_space_write(struct space *space, uint64_t address, uint64_t buff
 		part = left < part ? left : part;
 		part = part < sizeof(bytes) ? part : sizeof(bytes);
 		status_t status = arch_user_read(bytes, buffer + done, part);
-		enum fault_result result;
 		struct fault fault;
 
 		if (status != STATUS_OK)
 			return status;
-		result = space_poke(space, address + done, bytes, part, &fault);
+		enum fault_result result = space_poke(space, address + done, bytes, part, &fault);
 		if (result != FAULT_RESOLVED)
 			return own_fault(result, &fault);
 		done += part;

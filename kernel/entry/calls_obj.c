@@ -12,11 +12,10 @@ status_t handle_cap_copy(struct captable *to, uint32_t to_slot, struct captable 
 {
 	struct object *object;
 	uint32_t held;
-	status_t status;
 
 	if (rights > RIGHTS_ALL)
 		return STATUS_BAD_ARGUMENT;
-	status = captable_lookup_rights(from, from_slot, &object, &held);
+	status_t status = captable_lookup_rights(from, from_slot, &object, &held);
 	if (status != STATUS_OK)
 		return status;
 	if (!(held & RIGHT_COPY))
@@ -28,11 +27,10 @@ status_t handle_cap_info(struct captable *table, uint32_t slot)
 {
 	struct object *object;
 	uint32_t rights;
-	status_t status;
 
 	if (slot == 0 || slot >= table->slots)
 		return STATUS_BAD_HANDLE;
-	status = captable_lookup_rights(table, slot, &object, &rights);
+	status_t status = captable_lookup_rights(table, slot, &object, &rights);
 	if (status == STATUS_BAD_HANDLE)
 		return 0;
 	return status == STATUS_OK ? (status_t)(object->type | rights << 8) : status;
@@ -59,14 +57,13 @@ status_t handle_object_destroy(uint32_t slot)
 {
 	struct object *object;
 	uint32_t rights;
-	bool again;
 	status_t status = captable_lookup_rights(cpu_current()->captable, slot, &object, &rights);
 
 	if (status == STATUS_BAD_HANDLE)
 		return status;
 	if (!(rights & RIGHT_CONTROL))
 		return STATUS_NO_RIGHT;
-	again = cpu_current()->destroying == object->number;
+	bool again = cpu_current()->destroying == object->number;
 	cpu_current()->destroying = 0;
 	if (object_is_destroyed(object))
 		return again ? STATUS_OK : STATUS_DESTROYED;

@@ -15,11 +15,9 @@
  * slot_make: a block is seen zeroed. */
 static uint64_t *slot_word(const struct captable *table, uint32_t slot)
 {
-	uint64_t *block;
-
 	if (slot == 0 || slot >= table->slots)
 		return NULL;
-	block = __atomic_load_n(&table->blocks[slot / BLOCK_SLOTS], __ATOMIC_ACQUIRE);
+	uint64_t *block = __atomic_load_n(&table->blocks[slot / BLOCK_SLOTS], __ATOMIC_ACQUIRE);
 	return block ? &block[slot % BLOCK_SLOTS] : NULL;
 }
 
@@ -103,13 +101,11 @@ status_t captable_install(struct captable *table, uint32_t slot, struct object *
 
 status_t captable_drop(struct captable *table, uint32_t slot)
 {
-	uint64_t *place, old;
-
 	if (slot == 0 || slot >= table->slots)
 		return STATUS_BAD_HANDLE;
 	spin_lock(&table->lock);
-	place = slot_word(table, slot);
-	old = place ? __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) : 0;
+	uint64_t *place = slot_word(table, slot);
+	uint64_t old = place ? __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) : 0;
 	spin_unlock(&table->lock);
 	if (old)
 		object_capability_drop(word_object(old));

@@ -111,14 +111,12 @@ status_t object_destroy(struct object *object)
 {
 	const struct object_class *class = object_classes[object->type];
 	uint8_t idle = DESTROY_IDLE;
-	status_t status = STATUS_OK;
 
 	__atomic_store_n(&object->dead, true, __ATOMIC_SEQ_CST);
 	if (!__atomic_compare_exchange_n(&object->destroy_state, &idle, DESTROY_IN_STEP, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_ACQUIRE))
 		return idle == DESTROY_DONE ? STATUS_OK : STATUS_RESTART;
-	if (class->destroy)
-		status = class->destroy(object);
+	status_t status = class->destroy ? class->destroy(object) : STATUS_OK;
 	if (status == STATUS_RESTART) {
 		__atomic_store_n(&object->destroy_state, DESTROY_IDLE, __ATOMIC_RELEASE);
 		return STATUS_RESTART;

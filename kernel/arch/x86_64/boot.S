@@ -13,16 +13,13 @@
 
 	.section .boot, "ax"
 
-	/* Multiboot2: header, entry address, wish for a framebuffer. */
+	/* Multiboot2: header, entry address. */
 	.balign 8
 multiboot_header:
 	.long 0xe85250d6, 0, multiboot_end - multiboot_header
 	.long -(0xe85250d6 + (multiboot_end - multiboot_header))
 	.short 3, 0
 	.long 12, PHYSICAL(multiboot_entry)
-	.balign 8
-	.short 5, 1		/* framebuffer, optional: any size, 32 bits */
-	.long 20, 0, 0, 32
 	.balign 8
 	.short 6, 0		/* modules on page boundaries */
 	.long 8
@@ -73,12 +70,11 @@ long_mode:
 	movl %eax, %fs
 	movl %eax, %gs
 	xorl %ebp, %ebp
+	movq start_stack(%rip), %rsp
 	testl %edi, %edi
 	jz 2f
-	movq $boot_stack_top, %rsp
 	call boot_main
-2:	movq smp_stack(%rip), %rsp
-	call smp_cpu_start
+2:	call smp_cpu_start
 
 	/* Where the trampoline arrives, in protected mode. */
 	.code32
@@ -135,18 +131,15 @@ direct_pointers:
 	.skip 508 * 8
 boot_pointers:
 	.skip 510 * 8
-	.quad PHYSICAL(boot_directories) + 3, PHYSICAL(stacks_directory) + 3
+	.quad PHYSICAL(boot_directories) + 3, 0
 kernel_pointers:
 	.skip 510 * 8
-	.quad PHYSICAL(kernel_directory) + 3, PHYSICAL(stacks_directory) + 3
+	.quad PHYSICAL(kernel_directory) + 3, 0
 kernel_directory:
 	.irp table, 0, 1, 2, 3
 	.quad PHYSICAL(kernel_tables) + 3 + 4096 * \table
 	.endr
 	.skip 508 * 8
-stacks_directory:
-	.quad PHYSICAL(stacks_table) + 3
-	.skip 511 * 8
 boot_directories:	/* 0 to 4 GiB: present, writable, large, global; the APICs' part uncached */
 	.set at, 0x183
 	.rept 2048
@@ -160,11 +153,7 @@ boot_directories:	/* 0 to 4 GiB: present, writable, large, global; the APICs' pa
 
 	.bss
 	.balign 4096
-	.globl kernel_tables, stacks_table, boot_stack_guard, boot_stack_top
+	.globl kernel_tables
 kernel_tables:		.skip 4096 * 4
-stacks_table:		.skip 4096
-boot_stack_guard:	.skip 4096
-			.skip 16384
-boot_stack_top:
 
 	.section .note.GNU-stack, "", @progbits

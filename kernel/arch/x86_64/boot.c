@@ -20,7 +20,6 @@ static struct range ranges[RANGES_MAX]; /* usable memory */
 static unsigned range_count;
 static struct range archive;
 static struct boot_info boot_info;
-extern char boot_stack_top[];
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
 
 /* Both loaders describe memory alike, though their entries need not have the same size. */
@@ -80,7 +79,6 @@ enum multiboot_tag_type {
 	TAG_COMMAND_LINE = 1,
 	TAG_MODULE = 3,
 	TAG_MEMORY_MAP = 6,
-	TAG_FRAMEBUFFER = 8,
 	TAG_ACPI_OLD = 14,
 	TAG_ACPI_NEW = 15,
 };
@@ -91,8 +89,6 @@ struct multiboot_tag {
 		char text[1];
 		struct { uint32_t start, end; } module;
 		struct { uint32_t entry_size, version; } memory;
-		struct { uint64_t address; uint32_t pitch, width, height; uint8_t bits, kind; }
-			__attribute__((packed)) framebuffer;
 	};
 };
 
@@ -111,15 +107,6 @@ static void multiboot_tag_read(const struct multiboot_tag *tag)
 	case TAG_MEMORY_MAP:
 		memory_map_read((const char *)tag + 16, (const char *)tag + tag->size, tag->memory.entry_size);
 		break;
-	case TAG_FRAMEBUFFER:
-		if (tag->framebuffer.kind != 1) /* direct colour */
-			break;
-		boot_info.framebuffer_address = tag->framebuffer.address;
-		boot_info.framebuffer_pitch = tag->framebuffer.pitch;
-		boot_info.framebuffer_width = tag->framebuffer.width;
-		boot_info.framebuffer_height = tag->framebuffer.height;
-		boot_info.framebuffer_bits = tag->framebuffer.bits;
-		break;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW:
 		if (!rsdp || tag->type == TAG_ACPI_NEW)
@@ -128,7 +115,7 @@ static void multiboot_tag_read(const struct multiboot_tag *tag)
 	}
 }
 
-/* Up to the total size, which is the first word. A framebuffer or a command line may be missing;
+/* Up to the total size, which is the first word. A command line may be missing;
  * without a memory map or an archive the kernel panics once it can say so. */
 static void multiboot_read(const char *information)
 {
@@ -192,11 +179,11 @@ void boot_main(uint32_t magic, uint32_t information)
 	traps_apply_patches();
 	idt_setup();
 	paging_protect_kernel();
-	cpu_setup(0, (uint64_t)boot_stack_top);
-	console_setup();
+	cpu_setup(0);
+	arch_console_enable(true);
 	memory_give();
-	cpu_allocate_stacks(0);
 	acpi_read(boot_info.acpi_root);
+	page_add_range(kernel_physical(&cpu_stacks[machine.cpu_count + 1]), kernel_physical(&cpu_stacks[SYSTEM_CPUS_MAX]));
 	pic_silence();
 	apic_setup_cpu();
 	ioapic_setup();

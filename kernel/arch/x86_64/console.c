@@ -5,26 +5,22 @@
 #define FIFO_SIZE 16u
 #define POLLS_MAX 100000u
 
-static bool console_present, console_on;
+static bool console_on;
 
-void console_setup(void)
+/* Set up each time: in a panic it is the driver's until now. What that has put into the FIFO stays. */
+void arch_console_enable(bool enabled)
 {
 	port_write8(CONSOLE_PORT + 7, 0x5a); /* the scratch register remembers, if there is one */
-	if (port_read8(CONSOLE_PORT + 7) != 0x5a)
+	console_on = enabled && port_read8(CONSOLE_PORT + 7) == 0x5a;
+	if (!console_on)
 		return;
 	port_write8(CONSOLE_PORT + 1, 0); /* no interrupts */
 	port_write8(CONSOLE_PORT + 3, 0x80);
 	port_write8(CONSOLE_PORT + 0, 1); /* 115200 */
 	port_write8(CONSOLE_PORT + 1, 0);
 	port_write8(CONSOLE_PORT + 3, 3); /* 8N1 */
-	port_write8(CONSOLE_PORT + 2, 7);
+	port_write8(CONSOLE_PORT + 2, 1); /* with its FIFO */
 	port_write8(CONSOLE_PORT + 4, 3);
-	console_present = console_on = true;
-}
-
-void arch_console_enable(bool enabled)
-{
-	console_on = enabled && console_present;
 }
 
 /* Sixteen bytes whenever the transmitter is empty (line status bit 5), the size of its FIFO.

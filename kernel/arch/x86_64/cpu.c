@@ -69,19 +69,13 @@ void features_detect(void)
 	}
 }
 
-/* Each a page whose top word says whose it is (entry.S, trap_paranoid). */
-static uint64_t special_stack(uint32_t index)
+/* A page whose top word says whose it is (entry.S, trap_paranoid). */
+static uint64_t special_stack(uint32_t index, char *page)
 {
-	uint64_t *top = (uint64_t *)((char *)arch_direct_map(boot_page_allocate()) + PAGE_SIZE - 8);
+	uint64_t *top = (uint64_t *)(page + PAGE_SIZE - 8);
 
 	*top = (uint64_t)&cpus[index];
 	return (uint64_t)(top - 1);
-}
-
-void cpu_allocate_stacks(uint32_t index)
-{
-	tss[index].interrupt_stack[STACK_NMI - 1] = special_stack(index);
-	tss[index].interrupt_stack[STACK_FATAL - 1] = special_stack(index);
 }
 
 /* All are interrupt gates: the kernel is entered with interrupts off. Programs may raise breakpoint
@@ -106,13 +100,15 @@ void idt_setup(void)
 
 /* The descriptor stays "busy" in the table once it is loaded, so each CPU has its own. Data
  * segments are not loaded: base and limit count for nothing in 64-bit mode, and null selectors do. */
-static void tables_load(uint32_t index, uint64_t kernel_stack)
+static void tables_load(uint32_t index)
 {
 	uint64_t task = (uint64_t)&tss[index], selector = SELECTOR_TSS + 16 * index;
 	struct table_pointer segments = { sizeof(gdt) - 1, (uint64_t)gdt };
 	struct table_pointer interrupts = { sizeof(idt) - 1, (uint64_t)idt };
 
-	tss[index].rsp[0] = kernel_stack;
+	tss[index].rsp[0] = cpus[index].kernel_stack;
+	tss[index].interrupt_stack[STACK_NMI - 1] = special_stack(index, cpu_stacks[index].nmi);
+	tss[index].interrupt_stack[STACK_FATAL - 1] = special_stack(index, cpu_stacks[index].fatal);
 	tss[index].io_map = sizeof(struct tss); /* beyond the limit: no ports for programs */
 	gdt[selector / 8] = (sizeof(struct tss) - 1) | (task & 0xffffff) << 16 | 0x89ull << 40 |
 	                    (task >> 24 & 0xff) << 56;
@@ -121,16 +117,16 @@ static void tables_load(uint32_t index, uint64_t kernel_stack)
 }
 
 /* Runs on the kernel's final page tables. The GS base comes first: panic and locks need it. */
-void cpu_setup(uint32_t index, uint64_t kernel_stack)
+void cpu_setup(uint32_t index)
 {
 	cpus[index].index = index;
-	cpus[index].kernel_stack = kernel_stack;
+	cpus[index].kernel_stack = (uint64_t)cpu_stacks[index].kernel + KERNEL_STACK_SIZE;
 	cpus[index].self = &cpus[index];
 	cpus[index].arch.bit = 1ull << index;
 	cpus[index].no_fast_path = !arch_direct_possible();
 	msr_write(MSR_GS_BASE, (uint64_t)&cpus[index]);
 	msr_write(MSR_KERNEL_GS_BASE, 0);
-	tables_load(index, kernel_stack);
+	tables_load(index);
 	cr4_write(features.cr4); /* the tables loaded now are page aligned: PCID 0 */
 	msr_write(MSR_STAR, (uint64_t)SELECTOR_USER_BASE << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
 	msr_write(MSR_LSTAR, (uint64_t)system_call_entry);

@@ -26,8 +26,7 @@ struct features {
 extern struct features features;
 
 void features_detect(void);
-void cpu_setup(uint32_t index, uint64_t kernel_stack); /* descriptor tables, control registers, MSRs, GS */
-void cpu_allocate_stacks(uint32_t index);              /* the stacks of NMI and fatal exceptions */
+void cpu_setup(uint32_t index); /* descriptor tables, control registers, MSRs, GS */
 void idt_setup(void);
 
 /* --- paging.c: the kernel's own tables --- */
@@ -47,8 +46,11 @@ void idt_setup(void);
 extern uint64_t kernel_root[];
 void paging_protect_kernel(void);        /* final permissions; leaves the boot tables */
 physical_t paging_extend_direct_map(void); /* as far as this CPU can; its end */
-physical_t boot_page_allocate(void);     /* what a CPU cannot run without: never fails */
-uint64_t stack_create(uint32_t index);   /* a CPU's kernel stack, above an unmapped page; its top */
+/* Of every CPU there may be; those of CPUs that the machine lacks are handed out as memory. */
+extern struct cpu_stacks {
+	char guard[PAGE_SIZE]; /* unmapped */
+	char kernel[KERNEL_STACK_SIZE], nmi[PAGE_SIZE], fatal[PAGE_SIZE];
+} __attribute__((aligned(4096))) cpu_stacks[SYSTEM_CPUS_MAX];
 
 /* --- space.c, tlb.c --- */
 physical_t charged_page(struct pool *pool, bool zeroed); /* 0: no memory */
@@ -86,7 +88,7 @@ struct machine {
 extern struct machine machine;
 void acpi_read(physical_t rsdp);
 
-/* --- apic.c, ioapic.c, clock.c, smp.c, console.c --- */
+/* --- apic.c, ioapic.c, clock.c, smp.c --- */
 void apic_setup_cpu(void);
 uint32_t apic_id(void);
 void apic_end_interrupt(void);
@@ -99,7 +101,6 @@ void ioapic_setup(void);
 void ioapic_interrupt(uint8_t vector);
 void clock_setup(void);
 void clock_spin(uint64_t nanoseconds);
-void console_setup(void);
 _Noreturn void smp_cpu_start(void); /* from the trampoline, on the new CPU */
 
 /* --- entry.S and traps.c --- */

@@ -1,4 +1,4 @@
-/* Starting the other processors, one after the other: each gets its stacks, comes through the
+/* Starting the other processors, one after the other: each comes through the
  * trampoline (boot.S), sets itself up and leaves the kernel for the first thread. */
 #include "arch/local.h"
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #define COMMAND_STARTUP 0x600u
 
 extern char trampoline_begin[], trampoline_end[];
-uint64_t smp_stack; /* of the CPU being started; read by boot.S */
+uint64_t start_stack = (uint64_t)cpu_stacks[0].kernel + KERNEL_STACK_SIZE; /* of the CPU being started; read by boot.S */
 static uint32_t smp_index;
 
 /* On the new CPU, still on the boot tables. */
@@ -20,7 +20,7 @@ void smp_cpu_start(void)
 	uint32_t index = smp_index;
 
 	cr3_write(kernel_physical(kernel_root));
-	cpu_setup(index, smp_stack);
+	cpu_setup(index);
 	apic_setup_cpu();
 	__atomic_store_n(&cpus[index].online, true, __ATOMIC_RELEASE);
 	arch_kernel_leave();
@@ -32,8 +32,7 @@ void smp_cpu_start(void)
  * an index that the next one has. */
 static bool cpu_start(uint32_t index, uint32_t apic_id)
 {
-	smp_stack = stack_create(index);
-	cpu_allocate_stacks(index);
+	start_stack = (uint64_t)cpu_stacks[index].kernel + KERNEL_STACK_SIZE;
 	smp_index = index;
 	cpus[index].arch.apic_id = apic_id;
 	__atomic_store_n(&cpu_count, index + 1, __ATOMIC_RELEASE);
