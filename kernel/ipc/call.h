@@ -1,7 +1,6 @@
 /* What the files of IPC share: endpoint.c keeps the states of calls, call.c what a message carries,
  * copy.c moves bytes between callers and servers. */
-#ifndef KERNEL_IPC_CALL_H
-#define KERNEL_IPC_CALL_H
+#pragma once
 
 #include "ipc/endpoint.h"
 
@@ -73,5 +72,3 @@ status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access);
 status_t own_fault(enum fault_result result, struct fault *fault);
 
 void futex_init(void);
-
-#endif

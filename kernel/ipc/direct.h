@@ -6,8 +6,7 @@
  * alerts it. The waiting one is claimed first. From then on it counts as running here, so whoever wants something of it
  * kicks this CPU. The running one is let go of last, when nothing of it is in this CPU any more: as soon as the endpoint's
  * lock is free another CPU may run it. */
-#ifndef KERNEL_IPC_DIRECT_H
-#define KERNEL_IPC_DIRECT_H
+#pragma once
 
 #include "arch/direct.h"
 #include "base/trace.h"
@@ -106,5 +105,3 @@ INLINE void direct_receive(struct endpoint *endpoint, struct thread *self)
 	self->lent_priority = PRIORITY_LEVELS;
 	endpoint->receiver = self;
 }
-
-#endif

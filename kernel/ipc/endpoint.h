@@ -15,8 +15,7 @@
  * Lock: endpoint->lock protects the lists, the state of every call in them, the notices of its gates,
  * and the receivers. It is taken before any thread's lock.
  */
-#ifndef KERNEL_IPC_ENDPOINT_H
-#define KERNEL_IPC_ENDPOINT_H
+#pragma once
 
 #include "sched/thread.h"
 
@@ -58,5 +57,3 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 bool endpoint_call_pager(const struct fault *fault, enum call_source source); /* the same, for a missing page */
 /* Something was signalled on a bound notification. */
 void endpoint_notify(struct endpoint *endpoint);
-
-#endif

@@ -1,6 +1,5 @@
 /* Notifications: a word of signal bits, with waiters, a timer, and at most one bound endpoint. */
-#ifndef KERNEL_IPC_NOTIFICATION_H
-#define KERNEL_IPC_NOTIFICATION_H
+#pragma once
 
 #include "sched/thread.h"
 
@@ -25,5 +24,3 @@ struct signal_target {
 void signal_target_set(struct signal_target *target, struct spin_lock *lock, struct notification *notification,
                        uint64_t bits);
 extern const struct object_class notification_class;
-
-#endif

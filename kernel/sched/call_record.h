@@ -4,8 +4,7 @@
  * that place and a number that the place counts up, also from one owner to the next, so an id is
  * found in one step and never comes again (44 bits: 200 days of a million calls a second by one thread).
  */
-#ifndef KERNEL_SCHED_CALL_RECORD_H
-#define KERNEL_SCHED_CALL_RECORD_H
+#pragma once
 
 #include "sched/thread.h"
 
@@ -21,5 +20,3 @@ static inline void call_record_new_id(struct call *call)
 /* The record with this id, or NULL. It says nothing about the call's state: take the lock of the endpoint it
  * should be at, and ask again. The record stays valid until this CPU leaves the kernel. */
 struct call *call_record_find(uint64_t id);
-
-#endif

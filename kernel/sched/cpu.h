@@ -1,6 +1,5 @@
 /* What each CPU knows of itself. Reached through cpu_self() (arch/cpu.h). */
-#ifndef KERNEL_SCHED_CPU_H
-#define KERNEL_SCHED_CPU_H
+#pragma once
 
 #include "arch/cpu.h"
 #include "base/lock.h"
@@ -50,5 +49,3 @@ struct cpu {
 
 extern struct cpu cpus[];
 extern uint32_t cpu_count;
-
-#endif

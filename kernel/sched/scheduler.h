@@ -1,7 +1,6 @@
 /* Which thread runs: priority levels; within a level, the smallest virtual time (run time divided
  * by weight) first. One queue per CPU. */
-#ifndef KERNEL_SCHED_SCHEDULER_H
-#define KERNEL_SCHED_SCHEDULER_H
+#pragma once
 
 #include "obj/quiesce.h"
 #include "sched/cpu.h"
@@ -28,5 +27,3 @@ void scheduler_payer_gone(struct thread *payer);
 struct thread *kernel_exit(void);
 void thread_finish(struct thread *thread); /* what is left to do for a wait that has ended; it is the current one */
 void thread_off_cpu(struct thread *thread); /* thread.c: this CPU has left it for another */
-
-#endif

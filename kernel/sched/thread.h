@@ -5,8 +5,7 @@
  * thread_wake. The kernel has one stack per CPU: a thread that blocks has no kernel frames;
  * everything its wait needs is in this structure.
  */
-#ifndef KERNEL_SCHED_THREAD_H
-#define KERNEL_SCHED_THREAD_H
+#pragma once
 
 #include "abi/message.h"
 #include "abi/structures.h"
@@ -185,5 +184,3 @@ void finish_receive(struct thread *thread);
 void finish_call(struct thread *thread);
 void finish_fault(struct thread *thread);
 void finish_page(struct thread *thread);
-
-#endif

@@ -1,6 +1,5 @@
 /* Timers: one queue per CPU, ordered by deadline; the hardware timer is one-shot. */
-#ifndef KERNEL_SCHED_TIMER_H
-#define KERNEL_SCHED_TIMER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ void timer_cancel(struct timer *timer);
  * and nobody has set or cancelled it since. */
 bool timer_expired(const struct timer *timer);
 void timer_interrupt(void);        /* expire what is due, program the next */
-
-#endif
