@@ -31,10 +31,8 @@ static void *bytes_at(struct space *space, uint64_t address, uint32_t access)
 /* Resolve a fault that bytes_at met, with no lock held. After FAULT_RESOLVED it is worth another look. */
 static enum fault_result bring_in(struct space *space, uint64_t address, uint32_t access, struct fault *fault)
 {
-	enum fault_result result;
-
 	*fault = (struct fault){ .address = address, .access = access };
-	result = space_fault(space, fault);
+	enum fault_result result = space_fault(space, fault);
 	if (result == FAULT_RESOLVED && fault->memory && fault->memory->uncached)
 		return FAULT_BAD; /* there for the program, but not for us: see bytes_at */
 	return result;
@@ -81,10 +79,9 @@ void space_release(struct space *space)
 static uint64_t copy_with_own(struct copy *copy, uint64_t address, uint64_t own_address, uint64_t length)
 {
 	uint64_t done = 0, missing = own_address;
-	void *bytes;
 
 	spin_lock(&copy->space->table_lock);
-	bytes = bytes_at(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE);
+	void *bytes = bytes_at(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE);
 	if (bytes)
 		done = arch_user_copy(own_address, bytes, length, copy->to_other, &missing);
 	spin_unlock(&copy->space->table_lock);
@@ -166,13 +163,12 @@ enum fault_result space_poke(struct space *space, uint64_t address, const void *
                              struct fault *fault)
 {
 	enum fault_result result = FAULT_BAD;
-	struct region *region;
 	uint64_t available;
 	void *place;
 
 	*fault = (struct fault){.address = address, .access = MAP_WRITE};
 	spin_lock(&space->lock);
-	region = region_at(space, address);
+	struct region *region = region_at(space, address);
 	if (region && (region->flags & MAP_PRIVATE_COPY) && !space->cleared) {
 		result = region_fault(space, region, fault);
 		if (result == FAULT_RESOLVED) /* the page is the space's own now, writable or not */

@@ -59,11 +59,10 @@ static uint32_t class_of(uint32_t size)
 static __attribute__((noinline)) struct slab *slab_make(uint32_t class)
 {
 	physical_t page = page_allocate(false);
-	struct slab *slab;
 
 	if (!page)
 		return NULL;
-	slab = arch_direct_map(page);
+	struct slab *slab = arch_direct_map(page);
 	*slab = (struct slab){.size = sizes[class], .fresh = HEADER};
 	list_append(&partial[class], &slab->in_class);
 	return slab;
@@ -92,8 +91,6 @@ static void *slab_take(struct slab *slab)
 void *kernel_allocate(uint32_t size)
 {
 	void *piece = NULL;
-	struct slab *slab;
-	uint32_t class;
 
 	DEBUG_ASSERT(size <= PAGE_SIZE);
 	if (size > WHOLE_PAGE) {
@@ -101,9 +98,9 @@ void *kernel_allocate(uint32_t size)
 
 		return page ? arch_direct_map(page) : NULL;
 	}
-	class = class_of(size);
+	uint32_t class = class_of(size);
 	spin_lock(&locks[class]);
-	slab = list_empty(&partial[class]) ? slab_make(class) : list_first(&partial[class], struct slab, in_class);
+	struct slab *slab = list_empty(&partial[class]) ? slab_make(class) : list_first(&partial[class], struct slab, in_class);
 	if (slab)
 		piece = slab_take(slab);
 	spin_unlock(&locks[class]);
@@ -113,13 +110,12 @@ void *kernel_allocate(uint32_t size)
 void kernel_free(void *memory, uint32_t size)
 {
 	struct slab *slab = (struct slab *)((uint64_t)memory & ~(PAGE_SIZE - 1));
-	uint32_t class;
 
 	if (size > WHOLE_PAGE) {
 		page_release(arch_direct_physical(memory));
 		return;
 	}
-	class = class_of(size);
+	uint32_t class = class_of(size);
 	DEBUG_ASSERT(slab->size == sizes[class] && slab->used);
 	spin_lock(&locks[class]);
 	*(void **)memory = slab->free;

@@ -43,12 +43,11 @@ static enum fault_result own_page(struct space *space, uint64_t address, physica
 
 	if (shared && write) {
 		physical_t copy = page_copy(*entry), old = *entry;
-		enum fault_result result;
 
 		if (!copy)
 			return FAULT_NO_MEMORY;
 		*entry = copy;
-		result = show(space, address, copy, protection, false); /* fails where no table shows the old one either */
+		enum fault_result result = show(space, address, copy, protection, false); /* fails where no table shows the old one either */
 		page_release(old);
 		return result;
 	}
@@ -92,7 +91,6 @@ static void show_around(struct space *space, struct region *region, uint64_t add
 	struct memory *memory = region->memory;
 	uint64_t by = region->offset / PAGE_SIZE - region->start / PAGE_SIZE; /* page to place in memory, modulo 2^64 */
 	uint64_t first = (address / PAGE_SIZE + by) & ~(AROUND_PAGES - 1ull), end = first + AROUND_PAGES, own;
-	physical_t *entry;
 
 	first = first > region->start / PAGE_SIZE + by ? first : region->start / PAGE_SIZE + by;
 	end = end < region->end / PAGE_SIZE + by ? end : region->end / PAGE_SIZE + by;
@@ -100,7 +98,7 @@ static void show_around(struct space *space, struct region *region, uint64_t add
 	own = first - by;
 	if (frame_table_next(&space->own, &own, end - by))
 		end = own + by;
-	entry = frame_table_next(&memory->frames, &first, end);
+	physical_t *entry = frame_table_next(&memory->frames, &first, end);
 	if (!entry)
 		return;
 	spin_lock(&space->table_lock);
@@ -119,7 +117,6 @@ static inline enum fault_result shown_page(struct space *space, struct region *r
 	struct memory *memory = region->memory;
 	uint64_t address = page_down(fault->address);
 	bool private = region->flags & MAP_PRIVATE_COPY, write = fault->access & MAP_WRITE;
-	enum fault_result result;
 	physical_t page;
 
 	if (private)
@@ -127,7 +124,7 @@ static inline enum fault_result shown_page(struct space *space, struct region *r
 	fault->memory = memory;
 	fault->offset = region->offset + address - region->start;
 	spin_lock(&memory->lock);
-	result = memory_page(memory, fault->offset, write, !private, &page);
+	enum fault_result result = memory_page(memory, fault->offset, write, !private, &page);
 	if (result == FAULT_RESOLVED) {
 		if (!page) {
 			memory->zero_mapped = true;
@@ -149,10 +146,9 @@ enum fault_result region_fault(struct space *space, struct region *region, struc
 	uint64_t address = page_down(fault->address);
 	uint32_t protection = protection_shown(region->flags);
 	bool write = fault->access & MAP_WRITE;
-	physical_t *entry;
 
 	region->shown = true;
-	entry = region->flags & MAP_PRIVATE_COPY ? frame_table_find(&space->own, address / PAGE_SIZE) : NULL;
+	physical_t *entry = region->flags & MAP_PRIVATE_COPY ? frame_table_find(&space->own, address / PAGE_SIZE) : NULL;
 	if (entry)
 		return own_page(space, address, entry, write, protection);
 	if (region->memory && !(write && (region->flags & MAP_PRIVATE_COPY)))
@@ -176,12 +172,11 @@ static __attribute__((noinline)) enum fault_result time_page_fault(struct space 
 enum fault_result space_fault(struct space *space, struct fault *fault)
 {
 	enum fault_result result = FAULT_BAD;
-	struct region *region;
 
 	if (fault->address - USER_ADDRESS_FIRST >= TIME_PAGE_ADDRESS - USER_ADDRESS_FIRST)
 		return time_page_fault(space, fault);
 	spin_lock(&space->lock);
-	region = region_find(space, fault->address);
+	struct region *region = region_find(space, fault->address);
 	if (region && region->start <= fault->address && !space->cleared &&
 	    (region->flags & (fault->access == MAP_READ ? PROTECTION_BITS : fault->access)))
 		result = region_fault(space, region, fault);
@@ -195,10 +190,8 @@ enum fault_result space_fault(struct space *space, struct fault *fault)
  * nothing. */
 status_t space_futex_key(struct space *space, uint64_t address, uint64_t *object, uint64_t *offset)
 {
-	struct region *region;
-
 	spin_lock(&space->lock);
-	region = region_at(space, address);
+	struct region *region = region_at(space, address);
 	if (region && (!region->memory || (region->flags & MAP_PRIVATE_COPY))) {
 		*object = space->object.number;
 		*offset = address;

@@ -65,14 +65,13 @@ static physical_t *next_below(struct frame_table *table, struct frame_node *node
 		left = covers(node, *index) ? left >> way_of(node, *index) << way_of(node, *index) : 0;
 	for (; left; left &= left - 1) {
 		uint32_t way = (uint32_t)__builtin_ctzll(left);
-		physical_t *found;
 
 		if (node->shift == 0) {
 			table->leaf = node;
 			*index = node->first + way;
 			return &node->entries[way];
 		}
-		found = next_below(table, child_of(node, way), index);
+		physical_t *found = next_below(table, child_of(node, way), index);
 		if (found)
 			return found;
 	}
@@ -119,11 +118,10 @@ static struct frame_node *node_make(struct frame_table *table, uint64_t index, u
 static struct frame_node *node_above(struct frame_table *table, struct frame_node *below, uint64_t index)
 {
 	uint32_t shift = below->shift + WAY_BITS;
-	struct frame_node *node;
 
 	while ((index ^ below->first) >> shift >= WAYS)
 		shift += WAY_BITS;
-	node = node_make(table, index, shift);
+	struct frame_node *node = node_make(table, index, shift);
 	if (node)
 		entry_set(node, below->first, (uint64_t)below);
 	return node;

@@ -16,11 +16,9 @@
 /* The size has been bounded before it is rounded: page_up cannot wrap. */
 static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint64_t size)
 {
-	struct memory *memory;
-
 	if (size > MEMORY_SIZE_MAX)
 		return NULL;
-	memory = (struct memory *)object_create(pool, OBJECT_MEMORY);
+	struct memory *memory = (struct memory *)object_create(pool, OBJECT_MEMORY);
 	if (!memory)
 		return NULL;
 	spin_lock_init(&memory->lock, LOCK_MEMORY);
@@ -157,7 +155,6 @@ static enum fault_result new_frame(struct memory *memory, uint64_t index, physic
 enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write, bool allocate, physical_t *page)
 {
 	uint64_t index = offset / PAGE_SIZE;
-	physical_t *entry;
 
 	DEBUG_ASSERT(spin_lock_held(&memory->lock));
 	if (object_is_dead(&memory->object) || offset >= memory->size)
@@ -166,7 +163,7 @@ enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write
 		*page = memory->physical + index * PAGE_SIZE;
 		return FAULT_RESOLVED;
 	}
-	entry = frame_table_find(&memory->frames, index);
+	physical_t *entry = frame_table_find(&memory->frames, index);
 	if (entry && write && page_references(*entry) > 1)
 		return copy_frame(memory, index, entry, page);
 	if (!entry && memory->kind == MEMORY_PAGED)
@@ -186,11 +183,10 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 	while (done < length) {
 		uint64_t within = (offset + done) % PAGE_SIZE;
 		uint64_t part = PAGE_SIZE - within < length - done ? PAGE_SIZE - within : length - done;
-		enum fault_result result;
 		physical_t page;
 
 		spin_lock(&memory->lock);
-		result = memory_page(memory, offset + done, true, true, &page);
+		enum fault_result result = memory_page(memory, offset + done, true, true, &page);
 		if (bytes && result == FAULT_RESOLVED)
 			memcpy((char *)arch_direct_map(page) + within, (const char *)bytes + done, part);
 		spin_unlock(&memory->lock);

@@ -21,19 +21,17 @@ static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end,
 
 	for (;;) {
 		uint64_t first = index;
-		uint32_t count;
-		bool stop;
 
 		if (!frame_table_next(&memory->frames, &first, end))
 			return STATUS_OK;
 		index = first;
-		count = frame_table_take_some(&memory->frames, &index, end, frames, PAGES_AT_ONCE);
+		uint32_t count = frame_table_take_some(&memory->frames, &index, end, frames, PAGES_AT_ONCE);
 		if (mapped)
 			memory_unmap(memory, first, index);
 		for (uint32_t i = 0; i < count; i++)
 			page_release(frames[i]);
 		spin_unlock(&memory->lock);
-		stop = preempt_wanted();
+		bool stop = preempt_wanted();
 		spin_lock(&memory->lock);
 		if (stop)
 			return STATUS_RESTART;
@@ -46,11 +44,10 @@ static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end,
 static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t length)
 {
 	physical_t page;
-	enum fault_result result;
 
 	if (length == 0 || !frame_table_find(&memory->frames, offset / PAGE_SIZE))
 		return STATUS_OK;
-	result = memory_page(memory, offset, true, true, &page);
+	enum fault_result result = memory_page(memory, offset, true, true, &page);
 	if (result == FAULT_RESOLVED)
 		memset((char *)arch_direct_map(page) + offset % PAGE_SIZE, 0, length);
 	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
@@ -165,14 +162,13 @@ static status_t memory_destroy(struct object *object)
 {
 	struct memory *memory = (struct memory *)object;
 	struct object *pager;
-	status_t status;
 
 	spin_lock(&memory->lock);
 	if (memory->size) {
 		memory_unmap(memory, 0, memory->size / PAGE_SIZE);
 		memory->size = 0;
 	}
-	status = free_frames(memory, 0, MEMORY_SIZE_MAX / PAGE_SIZE, false);
+	status_t status = free_frames(memory, 0, MEMORY_SIZE_MAX / PAGE_SIZE, false);
 	pager = memory->pager;
 	if (status == STATUS_OK)
 		memory->pager = NULL;

@@ -139,10 +139,8 @@ bool page_is_memory(physical_t page)
 
 physical_t page_allocate(bool zeroed)
 {
-	uint32_t number;
-
 	spin_lock(&lock);
-	number = first_free;
+	uint32_t number = first_free;
 	if (number)
 		unlink_free(frame_record(number));
 	spin_unlock(&lock);

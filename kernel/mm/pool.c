@@ -46,11 +46,9 @@ void pool_credit(struct pool *pool, uint64_t bytes)
  * is the kernel's. */
 void *pool_allocate(struct pool *pool, uint32_t size)
 {
-	void *memory;
-
 	if (!pool_charge(pool, size))
 		return NULL;
-	memory = kernel_allocate(size);
+	void *memory = kernel_allocate(size);
 	if (memory)
 		return memset(memory, 0, size);
 	pool_credit(pool, size);
@@ -68,12 +66,10 @@ void pool_free(struct pool *pool, void *memory, uint32_t size)
  * destroyed. */
 bool pool_add_object(struct pool *pool, struct object *object)
 {
-	bool good;
-
 	if (!pool)
 		return true; /* the root pool is made from none */
 	spin_lock(&pool->lock);
-	good = !object_is_dead(&pool->object);
+	bool good = !object_is_dead(&pool->object);
 	if (good) {
 		list_append(&pool->objects, &object->in_pool);
 		pool->object_total++;

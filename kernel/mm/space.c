@@ -56,10 +56,8 @@ bool range_covered(struct space *space, uint64_t start, uint64_t end)
  * caller allows faults. */
 uint64_t range_restrict_some(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
 {
-	uint64_t stop;
-
 	spin_lock(&space->table_lock);
-	stop = arch_space_restrict(&space->arch, start, end, protection);
+	uint64_t stop = arch_space_restrict(&space->arch, start, end, protection);
 	arch_space_flush(&space->arch);
 	spin_unlock(&space->table_lock);
 	return stop;
@@ -170,7 +168,6 @@ status_t space_map(struct space *space, struct memory *memory, uint32_t memory_r
                    uint64_t length, uint64_t offset, uint32_t flags)
 {
 	struct region like;
-	status_t status;
 
 	if (!memory)
 		flags |= MAP_PRIVATE_COPY;
@@ -180,7 +177,7 @@ status_t space_map(struct space *space, struct memory *memory, uint32_t memory_r
 	like.allowed = memory ? memory_rights & PROTECTION_BITS : PROTECTION_BITS; /* what it may become */
 	if (flags & MAP_PRIVATE_COPY)
 		like.allowed |= MAP_WRITE;
-	status = map_check(&like, address, &length, flags);
+	status_t status = map_check(&like, address, &length, flags);
 	if (status != STATUS_OK)
 		return status;
 	like.flags = flags & ~(MAP_REPLACE | MAP_ANYWHERE | MAP_LOW);

@@ -56,15 +56,13 @@ static bool protect_regions(struct space *space, uint64_t start, uint64_t end, u
 
 status_t handle_space_protect(struct space *space, uint64_t address, uint64_t length, uint32_t protection)
 {
-	uint64_t end;
-	status_t status;
 	bool less = false;
 
 	if (!range_check(address, &length) || (protection & ~PROTECTION_BITS))
 		return STATUS_BAD_ARGUMENT;
-	end = address + length;
+	uint64_t end = address + length;
 	spin_lock(&space->lock);
-	status = protect_check(space, address, end, protection);
+	status_t status = protect_check(space, address, end, protection);
 	if (status == STATUS_OK)
 		less = protect_regions(space, address, end, protection);
 	spin_unlock(&space->lock);
@@ -156,11 +154,9 @@ static status_t unmap_all(struct space *space, uint64_t start, uint64_t end)
 static status_t move_region(struct space *space, uint64_t address, uint64_t length, uint64_t to,
                             uint64_t new_length)
 {
-	struct region like;
-
 	if (!split_at(space, address) || !split_at(space, address + length))
 		return STATUS_NO_MEMORY;
-	like = *region_at(space, address);
+	struct region like = *region_at(space, address);
 	like.start = to;
 	like.end = to + new_length;
 	if (!region_add(space, &like))
