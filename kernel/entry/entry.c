@@ -119,7 +119,7 @@ struct thread *kernel_exception(uint64_t vector, uint64_t error_code, uint64_t a
 	return NULL;
 }
 
-/* FINISH_FAULT: the pager has refused the page, so the touch is an exception after all. */
+/* The pager has refused the page, so the touch is an exception after all. */
 void finish_fault(struct thread *self)
 {
 	reflect_or_report(self, self->fault_vector, self->fault_error, self->fault_address);

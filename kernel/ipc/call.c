@@ -2,7 +2,7 @@
  *
  * Words go in registers. The rest is named by a struct message_extra in the sender's space, and each
  * thread deals with its own: what it sends is read, checked and brought in before anything is
- * changed; what it receives is written by itself on its way to user mode (FINISH_RECEIVE, FINISH_CALL),
+ * changed; what it receives is written by itself on its way to user mode (finish_receive, finish_call),
  * in its own space, after whoever ended its wait has run on. So nobody touches a stranger's
  * message_extra, and the way of a message of words alone has none of this.
  *
@@ -11,19 +11,8 @@
  * sender's table at once and held by the call record until they are delivered and answered. */
 #include "ipc/direct.h"
 #include "arch/arch.h"
-#include "base/string.h"
 
 #define CALL_FLAGS (MESSAGE_INTERRUPTIBLE | 7ull << MESSAGE_CAPS_SHIFT)
-
-/* The part of struct message_extra that the kernel writes. */
-struct extra_results {
-	uint64_t received_length, peer_send_length, peer_receive_length;
-	uint64_t cap_labels[MESSAGE_CAPS_MAX];
-	uint32_t cap_kinds[MESSAGE_CAPS_MAX];
-};
-#define EXTRA_SENT MESSAGE_EXTRA_SENT
-_Static_assert(EXTRA_SENT + sizeof(struct extra_results) == sizeof(struct message_extra),
-               "the results are the second part of message_extra");
 
 /* --- capabilities and extras --- */
 
@@ -80,7 +69,7 @@ static status_t extra_read(uint64_t address, struct message_extra *extra)
 		extra->deadline = extra->send_length = extra->receive_length = 0;
 		return STATUS_OK;
 	}
-	status_t status = arch_user_read(extra, address, EXTRA_SENT);
+	status_t status = arch_user_read(extra, address, MESSAGE_EXTRA_SENT);
 	if (status == STATUS_OK && (!range_valid(extra->send_address, extra->send_length) ||
 	                            !range_valid(extra->receive_address, extra->receive_length)))
 		status = STATUS_BAD_ADDRESS;
@@ -90,33 +79,19 @@ static status_t extra_read(uint64_t address, struct message_extra *extra)
 /* The same, with the results cleared: they say that nothing came, and can be written later. */
 static status_t extra_open(uint64_t address, struct message_extra *extra)
 {
-	static const struct extra_results none;
+	static const uint64_t none[MESSAGE_EXTRA_RESULTS / sizeof(uint64_t)];
 	status_t status = extra_read(address, extra);
-	return status == STATUS_OK && address ? arch_user_write(address + EXTRA_SENT, &none, sizeof(none)) : status;
+	return status == STATUS_OK && address ? arch_user_write(address + MESSAGE_EXTRA_SENT, none, sizeof(none)) : status;
 }
 
-static void extra_close(struct thread *self, uint64_t address, const struct extra_results *results)
+/* The part that the kernel writes. */
+static void extra_close(struct thread *self, uint64_t address, const struct message_extra *results)
 {
-	if (arch_user_write(address + EXTRA_SENT, results, sizeof(*results)) != STATUS_OK)
+	if (arch_user_write(address + MESSAGE_EXTRA_SENT, &results->received_length, MESSAGE_EXTRA_RESULTS) != STATUS_OK)
 		arch_set_result(&self->arch, STATUS_BAD_ADDRESS);
 }
 
 /* --- call --- */
-
-/* Commit: from here on the record says everything about the call. */
-static void fill_call(struct thread *self, const struct message_extra *extra, struct cap_list *caps)
-{
-	struct call *call = &self->call;
-	call->extra = arch_message_extra(&self->arch);
-	if (!call->extra)
-		return;
-	call->send_length = extra->send_length;
-	call->receive_length = extra->receive_length;
-	call->send_address = extra->send_address;
-	call->receive_address = extra->receive_address;
-	cap_list_move(&call->caps, caps);
-	memcpy(call->receive_caps, extra->receive_caps, sizeof(call->receive_caps));
-}
 
 static status_t prepare_call(const struct arch_thread *registers, struct message_extra *extra, struct cap_list *caps)
 {
@@ -125,7 +100,7 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 		return STATUS_BAD_ARGUMENT;
 	status_t status = extra_read(address, extra);
 	if (status == STATUS_OK && address)
-		status = buffer_prepare(address + EXTRA_SENT, sizeof(struct extra_results), MAP_WRITE);
+		status = buffer_prepare(address + MESSAGE_EXTRA_SENT, MESSAGE_EXTRA_RESULTS, MAP_WRITE);
 	if (status == STATUS_OK)
 		status = buffer_prepare(extra->send_address, extra->send_length, MAP_READ);
 	if (status == STATUS_OK)
@@ -133,25 +108,6 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	if (status == STATUS_OK)
 		status = caps_take(address ? extra : NULL, header, caps);
 	return status;
-}
-
-/* A receiver waits, and runs at once; the lock is free then. */
-static bool call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
-{
-	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current;
-	struct endpoint *endpoint = gate->endpoint;
-	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, endpoint);
-	if (!receiver)
-		return false;
-	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
-	direct_deliver(&self->call, endpoint, gate->label, receiver);
-	fill_call(self, extra, caps);
-	self->call.progress.carries = self->call.extra != 0;
-	endpoint_give(&self->call, receiver);
-	direct_switch(cpu, self, &endpoint->lock, receiver, false);
-	direct_switch_end(self, WAIT_CALL, interruptible, endpoint);
-	return true;
 }
 
 status_t handle_call(struct gate *gate)
@@ -173,9 +129,8 @@ status_t handle_call(struct gate *gate)
 		status = thread_block(WAIT_CALL, &endpoint->lock, extra.deadline,
 		                      arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE);
 	if (status == STATUS_BLOCKED) {
-		endpoint_settle(endpoint);
 		self->call.label = gate->label;
-		fill_call(self, &extra, &caps);
+		direct_fill_call(self, &extra, &caps);
 		endpoint_submit(endpoint, &self->call, CALL_FROM_THREAD);
 	}
 	spin_unlock(&endpoint->lock);
@@ -183,17 +138,30 @@ status_t handle_call(struct gate *gate)
 	return status;
 }
 
+/* A gate of the receiving endpoint (NULL: none receives) comes back as its label; anything else goes into a slot. */
+static void caps_store(struct thread *self, struct cap_list *caps, const uint32_t *slots, const struct endpoint *endpoint,
+                       struct message_extra *results)
+{
+	for (unsigned i = 0; i < caps->count; i++) {
+		struct object *object = caps->caps[i];
+		struct gate *gate = object && object->type == OBJECT_GATE ? (struct gate *)object : NULL;
+		if (gate && gate->endpoint == endpoint) {
+			results->cap_kinds[i] = MESSAGE_CAP_LABEL;
+			results->cap_labels[i] = gate->label;
+		} else if (object && slots[i] &&
+		           captable_install(self->captable, slots[i], object, caps->rights[i]) == STATUS_OK) {
+			results->cap_kinds[i] = MESSAGE_CAP_SLOT;
+		}
+	}
+	cap_list_drop(caps);
+}
+
 /* The answer's capabilities into the caller's slots. */
 void finish_call(struct thread *self)
 {
 	struct call *call = &self->call;
-	struct extra_results results = { .received_length = call->received_length };
-	struct cap_list *caps = &call->caps;
-	for (unsigned i = 0; i < caps->count; i++)
-		if (caps->caps[i] && call->receive_caps[i] &&
-		    captable_install(self->captable, call->receive_caps[i], caps->caps[i], caps->rights[i]) == STATUS_OK)
-			results.cap_kinds[i] = MESSAGE_CAP_SLOT;
-	cap_list_drop(caps);
+	struct message_extra results = { .received_length = call->received_length };
+	caps_store(self, &call->caps, call->receive_caps, NULL, &results);
 	extra_close(self, call->extra, &results);
 	call->extra = 0;
 }
@@ -224,68 +192,40 @@ status_t handle_receive(struct endpoint *endpoint)
 	return status == STATUS_OK ? receive(endpoint, extra.deadline) : status;
 }
 
-/* What a receiver needs of a call it was given, copied out under the lock. */
-struct delivery {
-	struct endpoint *endpoint;
-	uint64_t send_length, receive_length;
-	struct cap_list caps;
-};
-
-static bool open_delivery(uint64_t id, struct delivery *delivery)
+/* What a receiver needs of a call it was given, copied out under the lock. The call's endpoint; NULL: it has ended. */
+static struct endpoint *open_delivery(uint64_t id, struct message_extra *results, struct cap_list *caps)
 {
-	struct call *call = id ? call_record_find(id) : NULL;
+	struct call *call = call_record_find(id);
 	struct endpoint *endpoint = call ? __atomic_load_n(&call->endpoint, __ATOMIC_ACQUIRE) : NULL;
 	if (!endpoint)
-		return false;
+		return NULL;
 	spin_lock(&endpoint->lock);
 	bool found = endpoint_find(endpoint, id) == call;
 	if (found) {
-		delivery->endpoint = endpoint;
-		delivery->send_length = call->send_length;
-		delivery->receive_length = call->receive_length;
-		delivery->caps = call->caps;
-		for (unsigned i = 0; i < call->caps.count; i++)
-			if (call->caps.caps[i] && !object_capability_take(call->caps.caps[i]))
-				delivery->caps.caps[i] = NULL;
+		results->peer_send_length = call->send_length;
+		results->peer_receive_length = call->receive_length;
+		*caps = call->caps;
+		for (unsigned i = 0; i < caps->count; i++)
+			if (caps->caps[i] && !object_capability_take(caps->caps[i]))
+				caps->caps[i] = NULL;
 	}
 	spin_unlock(&endpoint->lock);
-	return found;
-}
-
-/* A gate of the receiving endpoint comes back as its label; anything else goes into a slot. */
-static void store_caps(struct thread *self, struct delivery *delivery, const struct message_extra *extra,
-                       struct extra_results *results)
-{
-	for (unsigned i = 0; i < delivery->caps.count; i++) {
-		struct object *object = delivery->caps.caps[i];
-		struct gate *gate = object && object->type == OBJECT_GATE ? (struct gate *)object : NULL;
-		if (gate && gate->endpoint == delivery->endpoint) {
-			results->cap_kinds[i] = MESSAGE_CAP_LABEL;
-			results->cap_labels[i] = gate->label;
-		} else if (object && extra->receive_caps[i] &&
-		           captable_install(self->captable, extra->receive_caps[i], object, delivery->caps.rights[i]) ==
-		               STATUS_OK) {
-			results->cap_kinds[i] = MESSAGE_CAP_SLOT;
-		}
-	}
-	cap_list_drop(&delivery->caps);
+	return found ? endpoint : NULL;
 }
 
 void finish_receive(struct thread *self)
 {
 	uint64_t address = arch_message_extra(&self->arch);
-	struct extra_results results = { 0 };
-	struct delivery delivery;
-	struct message_extra extra;
-	if (arch_user_read(&extra, address, EXTRA_SENT) == STATUS_OK && open_delivery(self->finish_id, &delivery)) {
-		results.peer_send_length = delivery.send_length;
-		results.peer_receive_length = delivery.receive_length;
-		store_caps(self, &delivery, &extra, &results);
-		status_t copied = call_copy(delivery.endpoint, self->finish_id, 0, NULL, extra.receive_address,
-		                            extra.receive_length, false);
-		results.received_length = copied > 0 ? (uint64_t)copied : 0;
+	struct message_extra extra = { 0 };
+	struct cap_list caps;
+	status_t status = arch_user_read(&extra, address, MESSAGE_EXTRA_SENT);
+	struct endpoint *endpoint = status == STATUS_OK ? open_delivery(self->finish_id, &extra, &caps) : NULL;
+	if (endpoint) {
+		caps_store(self, &caps, extra.receive_caps, endpoint, &extra);
+		status_t copied = call_copy(endpoint, self->finish_id, 0, NULL, extra.receive_address, extra.receive_length, false);
+		extra.received_length = copied > 0 ? (uint64_t)copied : 0;
 	}
-	extra_close(self, address, &results);
+	extra_close(self, address, &extra);
 }
 
 /* --- reply --- */
@@ -294,10 +234,8 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
                                struct message_extra *extra, struct answer *answer)
 {
 	uint64_t header = arch_message_header(&self->arch);
-	answer->header = MESSAGE_CARRIED(header);
 	answer->caps.count = 0;
 	answer->received_length = 0;
-	arch_message_get_words(&self->arch, answer->words);
 	if (header & MESSAGE_EXTRA_RECEIVES)
 		address = 0;
 	status_t status = extra_open(address, extra);
@@ -313,26 +251,16 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
 }
 
 /* The caller waits, and runs at once; the server receives. The lock is free then. */
-static bool answer_directly(struct endpoint *endpoint, struct call *call, struct answer *answer,
-                            struct call_remains *remains)
+static bool answer_directly(struct endpoint *endpoint, struct answer *answer, struct call_remains *remains)
 {
 	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current, *caller = call_thread(call);
-	bool page = answers_page(call, answer->header);
-	union call_progress progress = call->progress;
-	progress.carries = false;
-	if (cpu->attention || call != endpoint->newest || (!page && progress.word != CALL_DELIVERED) ||
-	    !direct_answer(cpu, self, endpoint, caller))
+	struct call *call = cpu->attention ? NULL : direct_answered(cpu, endpoint);
+	if (!call)
 		return false;
-	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
 	endpoint_end_call(call, remains);
-	if (page)
-		caller->finish = FINISH_PAGE;
-	else
-		endpoint_fill_answer(caller, answer);
-	direct_receive(endpoint, self);
-	direct_switch(cpu, self, &endpoint->lock, caller, false);
-	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
+	endpoint_fill_answer(call_thread(call), answer);
+	direct_receive(endpoint, cpu->current, call, arch_message_header(&cpu->current->arch));
+	direct_switch_wholly(cpu, endpoint, call_thread(call), WAIT_RECEIVE, true);
 	return true;
 }
 
@@ -348,11 +276,11 @@ static status_t reply(struct endpoint *endpoint, uint64_t address, struct messag
 		return status;
 	spin_lock(&endpoint->lock);
 	struct call *call = endpoint_find(endpoint, arch_message_id(&self->arch));
-	if (call && receives && !extra->deadline && answer_directly(endpoint, call, &answer, &remains)) {
+	if (call && receives && !extra->deadline && answer_directly(endpoint, &answer, &remains)) {
 		status = STATUS_SWITCHED;
 	} else {
 		if (call)
-			endpoint_answer(call, &answer, &remains);
+			endpoint_answer(call, &answer, STATUS_OK, &remains);
 		else
 			status = STATUS_BAD_CALL_ID;
 		spin_unlock(&endpoint->lock);

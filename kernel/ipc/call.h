@@ -17,10 +17,8 @@ void call_remains_drop(struct call_remains *remains);
 /* Of the header that is sent, what the other side sees. */
 #define MESSAGE_CARRIED(header) ((header) & (0xffffffffull | 7ull << MESSAGE_CAPS_SHIFT))
 
-/* What an answer carries beside the caller's id. */
+/* What an answer carries beside the words, which are in the registers of the current thread, the server. */
 struct answer {
-	uint64_t header;
-	uint64_t words[MESSAGE_WORDS];
 	uint64_t received_length;
 	struct cap_list caps; /* moved into the caller's record, or to the remains */
 };
@@ -46,7 +44,8 @@ bool endpoint_take(struct endpoint *endpoint, struct thread *receiver);
 /* The parts of an answer that a caller's thread sees, and the end of the call; the thread is not woken yet. */
 void endpoint_end_call(struct call *call, struct call_remains *remains);
 void endpoint_fill_answer(struct thread *thread, struct answer *answer);
-void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains);
+/* The whole. `answer` NULL: the endpoint is gone, or the call leaves before a server has seen it, with this status. */
+void endpoint_answer(struct call *call, struct answer *answer, status_t status, struct call_remains *remains);
 
 /* --- fastpath.c --- */
 /* From the entry code, for these calls of the current thread, with their first two arguments. They return NULL, having

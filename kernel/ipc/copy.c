@@ -23,13 +23,12 @@ status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access)
 	struct space *space = cpu_current()->space;
 	struct fault fault;
 	for (uint64_t end = address + length, left = COPY_STEP; address < end;) {
-		void *bytes;
 		uint64_t available = PAGE_SIZE - address % PAGE_SIZE;
-		if (!arch_user_touch(address, access & MAP_WRITE)) {
-			enum fault_result result = space_access(space, address, access, &bytes, &available, &fault);
+		while (!arch_user_touch(address, access & MAP_WRITE)) {
+			fault = (struct fault){ .address = address, .access = access };
+			enum fault_result result = space_fault(space, &fault);
 			if (result != FAULT_RESOLVED)
 				return own_fault(result, &fault);
-			space_release(space);
 		}
 		address += available;
 		if (left > available) {

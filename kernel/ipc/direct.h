@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arch/direct.h"
+#include "base/string.h"
 #include "base/trace.h"
 #include "ipc/call.h"
 #include "ipc/notification.h"
@@ -38,7 +39,7 @@ INLINE bool direct_claim(struct cpu *cpu, struct thread *thread, enum wait_reaso
 }
 
 /* `to`, which is claimed, runs in the place of `from`, which waits as soon as the step to STANDING_WAITS is done too: by
- * direct_switch_end or, on the fast path, by arch_leave. Where that fails, something has come up for `from` in the meantime,
+ * direct_switch_wholly or, on the fast path, by arch_leave. Where that fails, something has come up for `from` in the meantime,
  * and endpoint_wait_late sees to it. */
 INLINE void direct_switch(struct cpu *cpu, struct thread *from, struct spin_lock *lock, struct thread *to, bool leaves)
 {
@@ -49,9 +50,12 @@ INLINE void direct_switch(struct cpu *cpu, struct thread *from, struct spin_lock
 }
 #define STANDING_WAITS(reason, interruptible) standing_word(THREAD_BLOCKED, reason, interruptible, false)
 
-/* The endpoint's lock is free afterwards. */
-INLINE void direct_switch_end(struct thread *from, enum wait_reason reason, bool interruptible, struct endpoint *endpoint)
+/* Both steps, for the current thread. The endpoint's lock is free afterwards. */
+INLINE void direct_switch_wholly(struct cpu *cpu, struct endpoint *endpoint, struct thread *to, enum wait_reason reason,
+                                 bool interruptible)
 {
+	struct thread *from = cpu->current;
+	direct_switch(cpu, from, &endpoint->lock, to, false);
 	if (standing_change(from, STANDING_RUNS, STANDING_WAITS(reason, interruptible)))
 		spin_unlock(&endpoint->lock);
 	else
@@ -78,6 +82,41 @@ INLINE void direct_deliver(struct call *call, struct endpoint *endpoint, uint64_
 	receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
 }
 
+/* Commit: from here on the record says everything about the call. */
+INLINE void direct_fill_call(struct thread *self, const struct message_extra *extra, struct cap_list *caps)
+{
+	struct call *call = &self->call;
+	call->extra = arch_message_extra(&self->arch);
+	if (!call->extra)
+		return;
+	call->send_length = extra->send_length;
+	call->receive_length = extra->receive_length;
+	call->send_address = extra->send_address;
+	call->receive_address = extra->receive_address;
+	if (caps->count)
+		cap_list_move(&call->caps, caps);
+	memcpy(call->receive_caps, extra->receive_caps, sizeof(call->receive_caps));
+}
+
+/* With the lock of the gate's endpoint held: a receiver waits, and is the current thread now. It is returned, and the lock is
+ * free then. NULL: there is none. */
+INLINE struct thread *call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	struct endpoint *endpoint = gate->endpoint;
+	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, endpoint);
+	if (!receiver)
+		return NULL;
+	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
+	direct_deliver(&self->call, endpoint, gate->label, receiver);
+	direct_fill_call(self, extra, caps);
+	self->call.progress.carries = self->call.extra != 0;
+	endpoint_give(&self->call, receiver);
+	direct_switch_wholly(cpu, endpoint, receiver, WAIT_CALL, interruptible);
+	return receiver;
+}
+
 /* May the answer go straight to this caller? Nothing is there for the server's next receive, nothing more urgent than
  * the caller waits for this CPU, nor as urgent where no slice has an end yet, and the server works on the caller's time
  * (or the slow path sees to the times). The caller is claimed then. */
@@ -91,16 +130,37 @@ INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint 
 	return direct_claim(cpu, caller, WAIT_CALL, false) || direct_claim(cpu, caller, WAIT_CALL, true);
 }
 
-/* The page that a thread has missed is there. (A refusal has more to it: endpoint.c.) */
-INLINE bool answers_page(const struct call *call, uint64_t header)
+/* The call that the current thread answers, if it was delivered last, is a thread's, nothing has come up for it, and its
+ * caller may run now, which is claimed then; NULL: not so. */
+INLINE struct call *direct_answered(struct cpu *cpu, struct endpoint *endpoint)
 {
-	union call_progress asked = { .state = CALL_DELIVERED, .source = CALL_FROM_FAULT };
-	return call->progress.word == asked.word && MESSAGE_OPERATION(call->header) == OPERATION_PAGE && !MESSAGE_STATUS(header);
+	struct thread *self = cpu->current;
+	struct call *call = endpoint->newest;
+	if (!call || call->id != arch_message_id(&self->arch))
+		return NULL;
+	union call_progress progress = call->progress;
+	progress.carries = false;
+	return progress.word == CALL_DELIVERED && direct_answer(cpu, self, endpoint, call_thread(call)) ? call : NULL;
 }
 
-/* The server waits for its next call. */
-INLINE void direct_receive(struct endpoint *endpoint, struct thread *self)
+/* The words of an answer go from the server, the current thread, to the caller. */
+INLINE void direct_answer_words(struct thread *caller)
 {
+	const struct arch_thread *sent = &cpu_current()->arch;
+	uint64_t words[MESSAGE_WORDS];
+	arch_message_get_words(sent, words);
+	arch_message_set_words(&caller->arch, words);
+	arch_message_set_header(&caller->arch, MESSAGE_CARRIED(arch_message_header(sent)));
+	arch_set_result(&caller->arch, STATUS_OK);
+}
+
+/* The call, the newest, is answered with this header, and the server waits for its next. */
+INLINE void direct_receive(struct endpoint *endpoint, struct thread *self, struct call *call, uint64_t header)
+{
+	trace(TRACE_MESSAGE_REPLY, call->id, header);
+	endpoint->newest = NULL;
+	call->progress.word = CALL_NONE;
+	call->endpoint = NULL;
 	arch_message_set_id(&self->arch, 0);
 	self->lent_priority = PRIORITY_LEVELS;
 	endpoint->receiver = self;

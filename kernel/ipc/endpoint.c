@@ -65,7 +65,7 @@ void endpoint_give(struct call *call, struct thread *receiver)
 		endpoint_put_message(receiver, call->id, call->label, MESSAGE_CARRIED(arch_message_header(sent)), words);
 	}
 	if (call->extra && arch_message_extra(&receiver->arch)) {
-		receiver->finish = FINISH_RECEIVE;
+		receiver->finish = finish_receive;
 		receiver->finish_id = call->id;
 		if (receiver == cpu_current())
 			cpu_self()->exit_work = true;
@@ -148,6 +148,7 @@ void endpoint_wait_late(struct endpoint *endpoint, struct thread *thread, enum w
 void endpoint_submit(struct endpoint *endpoint, struct call *call, enum call_source source)
 {
 	DEBUG_ASSERT(call->progress.state == CALL_NONE);
+	endpoint_settle(endpoint);
 	call->endpoint = endpoint;
 	call_record_new_id(call);
 	call->progress = (union call_progress){ .state = CALL_QUEUED, .source = (uint8_t)source,
@@ -191,7 +192,7 @@ static void answer_fault(struct thread *thread, int32_t status)
 		else
 			arch_set_result(&thread->arch, STATUS_BAD_ADDRESS);
 	} else if (MESSAGE_OPERATION(thread->call.header) == OPERATION_PAGE) {
-		thread->finish = status == 0 ? FINISH_PAGE : FINISH_FAULT;
+		thread->finish = status == 0 ? finish_page : finish_fault;
 	} else if (status != 0) {
 		spin_lock(&thread->lock);
 		thread->stop_requested = true;
@@ -203,41 +204,30 @@ static void answer_fault(struct thread *thread, int32_t status)
 void endpoint_fill_answer(struct thread *thread, struct answer *answer)
 {
 	struct call *call = &thread->call;
-	arch_message_set_header(&thread->arch, answer->header);
-	arch_message_set_words(&thread->arch, answer->words);
-	arch_set_result(&thread->arch, STATUS_OK);
+	direct_answer_words(thread);
 	if (call->extra) {
 		cap_list_move(&call->caps, &answer->caps);
 		call->received_length = answer->received_length;
-		thread->finish = FINISH_CALL;
+		thread->finish = finish_call;
 	}
 }
 
-void endpoint_answer(struct call *call, struct answer *answer, struct call_remains *remains)
+void endpoint_answer(struct call *call, struct answer *answer, status_t status, struct call_remains *remains)
 {
-	trace(TRACE_MESSAGE_REPLY, call->id, answer->header);
+	uint64_t header = answer ? arch_message_header(&cpu_current()->arch) : 0;
+	trace(TRACE_MESSAGE_REPLY, call->id, header);
 	endpoint_end_call(call, remains);
 	if (remains->abandoned || remains->gate)
 		return;
-	if (call->progress.source == CALL_FROM_THREAD) {
+	if (call->progress.source != CALL_FROM_THREAD) {
+		answer_fault(call_thread(call), answer ? MESSAGE_STATUS(header) : -1);
+	} else if (answer) {
 		endpoint_fill_answer(call_thread(call), answer);
 		thread_wake(call_thread(call), true);
 	} else {
-		answer_fault(call_thread(call), MESSAGE_STATUS(answer->header));
-	}
-}
-
-/* The endpoint is gone, or the call leaves before a server has seen it. */
-static void fail_call(struct call *call, status_t status, struct call_remains *remains)
-{
-	endpoint_end_call(call, remains);
-	if (remains->abandoned || remains->gate)
-		return;
-	call->extra = 0;
-	if (call->progress.source == CALL_FROM_THREAD)
+		call->extra = 0;
 		thread_wake_with(call_thread(call), status);
-	else
-		answer_fault(call_thread(call), -1);
+	}
 }
 
 /* --- cancelling --- */
@@ -281,7 +271,7 @@ bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t resu
 		return false;
 	if (thread_cancel_applies(thread, reason)) {
 		if (call->progress.state == CALL_QUEUED && !call->progress.delivered_before)
-			fail_call(call, result, &remains);
+			endpoint_answer(call, NULL, result, &remains);
 		else
 			ask_to_cancel(endpoint, call, reason);
 	}
@@ -295,59 +285,43 @@ bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t resu
 bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t operation,
                          const uint64_t words[MESSAGE_WORDS])
 {
-	struct call *call = &cpu_current()->call;
+	struct cpu *cpu = cpu_self();
+	struct call *call = &cpu->current->call;
 	struct endpoint *endpoint = gate->endpoint;
-	bool blocked = false;
-	endpoint_lock(endpoint);
-	if (!object_is_dead(&gate->object) && !object_is_dead(&endpoint->object))
+	/* A pager waits, and runs at once in place of the thread that misses a page. Only on the way in from user mode is
+	 * nothing left to be done for that thread. */
+	bool directly = source == CALL_FROM_FAULT && operation == OPERATION_PAGE && !cpu->attention, blocked = false;
+	spin_lock(&endpoint->lock);
+	if (!object_is_dead(&gate->object) && !object_is_dead(&endpoint->object)) {
+		call->header = operation;
+		if (words != call->words)
+			__builtin_memcpy(call->words, words, sizeof(call->words));
+		struct thread *receiver = directly ? direct_receiver(cpu, endpoint) : NULL;
+		if (receiver) {
+			direct_deliver(call, endpoint, gate->label, receiver);
+			call->progress.source = CALL_FROM_FAULT;
+			endpoint_give(call, receiver);
+			direct_switch_wholly(cpu, endpoint, receiver, WAIT_CALL, false);
+			return true;
+		}
 		blocked = thread_block(WAIT_CALL, &endpoint->lock, 0, false) == STATUS_BLOCKED;
+	}
 	if (blocked) {
 		call->label = gate->label;
-		call->header = operation;
-		for (unsigned i = 0; i < MESSAGE_WORDS; i++)
-			call->words[i] = words[i];
 		endpoint_submit(endpoint, call, source);
 	}
 	spin_unlock(&endpoint->lock);
 	return blocked;
 }
 
-/* A pager waits, and runs at once in place of the thread that misses a page. */
-static bool call_pager_directly(struct gate *gate, const struct fault *fault)
-{
-	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current;
-	struct endpoint *endpoint = gate->endpoint;
-	if (cpu->attention)
-		return false;
-	spin_lock(&endpoint->lock);
-	struct thread *receiver = object_is_dead(&gate->object) ? NULL : direct_receiver(cpu, endpoint);
-	if (!receiver) {
-		spin_unlock(&endpoint->lock);
-		return false;
-	}
-	direct_deliver(&self->call, endpoint, gate->label, receiver);
-	self->call.progress.source = CALL_FROM_FAULT;
-	self->call.header = OPERATION_PAGE;
-	self->call.words[0] = fault->offset;
-	self->call.words[1] = fault->access;
-	__builtin_memset(&self->call.words[2], 0, sizeof(self->call.words) - 2 * sizeof(self->call.words[0]));
-	endpoint_give(&self->call, receiver);
-	direct_switch(cpu, self, &endpoint->lock, receiver, false);
-	direct_switch_end(self, WAIT_CALL, false, endpoint);
-	return true;
-}
-
-/* Only on the way in from user mode is nothing left to be done for the thread that would wait. */
 bool endpoint_call_pager(const struct fault *fault, enum call_source source)
 {
 	struct gate *pager = (struct gate *)fault->memory->pager;
-	if (!pager)
-		return false;
-	if (source == CALL_FROM_FAULT && call_pager_directly(pager, fault))
-		return true;
-	uint64_t words[MESSAGE_WORDS] = { fault->offset, fault->access };
-	return endpoint_call_fault(pager, source, OPERATION_PAGE, words);
+	uint64_t *words = cpu_current()->call.words; /* no call stands */
+	words[0] = fault->offset;
+	words[1] = fault->access;
+	__builtin_memset(&words[2], 0, sizeof(uint64_t[MESSAGE_WORDS - 2]));
+	return pager && endpoint_call_fault(pager, source, OPERATION_PAGE, words);
 }
 
 status_t kernel_user_fault(struct fault *fault)
@@ -430,26 +404,31 @@ status_t handle_gate_create(struct pool *pool, struct endpoint *endpoint, uint64
 	return STATUS_NO_MEMORY;
 }
 
-static struct notification *unbind(struct endpoint *endpoint)
+void endpoint_unbind(struct endpoint *endpoint, const struct notification *only)
 {
+	spin_lock(&endpoint->lock);
 	struct notification *old = endpoint->notification;
-	if (old) {
+	bool unbinds = old && (!only || only == old);
+	if (unbinds) {
 		spin_lock(&old->lock);
 		old->bound = NULL;
 		spin_unlock(&old->lock);
+		endpoint->notification = NULL;
 	}
-	endpoint->notification = NULL;
-	return old;
+	spin_unlock(&endpoint->lock);
+	if (unbinds)
+		object_unreference(&old->object);
 }
 
 status_t handle_endpoint_bind(struct endpoint *endpoint, struct notification *notification)
 {
-	struct notification *old = NULL;
 	status_t status = STATUS_OK;
-	endpoint_lock(endpoint);
 	if (!notification) {
-		old = unbind(endpoint);
-	} else if (notification != endpoint->notification) {
+		endpoint_unbind(endpoint, NULL);
+		return STATUS_OK;
+	}
+	endpoint_lock(endpoint);
+	if (notification != endpoint->notification) {
 		spin_lock(&notification->lock);
 		if (endpoint->notification || notification->bound)
 			status = STATUS_BUSY;
@@ -463,8 +442,6 @@ status_t handle_endpoint_bind(struct endpoint *endpoint, struct notification *no
 	}
 	serve(endpoint);
 	spin_unlock(&endpoint->lock);
-	if (old)
-		object_unreference(&old->object);
 	return status;
 }
 
@@ -486,11 +463,10 @@ static bool end_one(struct endpoint *endpoint)
 	endpoint_lock(endpoint);
 	struct call *call = any_call(endpoint);
 	bool waits = !call && !list_empty(&endpoint->receivers);
-	if (call) {
-		fail_call(call, STATUS_DESTROYED, &remains);
-	} else if (waits) {
+	if (call)
+		endpoint_answer(call, NULL, STATUS_DESTROYED, &remains);
+	else if (waits)
 		thread_wake_with(list_first(&endpoint->receivers, struct thread, waiting), STATUS_DESTROYED);
-	}
 	spin_unlock(&endpoint->lock);
 	call_remains_drop(&remains);
 	return call || waits;
@@ -499,16 +475,11 @@ static bool end_one(struct endpoint *endpoint)
 static status_t endpoint_destroy(struct object *object)
 {
 	struct endpoint *endpoint = (struct endpoint *)object;
-	for (unsigned i = 0; i < ENDED_AT_ONCE; i++) {
-		if (end_one(endpoint))
-			continue;
-		endpoint_lock(endpoint);
-		struct notification *bound = unbind(endpoint);
-		spin_unlock(&endpoint->lock);
-		if (bound)
-			object_unreference(&bound->object);
-		return STATUS_OK;
-	}
+	for (unsigned i = 0; i < ENDED_AT_ONCE; i++)
+		if (!end_one(endpoint)) {
+			endpoint_unbind(endpoint, NULL);
+			return STATUS_OK;
+		}
 	return STATUS_RESTART;
 }
 

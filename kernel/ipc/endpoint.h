@@ -55,5 +55,7 @@ static inline void endpoint_lock(struct endpoint *endpoint)
 bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t operation,
                          const uint64_t words[MESSAGE_WORDS]);
 bool endpoint_call_pager(const struct fault *fault, enum call_source source); /* the same, for a missing page */
+/* The endpoint is bound to no notification any more, or not to this one. No lock held. */
+void endpoint_unbind(struct endpoint *endpoint, const struct notification *only);
 /* Something was signalled on a bound notification. */
 void endpoint_notify(struct endpoint *endpoint);

@@ -62,13 +62,20 @@ INLINE struct thread *plain_caller(struct endpoint *endpoint, uint64_t id)
 	return call_thread(call);
 }
 
+/* The page that a thread has missed is there. (A refusal has more to it: endpoint.c.) */
+INLINE bool answers_page(const struct call *call, uint64_t header)
+{
+	union call_progress asked = { .state = CALL_DELIVERED, .source = CALL_FROM_FAULT };
+	return call->progress.word == asked.word && MESSAGE_OPERATION(call->header) == OPERATION_PAGE && !MESSAGE_STATUS(header);
+}
+
 /* The same for a page that a thread has missed, if it is there now: it is shown at once, or the thread would fault
  * again, which goes on with all its registers as they were. */
 /* (Of two arguments: the third would go by a register that holds a word.) */
 static __attribute__((noinline)) struct thread *answer_page(struct endpoint *endpoint, uint64_t header)
 {
 	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current, *caller;
+	struct thread *self = cpu->current;
 	struct call *call = endpoint->newest;
 	if (!call || call->id != arch_direct_id(self) || !answers_page(call, header) ||
 	    !direct_answer(cpu, self, endpoint, call_thread(call))) {
@@ -76,14 +83,9 @@ static __attribute__((noinline)) struct thread *answer_page(struct endpoint *end
 		return NULL;
 	}
 
-	trace(TRACE_MESSAGE_REPLY, call->id, header);
-	caller = call_thread(call);
-	endpoint->newest = NULL;
-	call->progress.word = CALL_NONE;
-	call->endpoint = NULL;
-	direct_receive(endpoint, self);
-	direct_switch(cpu, self, &endpoint->lock, caller, false);
-	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
+	struct thread *caller = call_thread(call);
+	direct_receive(endpoint, self, call, header);
+	direct_switch_wholly(cpu, endpoint, caller, WAIT_RECEIVE, true);
 	finish_page(caller);
 	lock_assert_none_held();
 	if (!cpu->attention)
@@ -111,11 +113,7 @@ struct thread *fastpath_reply_receive(uint64_t slot, uint64_t header)
 		return NULL;
 	}
 
-	trace(TRACE_MESSAGE_REPLY, caller->call.id, header);
-	endpoint->newest = NULL;
-	caller->call.progress.word = CALL_NONE;
-	caller->call.endpoint = NULL;
-	direct_receive(endpoint, self);
+	direct_receive(endpoint, self, &caller->call, header);
 	direct_switch(cpu, self, &endpoint->lock, caller, true);
 	arch_leave(caller, self, STANDING_RUNS, STANDING_WAITS(WAIT_RECEIVE, true), 0, (uint32_t)header, 0);
 	arch_direct_keep_words(self);

@@ -81,20 +81,37 @@ status_t handle_futex_wait(uint64_t address, uint32_t expected, uint64_t deadlin
 	return status;
 }
 
-/* Under the bucket's lock. */
-static uint32_t wake_some(const struct word *word, uint32_t count)
+/* Under both buckets' locks. It stands last there; where the two words are one it has not moved. */
+static void move(struct thread *thread, const struct word *to)
 {
-	uint32_t woken = 0;
+	if (waits_on(thread, to))
+		return;
+	list_remove(&thread->waiting);
+	list_append(&to->bucket->waiters, &thread->waiting);
+	spin_lock(&thread->lock);
+	thread->futex_object = to->object;
+	thread->futex_offset = to->offset;
+	thread->wait_lock = &to->bucket->lock;
+	spin_unlock(&thread->lock);
+}
+
+/* Under the bucket's lock: the first waiters of a word wake, or go over to the word `to`. Returns how many. */
+static uint32_t release_some(const struct word *word, uint32_t count, const struct word *to)
+{
+	uint32_t released = 0;
 	list_for_each_safe(&word->bucket->waiters, node) {
 		struct thread *thread = container_of(node, struct thread, waiting);
-		if (woken == count)
+		if (released == count)
 			break;
 		if (!waits_on(thread, word))
 			continue;
-		thread_wake_with(thread, STATUS_OK);
-		woken++;
+		if (to)
+			move(thread, to);
+		else
+			thread_wake_with(thread, STATUS_OK);
+		released++;
 	}
-	return woken;
+	return released;
 }
 
 status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t count)
@@ -104,7 +121,7 @@ status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&word.bucket->lock);
-	uint32_t woken = wake_some(&word, count);
+	uint32_t woken = release_some(&word, count, NULL);
 	spin_unlock(&word.bucket->lock);
 	return woken;
 }
@@ -112,35 +129,6 @@ status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t
 status_t handle_futex_wake(uint64_t address, uint32_t count)
 {
 	return handle_futex_wake_space(cpu_current()->space, address, count);
-}
-
-/* Under both buckets' locks. */
-static uint32_t move_some(const struct word *from, const struct word *to, uint32_t count)
-{
-	uint32_t moved = 0;
-	struct list_node waiters;
-	list_init(&waiters);
-	list_for_each_safe(&from->bucket->waiters, node) {
-		struct thread *thread = container_of(node, struct thread, waiting);
-		if (moved == count)
-			break;
-		if (!waits_on(thread, from))
-			continue;
-		list_remove(node);
-		list_append(&waiters, node);
-		moved++;
-	}
-	while (!list_empty(&waiters)) {
-		struct thread *thread = list_first(&waiters, struct thread, waiting);
-		list_remove(&thread->waiting);
-		list_append(&to->bucket->waiters, &thread->waiting);
-		spin_lock(&thread->lock);
-		thread->futex_object = to->object;
-		thread->futex_offset = to->offset;
-		thread->wait_lock = &to->bucket->lock;
-		spin_unlock(&thread->lock);
-	}
-	return moved;
 }
 
 status_t handle_futex_requeue(uint64_t address, uint64_t expected, uint32_t wake_count, uint64_t to_address,
@@ -161,7 +149,7 @@ status_t handle_futex_requeue(uint64_t address, uint64_t expected, uint32_t wake
 	if (compare && __atomic_load_n(bytes, __ATOMIC_SEQ_CST) != (uint32_t)expected)
 		status = STATUS_AGAIN;
 	else
-		status = (status_t)wake_some(&from, wake_count) + move_some(&from, &to, count);
+		status = (status_t)release_some(&from, wake_count, NULL) + release_some(&from, count, &to);
 	spin_unlock_pair(&from.bucket->lock, &to.bucket->lock);
 	if (compare)
 		space_release(space);

@@ -126,16 +126,8 @@ static status_t notification_destroy(struct object *object)
 		thread_wake_with(list_first(&notification->waiters, struct thread, waiting), STATUS_DESTROYED);
 	struct endpoint *bound = notification->bound;
 	spin_unlock(&notification->lock);
-	if (!bound)
-		return STATUS_OK;
-	spin_lock(&bound->lock);
-	bool still = bound->notification == notification;
-	if (still)
-		bound->notification = NULL;
-	spin_unlock(&bound->lock);
-	notification->bound = NULL;
-	if (still)
-		object_unreference(object);
+	if (bound)
+		endpoint_unbind(bound, notification);
 	return STATUS_OK;
 }
 

@@ -78,19 +78,19 @@ void space_release(struct space *space)
  * and the rest is to be tried again. */
 static uint64_t copy_with_own(struct copy *copy, uint64_t address, uint64_t own_address, uint64_t length)
 {
+	uint32_t access = copy->to_other ? MAP_READ : MAP_WRITE, own_access = copy->to_other ? MAP_WRITE : MAP_READ;
 	uint64_t done = 0, missing = own_address;
 
 	spin_lock(&copy->space->table_lock);
-	void *bytes = bytes_at(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE);
+	void *bytes = bytes_at(copy->space, address, access);
 	if (bytes)
 		done = arch_user_copy(own_address, bytes, length, copy->to_other, &missing);
 	spin_unlock(&copy->space->table_lock);
-	if (done == length)
-		return done;
 	copy->fault_in_other = bytes != NULL;
-	copy->result = bytes ? bring_in(copy->own, missing, copy->to_other ? MAP_WRITE : MAP_READ,
-	                                &copy->fault)
-	                     : bring_in(copy->space, address, copy->to_other ? MAP_READ : MAP_WRITE, &copy->fault);
+	if (!bytes)
+		copy->result = bring_in(copy->space, address, access, &copy->fault);
+	else if (done < length)
+		copy->result = bring_in(copy->own, missing, own_access, &copy->fault);
 	return done;
 }
 

@@ -231,33 +231,11 @@ uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint6
 	return count;
 }
 
-/* Out of its leaf, which frame_table_find has just found. */
-static inline physical_t entry_take(struct frame_table *table, physical_t *entry, uint64_t index)
-{
-	struct frame_node *leaf = table->leaf;
-	physical_t frame = *entry;
-
-	*entry = 0;
-	leaf->present &= ~(1ull << (index % WAYS));
-	if (leaf->present == 0)
-		leaf_free(table, &table->root, leaf);
-	table->count--;
-	return frame;
-}
-
-physical_t frame_table_take(struct frame_table *table, uint64_t index)
-{
-	physical_t frame = entry_take(table, frame_table_find(table, index), index);
-
-	pool_credit(table->pool, PAGE_SIZE);
-	return frame;
-}
-
 /* Within one pool no charge changes. */
 bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index,
                       physical_t *entry)
 {
-	struct frame_node *leaf = leaf_at_hand(to, index);
+	struct frame_node *leaf = leaf_at_hand(to, index), *source = from->leaf; /* found just now */
 	bool pays = to->pool != from->pool;
 
 	if (pays && !pool_charge(to->pool, PAGE_SIZE))
@@ -266,8 +244,13 @@ bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table
 		pool_credit(to->pool, pays ? PAGE_SIZE : 0);
 		return false;
 	}
-	entry_set(leaf, index, entry_take(from, entry, from_index));
+	entry_set(leaf, index, *entry);
 	to->count++;
+	*entry = 0;
+	source->present &= ~(1ull << (from_index % WAYS));
+	if (source->present == 0)
+		leaf_free(from, &from->root, source);
+	from->count--;
 	if (pays)
 		pool_credit(from->pool, PAGE_SIZE);
 	return true;

@@ -29,8 +29,6 @@ physical_t *frame_table_next(struct frame_table *table, uint64_t *index, uint64_
 bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t frame);
 /* The same where the frame's page is charged already; a failure credits it. */
 bool frame_table_insert_charged(struct frame_table *table, uint64_t index, physical_t frame);
-/* Remove an entry that exists; its reference is the caller's. */
-physical_t frame_table_take(struct frame_table *table, uint64_t index);
 /* A frame of one table goes over to another, which has none there; `entry`: what frame_table_find has said of it just
  * now. False: quota or memory; nothing has changed. */
 bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index,

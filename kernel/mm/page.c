@@ -197,10 +197,8 @@ physical_t page_allocate_contiguous(uint64_t count)
  * cannot reach 0 meanwhile. */
 void page_reference(physical_t page)
 {
-	uint32_t before = __atomic_fetch_add(&frame_of(page)->references, 1, __ATOMIC_RELAXED);
-
-	DEBUG_ASSERT(before != 0);
-	(void)before;
+	DEBUG_ASSERT(page_references(page) != 0);
+	__atomic_fetch_add(&frame_of(page)->references, 1, __ATOMIC_RELAXED);
 }
 
 /* Release, so that every use of the frame comes before its next owner's; acquire, so that the last

@@ -35,10 +35,8 @@ void pool_charge_always(struct pool *pool, uint64_t bytes)
 void pool_credit(struct pool *pool, uint64_t bytes)
 {
 	for (; pool; pool = pool->parent) {
-		uint64_t left = __atomic_sub_fetch(&pool->used, bytes, __ATOMIC_RELAXED);
-
-		DEBUG_ASSERT(left < 1ull << 62);
-		(void)left;
+		DEBUG_ASSERT(__atomic_load_n(&pool->used, __ATOMIC_RELAXED) >= bytes);
+		__atomic_sub_fetch(&pool->used, bytes, __ATOMIC_RELAXED);
 	}
 }
 

@@ -75,36 +75,42 @@ status_t handle_space_protect(struct space *space, uint64_t address, uint64_t le
 	return status;
 }
 
+/* Some own pages of [*index, end) go; *index becomes where to go on. Returns how many, fewer than FRAMES_AT_ONCE at the end. */
+static uint32_t free_own(struct space *space, uint64_t *index, uint64_t end)
+{
+	physical_t frames[FRAMES_AT_ONCE];
+	uint64_t first = *index;
+
+	if (!frame_table_next(&space->own, &first, end))
+		return 0;
+	*index = first;
+	uint32_t count = frame_table_take_some(&space->own, index, end, frames, FRAMES_AT_ONCE);
+	range_drop_entries(space, first * PAGE_SIZE, *index * PAGE_SIZE);
+	for (uint32_t i = 0; i < count; i++)
+		page_release(frames[i]);
+	return count;
+}
+
 /* Only own pages: what a shared mapping shows is the object's (memory_discard). After a restart the
  * range is walked from its start again, which is quick where nothing is left. */
 status_t handle_space_discard(struct space *space, uint64_t address, uint64_t length)
 {
-	physical_t frames[FRAMES_AT_ONCE];
-	uint64_t index = address / PAGE_SIZE, first;
-	uint32_t count;
+	uint64_t index = address / PAGE_SIZE;
+	uint32_t count = 0;
+	bool covered;
 
 	if (!range_check(address, &length))
 		return STATUS_BAD_ARGUMENT;
 	do {
 		spin_lock(&space->lock);
-		if (!range_covered(space, address, address + length)) {
-			spin_unlock(&space->lock);
-			return STATUS_BAD_ADDRESS;
-		}
-		first = index;
-		frame_table_next(&space->own, &first, (address + length) / PAGE_SIZE);
-		index = first;
-		count = frame_table_take_some(&space->own, &index, (address + length) / PAGE_SIZE, frames,
-		                              FRAMES_AT_ONCE);
-		if (count)
-			range_drop_entries(space, first * PAGE_SIZE, index * PAGE_SIZE);
-		for (uint32_t i = 0; i < count; i++)
-			page_release(frames[i]);
+		covered = range_covered(space, address, address + length);
+		if (covered)
+			count = free_own(space, &index, (address + length) / PAGE_SIZE);
 		spin_unlock(&space->lock);
-		if (count == FRAMES_AT_ONCE && preempt_wanted())
+		if (covered && count == FRAMES_AT_ONCE && preempt_wanted())
 			return STATUS_RESTART;
-	} while (count == FRAMES_AT_ONCE);
-	return STATUS_OK;
+	} while (covered && count == FRAMES_AT_ONCE);
+	return covered ? STATUS_OK : STATUS_BAD_ADDRESS;
 }
 
 /* Own pages of [from, from + length) become those of the same place at `to`. All or none. */
@@ -124,14 +130,13 @@ static bool move_own(struct space *space, uint64_t from, uint64_t to, uint64_t l
 		pool_charge_always(space->object.pool, PAGE_SIZE); /* moving is not more memory */
 		if (frame_table_insert_charged(&space->own, at + by, frame))
 			continue;
-		end = at;
-		for (at = start; frame_table_next(&space->own, &at, end); at++)
-			page_release(frame_table_take(&space->own, at + by));
+		end = at + by;
+		for (at = start + by; free_own(space, &at, end);)
+			;
 		return false;
 	}
-	range_drop_entries(space, from, from + length);
-	for (at = start; frame_table_next(&space->own, &at, end); at++)
-		page_release(frame_table_take(&space->own, at));
+	for (at = start; free_own(space, &at, end);)
+		;
 	return true;
 }
 

@@ -53,7 +53,7 @@ status_t handle_thread_stop(struct thread *thread)
 	if (thread->on_cpu) {
 		scheduler_kick(thread);
 		status = thread == cpu_current() ? STATUS_OK : STATUS_RESTART;
-	} else if (thread->state == THREAD_RUNNABLE && !thread->on_cpu) {
+	} else if (thread->state == THREAD_RUNNABLE) {
 		scheduler_remove(thread);
 		thread->state = THREAD_STOPPED;
 	}

@@ -55,20 +55,17 @@ static void take_from_queue(struct run_queue *queue, struct thread *thread)
 
 static struct cpu *place(struct thread *thread)
 {
-	struct cpu *last = &cpus[thread->cpu], *best = ATOLL_ONE_CPU ? last : NULL;
+	uint32_t last = thread->cpu;
 	uint64_t idle = __atomic_load_n(&idle_cpus, __ATOMIC_RELAXED) & thread->cpu_mask;
-	if (idle >> last->index & 1)
-		best = last;
-	else if (idle)
-		best = &cpus[__builtin_ctzll(idle)];
-	if (best)
-		__atomic_and_fetch(&idle_cpus, ~(1ull << best->index), __ATOMIC_RELAXED);
-	else if (thread->cpu_mask >> last->index & 1)
-		best = last;
-	for (uint32_t i = 0; !best && i < cpu_count; i++)
+	if (idle) {
+		uint32_t best = idle >> last & 1 ? last : (uint32_t)__builtin_ctzll(idle);
+		__atomic_and_fetch(&idle_cpus, ~(1ull << best), __ATOMIC_RELAXED);
+		return &cpus[best];
+	}
+	for (uint32_t i = 0; !(thread->cpu_mask >> last & 1) && i < cpu_count; i++)
 		if (cpus[i].online && (thread->cpu_mask >> i & 1))
-			best = &cpus[i];
-	return best ? best : last;
+			return &cpus[i];
+	return &cpus[last];
 }
 
 void scheduler_enqueue(struct thread *thread)
@@ -138,15 +135,13 @@ static struct thread *pop(struct run_queue *queue, unsigned limit, uint64_t allo
 
 static struct thread *steal(struct cpu *cpu)
 {
-	for (uint32_t i = 1; i < cpu_count; i++) {
-		struct cpu *other = &cpus[(cpu->index + i) % cpu_count];
-		struct thread *thread = NULL;
-		if (other->online && __atomic_load_n(&other->queue.ready_levels, __ATOMIC_RELAXED))
-			thread = pop(&other->queue, PRIORITY_LEVELS, 1ull << cpu->index);
-		if (thread)
-			return thread;
+	struct thread *thread = NULL;
+	for (uint32_t i = 1; !thread && i < cpu_count; i++) {
+		struct run_queue *queue = &cpus[(cpu->index + i) % cpu_count].queue; /* one that is not online has nothing */
+		if (__atomic_load_n(&queue->ready_levels, __ATOMIC_RELAXED))
+			thread = pop(queue, PRIORITY_LEVELS, 1ull << cpu->index);
 	}
-	return NULL;
+	return thread;
 }
 
 /* --- choosing --- */
@@ -423,18 +418,12 @@ static struct thread *schedule(struct cpu *cpu, uint64_t now)
 	return to;
 }
 
-static void (*const finishers[])(struct thread *) = {
-	[FINISH_RECEIVE] = finish_receive, [FINISH_CALL] = finish_call, [FINISH_FAULT] = finish_fault,
-	[FINISH_PAGE] = finish_page,
-};
-
 void thread_finish(struct thread *thread)
 {
-	unsigned finish = thread->finish;
-	if (!finish)
-		return;
-	thread->finish = FINISH_NONE;
-	finishers[finish](thread);
+	void (*finish)(struct thread *) = thread->finish;
+	thread->finish = NULL;
+	if (finish)
+		finish(thread);
 }
 
 struct thread *kernel_exit(void)

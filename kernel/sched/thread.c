@@ -212,9 +212,9 @@ static void take_apart(struct thread *thread)
 {
 	DEBUG_ASSERT(thread->state == THREAD_DEAD && !thread->on_cpu);
 	scheduler_payer_gone(thread);
-	if (thread->finish == FINISH_CALL)
+	if (thread->finish == finish_call)
 		cap_list_drop(&thread->call.caps);
-	thread->finish = FINISH_NONE;
+	thread->finish = NULL;
 	arch_thread_release(thread);
 	if (!thread->call.progress.abandoned)
 		call_record_release(&thread->call);

@@ -26,15 +26,6 @@ enum wait_reason {
 /* Why a wait is to end early; also word 1 of OPERATION_CANCEL. */
 enum cancel_reason { CANCEL_ALERT, CANCEL_DEADLINE, CANCEL_GONE };
 
-/* What a thread does for itself on its way to user mode, in its own space, after a wait ended. */
-enum finish_kind {
-	FINISH_NONE,
-	FINISH_RECEIVE, /* fetch buffer and capabilities of the call it was given; write its message_extra */
-	FINISH_CALL,    /* store the capabilities of the answer; write its message_extra */
-	FINISH_FAULT,   /* its pager refused the page: it takes the exception */
-	FINISH_PAGE,    /* its pager supplied the page: shown at once, it would fault again else */
-};
-
 /* Capabilities on their way, each held as a capability. */
 struct cap_list {
 	unsigned count;
@@ -78,8 +69,8 @@ struct call {
 	/* In the caller's space. Between two calls the lengths and `extra` are 0. */
 	uint64_t send_address, send_length, receive_address, receive_length;
 	uint64_t extra;               /* caller's struct message_extra, 0: none */
-	uint64_t received_length;     /* bytes of the answer's buffer, for FINISH_CALL */
-	/* First the call's, kept for a redelivery until the answer; then the answer's, for FINISH_CALL. */
+	uint64_t received_length;     /* bytes of the answer's buffer, for finish_call */
+	/* First the call's, kept for a redelivery until the answer; then the answer's, for finish_call. */
 	struct cap_list caps;
 	uint32_t receive_caps[MESSAGE_CAPS_MAX];
 };
@@ -114,17 +105,17 @@ struct thread {
 	bool by_place;             /* a system call from outside the space's library reflects: see thread_enters */
 
 	union standing;            /* with the lock that protects all from here to the next comment */
-	uint8_t finish;            /* enum finish_kind: set by whoever ends the wait, taken by itself */
 	bool alert_shown;          /* reflected or written to the library's alert word already */
+	void (*finish)(struct thread *thread); /* finish_receive or another; set by whoever ends the wait, taken by itself */
 	struct spin_lock *wait_lock; /* of what it waits for (futex: its bucket; sleep: one for all) */
 	struct list_node waiting;  /* receivers, notification waiters or futex bucket: under *wait_lock */
 	uint64_t futex_object, futex_offset; /* WAIT_FUTEX */
-	uint64_t finish_id;        /* FINISH_RECEIVE: the call it was given; 0: a message without answer */
+	uint64_t finish_id;        /* finish_receive: the call it was given; 0: a message without answer */
 	struct timer timer;        /* deadline of the wait */
 
 	struct call call; /* its outstanding call */
 
-	/* Of a page fault in user mode that is its pager's now, for FINISH_FAULT and FINISH_PAGE */
+	/* Of a page fault in user mode that is its pager's now, for finish_fault and finish_page */
 	uint64_t fault_vector, fault_error, fault_address;
 	uint32_t fault_access;
 
@@ -180,7 +171,8 @@ status_t thread_install_new(struct object *object, uint32_t slot);
 /* What this floor asks of those above (ipc, entry). */
 bool call_cancel(struct thread *thread, enum cancel_reason reason, status_t result); /* false: no call stands */
 void receivers_settle(struct spin_lock *lock); /* a WAIT_RECEIVE's wait_lock is held: it is on its list from now on */
-void finish_receive(struct thread *thread);
-void finish_call(struct thread *thread);
-void finish_fault(struct thread *thread);
-void finish_page(struct thread *thread);
+/* What a thread does for itself on its way to user mode, in its own space, after a wait ended: */
+void finish_receive(struct thread *thread); /* fetch buffer and capabilities of the call it was given; write its message_extra */
+void finish_call(struct thread *thread); /* store the capabilities of the answer; write its message_extra */
+void finish_fault(struct thread *thread); /* its pager refused the page: it takes the exception */
+void finish_page(struct thread *thread); /* its pager supplied the page: shown at once, it would fault again else */
