@@ -110,6 +110,24 @@ static status_t prepare_call(const struct arch_thread *registers, struct message
 	return status;
 }
 
+/* A receiver waits, and runs at once; the lock is free then. */
+static bool call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
+{
+	struct cpu *cpu = cpu_self();
+	struct thread *self = cpu->current;
+	struct endpoint *endpoint = gate->endpoint;
+	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, endpoint);
+	if (!receiver)
+		return false;
+	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
+	direct_deliver(&self->call, endpoint, gate->label, receiver);
+	direct_fill_call(&self->call, arch_message_extra(&self->arch), extra, caps);
+	self->call.progress.carries = self->call.extra != 0;
+	endpoint_give(&self->call, receiver);
+	direct_switch_wholly(cpu, self, endpoint, receiver, WAIT_CALL, interruptible);
+	return true;
+}
+
 status_t handle_call(struct gate *gate)
 {
 	struct thread *self = cpu_current();
@@ -130,7 +148,7 @@ status_t handle_call(struct gate *gate)
 		                      arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE);
 	if (status == STATUS_BLOCKED) {
 		self->call.label = gate->label;
-		direct_fill_call(self, &extra, &caps);
+		direct_fill_call(&self->call, arch_message_extra(&self->arch), &extra, &caps);
 		endpoint_submit(endpoint, &self->call, CALL_FROM_THREAD);
 	}
 	spin_unlock(&endpoint->lock);
@@ -254,13 +272,13 @@ static status_t prepare_answer(struct endpoint *endpoint, struct thread *self, u
 static bool answer_directly(struct endpoint *endpoint, struct answer *answer, struct call_remains *remains)
 {
 	struct cpu *cpu = cpu_self();
-	struct call *call = cpu->attention ? NULL : direct_answered(cpu, endpoint);
+	struct call *call = cpu->attention ? NULL : direct_answered(cpu, cpu->current, endpoint, false);
 	if (!call)
 		return false;
 	endpoint_end_call(call, remains);
 	endpoint_fill_answer(call_thread(call), answer);
 	direct_receive(endpoint, cpu->current, call, arch_message_header(&cpu->current->arch));
-	direct_switch_wholly(cpu, endpoint, call_thread(call), WAIT_RECEIVE, true);
+	direct_switch_wholly(cpu, cpu->current, endpoint, call_thread(call), WAIT_RECEIVE, true);
 	return true;
 }
 

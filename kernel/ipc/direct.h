@@ -50,11 +50,10 @@ INLINE void direct_switch(struct cpu *cpu, struct thread *from, struct spin_lock
 }
 #define STANDING_WAITS(reason, interruptible) standing_word(THREAD_BLOCKED, reason, interruptible, false)
 
-/* Both steps, for the current thread. The endpoint's lock is free afterwards. */
-INLINE void direct_switch_wholly(struct cpu *cpu, struct endpoint *endpoint, struct thread *to, enum wait_reason reason,
-                                 bool interruptible)
+/* Both steps, for the current thread `from`. The endpoint's lock is free afterwards. */
+INLINE void direct_switch_wholly(struct cpu *cpu, struct thread *from, struct endpoint *endpoint, struct thread *to,
+                                 enum wait_reason reason, bool interruptible)
 {
-	struct thread *from = cpu->current;
 	direct_switch(cpu, from, &endpoint->lock, to, false);
 	if (standing_change(from, STANDING_RUNS, STANDING_WAITS(reason, interruptible)))
 		spin_unlock(&endpoint->lock);
@@ -83,11 +82,10 @@ INLINE void direct_deliver(struct call *call, struct endpoint *endpoint, uint64_
 }
 
 /* Commit: from here on the record says everything about the call. */
-INLINE void direct_fill_call(struct thread *self, const struct message_extra *extra, struct cap_list *caps)
+INLINE void direct_fill_call(struct call *call, uint64_t address, const struct message_extra *extra, struct cap_list *caps)
 {
-	struct call *call = &self->call;
-	call->extra = arch_message_extra(&self->arch);
-	if (!call->extra)
+	call->extra = address;
+	if (!address)
 		return;
 	call->send_length = extra->send_length;
 	call->receive_length = extra->receive_length;
@@ -95,26 +93,7 @@ INLINE void direct_fill_call(struct thread *self, const struct message_extra *ex
 	call->receive_address = extra->receive_address;
 	if (caps->count)
 		cap_list_move(&call->caps, caps);
-	memcpy(call->receive_caps, extra->receive_caps, sizeof(call->receive_caps));
-}
-
-/* With the lock of the gate's endpoint held: a receiver waits, and is the current thread now. It is returned, and the lock is
- * free then. NULL: there is none. */
-INLINE struct thread *call_directly(struct gate *gate, const struct message_extra *extra, struct cap_list *caps)
-{
-	struct cpu *cpu = cpu_self();
-	struct thread *self = cpu->current;
-	struct endpoint *endpoint = gate->endpoint;
-	struct thread *receiver = cpu->attention || extra->deadline ? NULL : direct_receiver(cpu, endpoint);
-	if (!receiver)
-		return NULL;
-	bool interruptible = arch_message_header(&self->arch) & MESSAGE_INTERRUPTIBLE;
-	direct_deliver(&self->call, endpoint, gate->label, receiver);
-	direct_fill_call(self, extra, caps);
-	self->call.progress.carries = self->call.extra != 0;
-	endpoint_give(&self->call, receiver);
-	direct_switch_wholly(cpu, endpoint, receiver, WAIT_CALL, interruptible);
-	return receiver;
+	__builtin_memcpy(call->receive_caps, extra->receive_caps, sizeof(call->receive_caps));
 }
 
 /* May the answer go straight to this caller? Nothing is there for the server's next receive, nothing more urgent than
@@ -131,27 +110,25 @@ INLINE bool direct_answer(struct cpu *cpu, struct thread *self, struct endpoint 
 }
 
 /* The call that the current thread answers, if it was delivered last, is a thread's, nothing has come up for it, and its
- * caller may run now, which is claimed then; NULL: not so. */
-INLINE struct call *direct_answered(struct cpu *cpu, struct endpoint *endpoint)
+ * caller may run now, which is claimed then; NULL: not so. `plain`: nor one that has brought capabilities. */
+INLINE struct call *direct_answered(struct cpu *cpu, struct thread *self, struct endpoint *endpoint, bool plain)
 {
-	struct thread *self = cpu->current;
 	struct call *call = endpoint->newest;
-	if (!call || call->id != arch_message_id(&self->arch))
+	if (!call || call->id != arch_message_id(&self->arch) || (plain && call->caps.count))
 		return NULL;
 	union call_progress progress = call->progress;
 	progress.carries = false;
 	return progress.word == CALL_DELIVERED && direct_answer(cpu, self, endpoint, call_thread(call)) ? call : NULL;
 }
 
-/* The words of an answer go from the server, the current thread, to the caller. */
-INLINE void direct_answer_words(struct thread *caller)
+/* The words of a message from one thread's registers to another's, and what the other sees of the header. */
+INLINE void direct_words(struct thread *to, const struct thread *from, uint64_t header)
 {
-	const struct arch_thread *sent = &cpu_current()->arch;
 	uint64_t words[MESSAGE_WORDS];
-	arch_message_get_words(sent, words);
-	arch_message_set_words(&caller->arch, words);
-	arch_message_set_header(&caller->arch, MESSAGE_CARRIED(arch_message_header(sent)));
-	arch_set_result(&caller->arch, STATUS_OK);
+	arch_message_get_words(&from->arch, words);
+	arch_message_set_words(&to->arch, words);
+	arch_message_set_header(&to->arch, header);
+	arch_set_result(&to->arch, STATUS_OK);
 }
 
 /* The call, the newest, is answered with this header, and the server waits for its next. */

@@ -204,7 +204,7 @@ static void answer_fault(struct thread *thread, int32_t status)
 void endpoint_fill_answer(struct thread *thread, struct answer *answer)
 {
 	struct call *call = &thread->call;
-	direct_answer_words(thread);
+	direct_words(thread, cpu_current(), MESSAGE_CARRIED(arch_message_header(&cpu_current()->arch)));
 	if (call->extra) {
 		cap_list_move(&call->caps, &answer->caps);
 		call->received_length = answer->received_length;
@@ -301,7 +301,7 @@ bool endpoint_call_fault(struct gate *gate, enum call_source source, uint32_t op
 			direct_deliver(call, endpoint, gate->label, receiver);
 			call->progress.source = CALL_FROM_FAULT;
 			endpoint_give(call, receiver);
-			direct_switch_wholly(cpu, endpoint, receiver, WAIT_CALL, false);
+			direct_switch_wholly(cpu, cpu->current, endpoint, receiver, WAIT_CALL, false);
 			return true;
 		}
 		blocked = thread_block(WAIT_CALL, &endpoint->lock, 0, false) == STATUS_BLOCKED;

@@ -85,7 +85,7 @@ static __attribute__((noinline)) struct thread *answer_page(struct endpoint *end
 
 	struct thread *caller = call_thread(call);
 	direct_receive(endpoint, self, call, header);
-	direct_switch_wholly(cpu, endpoint, caller, WAIT_RECEIVE, true);
+	direct_switch_wholly(cpu, self, endpoint, caller, WAIT_RECEIVE, true);
 	finish_page(caller);
 	lock_assert_none_held();
 	if (!cpu->attention)

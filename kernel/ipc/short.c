@@ -49,15 +49,6 @@ static bool short_close(uint64_t address, uint64_t buffer, uint64_t room, struct
 	       arch_user_move(address + MESSAGE_EXTRA_SENT, (void *)(address + MESSAGE_EXTRA_SENT), received, MESSAGE_EXTRA_RESULTS);
 }
 
-static inline void words_move(struct thread *to, const struct thread *from, uint64_t header)
-{
-	uint64_t words[MESSAGE_WORDS];
-	arch_message_get_words(&from->arch, words);
-	arch_message_set_words(&to->arch, words);
-	arch_message_set_header(&to->arch, (uint32_t)header);
-	arch_set_result(&to->arch, STATUS_OK);
-}
-
 /* The same where pages have to be brought in: the caller's have perhaps been shared with a clone since it called. */
 static bool short_close_resolving(uint64_t address, uint64_t buffer, const struct short_message *message)
 {
@@ -81,6 +72,8 @@ struct thread *short_call_message(void)
 	uint64_t header = arch_message_header(&self->arch), address = arch_message_extra(&self->arch);
 	bool interruptible = header & MESSAGE_INTERRUPTIBLE;
 	struct short_message message;
+	struct cap_list none;
+	none.count = 0;
 	struct gate *gate = captable_find(self->captable, arch_call_argument(&self->arch, 0), OBJECT_GATE, RIGHT_WRITE);
 	if (!gate || cpu->attention || !address || (header - OPERATION_PROTOCOL_FIRST) >> 32 & ~(MESSAGE_INTERRUPTIBLE >> 32))
 		return SHORT_REFUSED;
@@ -96,42 +89,23 @@ struct thread *short_call_message(void)
 	}
 	struct call *call = &self->call;
 	direct_deliver(call, endpoint, gate->label, receiver);
+	direct_fill_call(call, address, &message.extra, &none);
 	call->progress.carries = true;
-	call->extra = address;
-	call->send_length = message.extra.send_length;
-	call->send_address = message.extra.send_address;
-	call->receive_length = message.extra.receive_length;
-	call->receive_address = message.extra.receive_address;
-	__builtin_memcpy(call->receive_caps, message.extra.receive_caps, sizeof(call->receive_caps));
-	words_move(receiver, self, header);
+	direct_words(receiver, self, (uint32_t)header);
 	arch_message_set_label(&receiver->arch, call->label);
 	arch_message_set_id(&receiver->arch, call->id);
-	if (arch_message_extra(&receiver->arch)) {
-		receiver->finish = FINISH_RECEIVE;
-		receiver->finish_id = call->id;
-	}
 	trace(TRACE_MESSAGE_RECEIVE, call->id, header);
-	direct_switch(cpu, self, &endpoint->lock, receiver, false);
 	message.extra.peer_send_length = call->send_length;
 	message.extra.peer_receive_length = call->receive_length;
-	direct_switch_end(self, WAIT_CALL, interruptible, endpoint);
+	direct_switch_wholly(cpu, self, endpoint, receiver, WAIT_CALL, interruptible);
 
 	uint64_t other = arch_message_extra(&receiver->arch), room[4]; /* up to receive_length */
-	if (other && arch_user_move(other, room, (const void *)other, sizeof(room)) &&
-	    short_close(other, room[2], room[3], &message))
-		receiver->finish = FINISH_NONE; /* else all over again, by finish_receive */
+	if (other && !(arch_user_move(other, room, (const void *)other, sizeof(room)) &&
+	               short_close(other, room[2], room[3], &message))) {
+		receiver->finish = finish_receive; /* all over again */
+		receiver->finish_id = arch_message_id(&receiver->arch);
+	}
 	return short_leave(cpu, receiver, !receiver->finish);
-}
-
-/* The call that is answered, if it is the last delivered, has brought no capabilities, and its caller may run now. */
-static struct call *claim_answered(struct cpu *cpu, struct thread *self, struct endpoint *endpoint)
-{
-	struct call *call = endpoint->newest;
-	if (!call || call->id != arch_message_id(&self->arch) || call->caps.count)
-		return NULL;
-	union call_progress progress = call->progress;
-	progress.carries = false;
-	return progress.word == CALL_DELIVERED && direct_answer(cpu, self, endpoint, call_thread(call)) ? call : NULL;
 }
 
 struct thread *short_answer_message(void)
@@ -152,22 +126,17 @@ struct thread *short_answer_message(void)
 			return SHORT_REFUSED;
 	}
 	spin_lock(&endpoint->lock);
-	struct call *call = claim_answered(cpu, self, endpoint);
+	struct call *call = direct_answered(cpu, self, endpoint, true);
 	if (!call) {
 		spin_unlock(&endpoint->lock);
 		return SHORT_REFUSED;
 	}
 	struct thread *caller = call_thread(call);
 	uint64_t extra = call->extra, buffer = call->receive_address, room = call->receive_length;
-	trace(TRACE_MESSAGE_REPLY, call->id, header);
-	endpoint->newest = NULL;
-	call->progress.word = CALL_NONE;
-	call->endpoint = NULL;
+	direct_receive(endpoint, self, call, header);
 	call->extra = call->send_length = call->receive_length = 0;
-	words_move(caller, self, header);
-	direct_receive(endpoint, self);
-	direct_switch(cpu, self, &endpoint->lock, caller, false);
-	direct_switch_end(self, WAIT_RECEIVE, true, endpoint);
+	direct_words(caller, self, (uint32_t)header);
+	direct_switch_wholly(cpu, self, endpoint, caller, WAIT_RECEIVE, true);
 
 	message.extra.peer_send_length = message.extra.peer_receive_length = 0;
 	if (extra && !short_close(extra, buffer, room, &message) && !short_close_resolving(extra, buffer, &message))
