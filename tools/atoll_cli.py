@@ -71,7 +71,7 @@ Boot Atoll and Debian's Linux kernel in the same QEMU, run the same programs on 
 table: instructions executed (the same in every run) and time (interleaved, best of several), with
 ratios, geometric means and what must be reached. Rows about the kernel alone stand beside seL4.
 
-    ./atoll bench                                  everything; interrupts-off alone runs the tests, for minutes
+    ./atoll bench                                  everything but interrupts-off, which runs the tests, for minutes
     ./atoll bench stat pipe                        rows by name (`pipe` is all that begin with pipe-)
     ./atoll bench --clock instructions             without the rounds that are timed: half a minute
     ./atoll bench --clock instructions --system atoll stat     seconds: for work on one row
