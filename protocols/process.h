@@ -166,7 +166,8 @@ struct process_info { /* for procfs and ps */
 	uint64_t signals_pending, signals_blocked, signals_ignored, signals_caught;
 	char name[16];            /* comm */
 	uint32_t command_length;  /* of what process_command gives */
-	uint32_t reserved;
+	uint32_t last_cpu;        /* of the thread: where it runs or ran last */
+	uint64_t cpu_mask;        /* of the thread: where it may run */
 };
 
 /* The handoff: what a new program image starts from; made by the personality before exec (or by

@@ -112,7 +112,7 @@ status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, ui
 	uint64_t present = cpu_count < 64 ? (1ull << cpu_count) - 1 : ~0ull;
 	if (!cpu_mask)
 		cpu_mask = ~0ull;
-	if (priority >= PRIORITY_LEVELS || weight < 1 || weight > 65536 || !(cpu_mask & present))
+	if (priority >= PRIORITY_LEVELS || weight < 1 || weight > 131072 || !(cpu_mask & present))
 		return STATUS_BAD_ARGUMENT;
 	spin_lock(&thread->lock);
 	bool queued = thread->state == THREAD_RUNNABLE && !thread->on_cpu;

@@ -159,7 +159,7 @@ static void init_fields(struct thread *thread, const struct thread_parameters *p
 static bool parameters_valid(const struct thread_parameters *parameters)
 {
 	return !(parameters->flags & ~(uint64_t)(THREAD_REFLECT | THREAD_NO_EXTENDED | THREAD_COPY_EXTENDED)) &&
-	       parameters->priority < PRIORITY_LEVELS && parameters->weight <= 65536;
+	       parameters->priority < PRIORITY_LEVELS && parameters->weight <= 131072;
 }
 
 struct thread *thread_create(struct pool *pool, struct space *space, struct captable *captable,

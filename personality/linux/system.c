@@ -305,24 +305,22 @@ int64_t linux_sched_getaffinity(struct thread *thread, int32_t process, uint64_t
 	uint64_t all;
 	if (process < 0 || length < sizeof(all) || length % sizeof(all))
 		return -EINVAL;
-	struct thread *found;
-	int status = scheduled_find(thread, process, &found);
+	uint64_t allowed;
+	int status = process_get_affinity(PROCESS_GATE, NULL, process ? (uint32_t)process : thread->id, &allowed);
 	if (status == 0)
 		status = cpu_mask_all(&all);
+	allowed &= all;
 	if (status == 0)
-		status = user_write(mask, &all, sizeof(all));
+		status = user_write(mask, &allowed, sizeof(allowed));
 	return status < 0 ? status : (int64_t)sizeof(all);
 }
 
 int64_t linux_sched_setaffinity(struct thread *thread, int32_t process, uint64_t length, uint64_t mask)
 {
-	uint64_t all, wanted = 0;
-	if (process < 0)
-		return -EINVAL;
+	uint64_t wanted = 0;
 	if (user_read(&wanted, mask, MINIMUM(length, sizeof(wanted))) < 0)
 		return -EFAULT;
-	int status = cpu_mask_all(&all);
-	return status < 0 ? status : wanted & all ? 0 : -EINVAL;
+	return process_set_affinity(PROCESS_GATE, NULL, process ? (uint32_t)process : thread->id, wanted);
 }
 
 int64_t linux_getcpu(struct thread *thread, uint64_t cpu, uint64_t node)

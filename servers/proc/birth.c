@@ -125,6 +125,7 @@ int thread_serve(struct process *process, const struct process_make_thread_in *i
 	}
 	thread->clear_child_tid = in->clear_child_tid;
 	thread->blocked = caller->blocked;
+	thread_place_like(thread, caller);
 	*id = number;
 	thread_start(thread->slot);
 	return 0;
@@ -153,6 +154,7 @@ static int fork_process(struct request *request, const struct process_fork *fork
 	child->descriptors = fork->descriptors;
 	thread->clear_child_tid = fork->clear_child_tid;
 	thread->blocked = caller->blocked;
+	thread_place_like(thread, caller);
 	*id = number;
 	thread_start(thread->slot);
 	if (!(fork->flags & CLONE_VFORK))

@@ -16,6 +16,7 @@ static void threads_replace(struct process *process, struct thread *caller, stru
 {
 	queue_move(&fresh->signals, &caller->signals);
 	fresh->blocked = caller->blocked;
+	thread_place_like(fresh, caller);
 	struct thread *next;
 	for (struct thread *thread = process->threads; thread; thread = next) {
 		next = thread->next;

@@ -33,7 +33,16 @@ static uint32_t state_letter(const struct process *process)
 	return 'S';
 }
 
-void info_fill(const struct process *process, struct process_info *info)
+static void place_of(const struct thread *thread, struct process_info *info)
+{
+	struct thread_info kernel;
+	if (!thread || thread_info(thread->slot, &kernel) < 0)
+		return;
+	info->last_cpu = (uint32_t)kernel.last_cpu;
+	info->cpu_mask = thread->cpu_mask;
+}
+
+void info_fill(const struct process *process, const struct thread *thread, struct process_info *info)
 {
 	const struct process_credentials *who = &process->credentials;
 	const struct session *session = process->group->session;
@@ -53,6 +62,7 @@ void info_fill(const struct process *process, struct process_info *info)
 		.command_length = process->program ? process->program->command_length : 0,
 	};
 	thread_usage(process, &info->user_time, &info->system_time);
+	place_of(thread ? thread : process->threads, info);
 	memory_of(process, &info->memory_size, &info->memory_resident);
 	memcpy(info->name, process->name, sizeof info->name);
 }

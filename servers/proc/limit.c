@@ -1,4 +1,4 @@
-/* Resource limits and priorities.
+/* Resource limits, priorities and the CPUs where threads may run.
  *
  * Values are kept for all; proc itself acts on NPROC, SIGPENDING, and (through the process's pool)
  * on AS and DATA: what a process may map is at least what it may use. */
@@ -45,16 +45,15 @@ int limit_set(struct process *caller, struct process *target, uint32_t resource,
 	return 0;
 }
 
-/* Each step of nice is a quarter more or less; 0 is WEIGHT_NORMAL. */
+/* Linux's table: programs share as they would there. Each step is a quarter more or less; 0 is WEIGHT_NORMAL. */
 uint32_t nice_weight(int nice)
 {
-	uint64_t weight = (uint64_t)WEIGHT_NORMAL << 16;
-	for (; nice < 0; nice++)
-		weight += weight / 4;
-	for (; nice > 0; nice--)
-		weight -= weight / 5;
-	weight >>= 16;
-	return weight < 1 ? 1 : weight > 65536 ? 65536 : (uint32_t)weight;
+	static const uint32_t weights[NICE_MOST - NICE_LEAST + 1] = {
+		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
+		3906, 3121, 2501, 1991, 1586, 1277, WEIGHT_NORMAL, 820, 655, 526, 423, 335, 272, 215, 172, 137,
+		110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+	};
+	return weights[nice - NICE_LEAST];
 }
 
 static bool concerns(const struct process *process, const struct process *caller, uint32_t which, uint32_t who)
@@ -92,7 +91,7 @@ static int nice_set_one(struct process *caller, struct process *process, int nic
 		return -EACCES;
 	process->nice = nice;
 	for (struct thread *thread = process->threads; thread; thread = thread->next)
-		thread_set_schedule(thread->slot, PRIORITY_NORMAL, nice_weight(nice), 0);
+		thread_place(thread, thread->cpu_mask);
 	return 0;
 }
 
@@ -110,4 +109,21 @@ int nice_set(struct process *caller, uint32_t which, uint32_t who, int32_t nice)
 			result = status;
 	}
 	return result;
+}
+
+int affinity_get(uint32_t id, uint64_t *mask)
+{
+	const struct thread *thread = thread_find(id);
+	*mask = thread ? thread->cpu_mask : 0;
+	return thread ? 0 : -ESRCH;
+}
+
+int affinity_set(struct process *caller, uint32_t id, uint64_t mask)
+{
+	struct thread *thread = thread_find(id);
+	if (!thread)
+		return -ESRCH;
+	if (!credentials_may_change(caller, thread->process))
+		return -EPERM;
+	return mask ? thread_place(thread, mask) : -EINVAL;
 }

@@ -87,6 +87,7 @@ struct thread {
 	uint32_t own_slot;        /* in its process's captable; 0: none */
 	uint64_t clear_child_tid;
 	uint64_t block;           /* the personality's, in its space */
+	uint64_t cpu_mask;        /* where it may run */
 	uint64_t blocked;         /* as last told */
 	uint64_t stop_call;       /* its parked process_stop, or 0 */
 	struct signal_queue signals;
@@ -265,6 +266,7 @@ bool group_orphaned(const struct group *group);
 void group_check_orphaned(struct group *group);
 
 /* thread.c */
+#define CPUS_ALL (~0ull)
 struct thread_start_point {
 	uint64_t instruction, stack, fs_base, gs_base, argument;
 	slot_t captable; /* 0: the process's */
@@ -277,6 +279,13 @@ struct thread *thread_make(struct process *process, uint32_t id, struct address_
                            const struct thread_start_point *start);
 /* Give the process its capability to the thread. */
 int thread_give(struct thread *thread, uint32_t slot);
+/* Let it run there (a bit per CPU; CPUS_ALL), with the weight of its process. */
+int thread_place(struct thread *thread, uint64_t cpu_mask);
+static inline void thread_place_like(struct thread *thread, const struct thread *maker)
+{
+	if (maker->cpu_mask != CPUS_ALL) /* where it begins */
+		thread_place(thread, maker->cpu_mask);
+}
 void thread_end(struct thread *thread); /* destroys it and serves clear_child_tid */
 void thread_usage(const struct process *process, uint64_t *user, uint64_t *system);
 
@@ -368,9 +377,11 @@ int limit_set(struct process *caller, struct process *target, uint32_t resource,
 uint32_t nice_weight(int nice);
 int nice_get(struct process *caller, uint32_t which, uint32_t who, int32_t *nice);
 int nice_set(struct process *caller, uint32_t which, uint32_t who, int32_t nice);
+int affinity_get(uint32_t id, uint64_t *mask);
+int affinity_set(struct process *caller, uint32_t id, uint64_t mask);
 
 /* info.c */
-void info_fill(const struct process *process, struct process_info *info);
+void info_fill(const struct process *process, const struct thread *thread, struct process_info *info); /* NULL: its oldest */
 void usage_fill(const struct process *process, int who, struct process_usage *usage);
 int64_t info_command(struct request *request, const struct process *process, uint32_t part);
 

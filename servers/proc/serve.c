@@ -201,13 +201,26 @@ static int serve_set_priority(struct request *request, const struct process_set_
 	return nice_set(caller_of(request), in->which, in->who, in->nice);
 }
 
+static int serve_get_affinity(struct request *request, const struct process_get_affinity_in *in,
+                              struct process_get_affinity_out *out)
+{
+	(void)request;
+	return affinity_get(in->thread, &out->mask);
+}
+
+static int serve_set_affinity(struct request *request, const struct process_set_affinity_in *in)
+{
+	return affinity_set(caller_of(request), in->thread, in->mask);
+}
+
 static int serve_info(struct request *request, const struct process_info_in *in)
 {
 	static struct process_info info; /* read when the answer goes out */
 	const struct process *process = meant(request, in->process);
-	if (!process)
+	const struct thread *thread = in->thread ? thread_find(in->thread) : NULL;
+	if (!process || (in->thread && (!thread || thread->process != process)))
 		return -ESRCH;
-	info_fill(process, &info);
+	info_fill(process, thread, &info);
 	request_reply_data(request, &info, sizeof info);
 	return 0;
 }
@@ -344,7 +357,7 @@ const struct process_operations serve_operations = {
 	.make_session = serve_make_session, .get_credentials = serve_get_credentials,
 	.set_credentials = serve_set_credentials, .set_timer = serve_set_timer, .get_timer = serve_get_timer,
 	.get_limit = serve_get_limit, .set_limit = serve_set_limit, .get_priority = serve_get_priority,
-	.set_priority = serve_set_priority, .info = serve_info, .list = serve_list, .command = serve_command,
+	.set_priority = serve_set_priority, .get_affinity = serve_get_affinity, .set_affinity = serve_set_affinity, .info = serve_info, .list = serve_list, .command = serve_command,
 	.set_name = serve_set_name, .usage = serve_usage, .system = serve_system, .shut_down = serve_shut_down,
 	.set_mask = serve_set_mask, .set_directory = serve_set_directory, .hold_locks = serve_hold_locks, .shared_memory = serve_shared_memory,
 	.change_root = serve_change_root, .real_directories = serve_real_directories,

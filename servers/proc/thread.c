@@ -90,6 +90,7 @@ struct thread *thread_make(struct process *process, uint32_t id, struct address_
 	thread->id = id;
 	thread->process = process;
 	thread->block = start->gs_base ? start->gs_base : image_block();
+	thread->cpu_mask = CPUS_ALL;
 	thread->slot = slot_allocate();
 	queue_init(&thread->signals);
 	if (!thread->slot || thread_build(thread, space, start) < 0) {
@@ -116,6 +117,14 @@ int thread_give(struct thread *thread, uint32_t slot)
 	thread->own_slot = slot;
 	return status_to_errno(cap_copy(thread->process->captable, slot, SELF_CAPTABLE, thread->slot,
 	                                RIGHT_READ | RIGHT_WRITE | RIGHT_COPY));
+}
+
+int thread_place(struct thread *thread, uint64_t cpu_mask)
+{
+	int64_t status = thread_set_schedule(thread->slot, PRIORITY_NORMAL, nice_weight(thread->process->nice), cpu_mask);
+	if (status >= 0)
+		thread->cpu_mask = cpu_mask;
+	return status_to_errno(status);
 }
 
 /* Whoever joins this thread waits for the word to become 0; it may free the stack right after,

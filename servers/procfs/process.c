@@ -73,7 +73,7 @@ int render_environ(const struct spot *spot, struct text *text)
 int render_comm(const struct spot *spot, struct text *text)
 {
 	struct process_info info;
-	int status = source_process(spot->process, &info);
+	int status = source_process(spot->process, 0, &info);
 	if (status == 0)
 		text_add(text, "%s\n", info.name);
 	return status;
@@ -96,7 +96,7 @@ int render_cgroup(const struct spot *spot, struct text *text)
 /* proc sees a process that asks as one that waits: for us. */
 static int describe(const struct spot *spot, struct process_info *info)
 {
-	int status = source_process(spot->process, info);
+	int status = source_process(spot->process, spot->thread, info);
 	if (status == 0 && spot->own && info->state == 'S')
 		info->state = 'R';
 	return status;
@@ -125,14 +125,14 @@ int render_process_stat(const struct spot *spot, struct text *text)
 	         (unsigned long long)info.signals_caught & 0x7fffffff);
 	/* Exit signal, processor, real-time priority, policy, delays, guest times; addresses of data,
 	 * heap and arguments; exit code */
-	text_add(text, "17 0 0 0 0 0 0 0 0 0 0 0 0 0 %u\n", info.exit_code);
+	text_add(text, "17 %u 0 0 0 0 0 0 0 0 0 0 0 0 %u\n", info.last_cpu, info.exit_code);
 	return 0;
 }
 
 int render_statm(const struct spot *spot, struct text *text)
 {
 	struct process_info info;
-	int status = source_process(spot->process, &info);
+	int status = source_process(spot->process, 0, &info);
 	if (status)
 		return status;
 	unsigned long long size = info.memory_size / PAGE, resident = info.memory_resident / PAGE;
@@ -186,6 +186,22 @@ static void add_signals(struct text *text, const struct process_info *info)
 	         capabilities, capabilities, 0x1ffffffffffull, 0);
 }
 
+/* A mask, and the same as a list of ranges. */
+static void add_cpus(struct text *text, uint64_t mask)
+{
+	text_add(text, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", (unsigned long long)mask);
+	const char *between = "";
+	while (mask) {
+		unsigned first = (unsigned)__builtin_ctzll(mask), last = first;
+		while (mask >> (last + 1) & 1)
+			last++;
+		text_add(text, first == last ? "%s%u" : "%s%u-%u", between, first, last);
+		between = ",";
+		mask &= ~0ull << (last + 1);
+	}
+	text_add(text, "\n");
+}
+
 int render_status(const struct spot *spot, struct text *text)
 {
 	struct process_info info;
@@ -207,12 +223,9 @@ int render_status(const struct spot *spot, struct text *text)
 	text_add(text, "CoreDumping:\t0\nTHP_enabled:\t0\nThreads:\t%u\n", info.threads);
 	add_signals(text, &info);
 	unsigned count = source_system(&system) == 0 ? (unsigned)system.cpu_count : 1;
-	text_add(text,
-	         "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t%x\nCpus_allowed_list:\t0",
-	         count < 32 ? (1u << count) - 1 : ~0u);
-	if (count > 1)
-		text_add(text, "-%u", count - 1);
-	text_add(text, "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_"
+	text_add(text, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	add_cpus(text, info.cpu_mask & ((1ull << count) - 1));
+	text_add(text, "Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_"
 	               "ctxt_switches:\t0\n");
 	return 0;
 }

@@ -96,7 +96,7 @@ int spot_permit(const struct spot *spot, struct caller *caller, unsigned access)
 int64_t spot_list(const struct spot *spot, uint64_t *position, void *buffer, size_t length);
 
 /* What proc tells (source.c). 0 or a negative errno. */
-int source_process(uint32_t process, struct process_info *info);
+int source_process(uint32_t process, uint32_t thread, struct process_info *info);
 int source_system(struct system_info *info);
 /* Part of process_command, appended to the text. */
 int source_command(uint32_t process, uint32_t part, struct text *text);

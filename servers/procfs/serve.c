@@ -153,7 +153,7 @@ static int serve_read_directory(struct request *request, const struct file_read_
 	if (!spot_is_directory(&open->spot))
 		return -ENOTDIR;
 	struct process_info info;
-	if (open->spot.process && source_process(open->spot.process, &info))
+	if (open->spot.process && source_process(open->spot.process, 0, &info))
 		return -ENOENT;
 	uint64_t length = in->length < request->receive_length ? in->length : request->receive_length;
 	int64_t size =

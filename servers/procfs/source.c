@@ -12,9 +12,9 @@ static slot_t proc_gate(void)
 	return startup_slot("proc");
 }
 
-int source_process(uint32_t process, struct process_info *info)
+int source_process(uint32_t process, uint32_t thread, struct process_info *info)
 {
-	int status = process_info(proc_gate(), NULL, process, info, sizeof *info, NULL);
+	int status = process_info(proc_gate(), NULL, process, thread, info, sizeof *info, NULL);
 	info->name[sizeof info->name - 1] = 0;
 	return status == -ESRCH ? -ENOENT : status;
 }
@@ -89,7 +89,7 @@ void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uin
 	while ((count = source_list(after, ids, 256)) > 0) {
 		for (uint32_t i = 0; i < count; i++) {
 			struct process_info info;
-			if (source_process(ids[i], &info))
+			if (source_process(ids[i], 0, &info))
 				continue;
 			(*processes)++;
 			*threads += info.threads;

@@ -61,7 +61,7 @@ void spot_attributes(const struct spot *spot, struct file_attributes *attributes
 	};
 	attributes->access_time = attributes->modify_time = attributes->change_time = (int64_t)time_real();
 	struct process_info info;
-	if (spot->process && source_process(spot->process, &info) == 0) {
+	if (spot->process && source_process(spot->process, 0, &info) == 0) {
 		attributes->user = info.effective_user;
 		attributes->group = info.effective_group;
 	}
@@ -145,7 +145,7 @@ int spot_child(const struct spot *spot, const char *name, size_t length, struct 
 	if (spot->place->kind == PLACE_THREADS)
 		return thread_child(spot, number, child);
 	struct process_info info;
-	if (spot->place->kind != PLACE_PROCESSES || source_process(number, &info))
+	if (spot->place->kind != PLACE_PROCESSES || source_process(number, 0, &info))
 		return -ENOENT;
 	*child = spot_at(&process_place, number, 0);
 	return 0;

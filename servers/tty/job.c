@@ -11,7 +11,7 @@
 
 static bool caller_info(uint32_t process, struct process_info *info)
 {
-	return process && state.proc && process_info(state.proc, NULL, process, info, sizeof *info, NULL) == 0;
+	return process && state.proc && process_info(state.proc, NULL, process, 0, info, sizeof *info, NULL) == 0;
 }
 
 static bool session_lives(uint32_t session)

@@ -31,7 +31,7 @@ uint64_t time_real(void)
 	return 1700000000000000000;
 }
 
-int source_process(uint32_t process, struct process_info *info)
+int source_process(uint32_t process, uint32_t thread, struct process_info *info)
 {
 	if (process != 1 && process != 2 && process != 7)
 		return -ENOENT;
@@ -48,6 +48,8 @@ int source_process(uint32_t process, struct process_info *info)
 		                       .memory_size = 1 << 20,
 		                       .memory_resident = 1 << 16,
 		                       .user = 5,
+		                       .last_cpu = thread == 8 ? 1 : 0,
+		                       .cpu_mask = thread == 8 ? 2 : ~0ull,
 		                       .effective_user = process == 7 ? 1000 : 0 };
 	strcpy(info->name, "a (b) c");
 	return 0;
@@ -258,6 +260,9 @@ static void test_formats(void)
 	CHECK(strncmp(show("stat"), "cpu  500 0 0 2300 0 0 0 0 0 0\ncpu0 500 0 0 900 0", 48) == 0);
 	CHECK(strncmp(show("7/maps"), "00400000-00401000 r--p 00000000 00:00 0", 39) == 0);
 	CHECK(strcmp(show("7/statm"), "256 16 0 0 0 16 0\n") == 0);
+	CHECK(strstr(show("7/status"), "\nCpus_allowed:\t3\nCpus_allowed_list:\t0-1\n") != NULL);
+	CHECK(strstr(show("7/task/8/status"), "\nCpus_allowed:\t2\nCpus_allowed_list:\t1\n") != NULL);
+	CHECK(strstr(show("7/stat"), " 17 0 0 0 ") != NULL && strstr(show("7/task/8/stat"), " 17 1 0 0 ") != NULL);
 	CHECK(strstr(show("7/status"), "\nUid:\t5\t1000\t1000\t1000\n") != NULL);
 	CHECK(strlen(show("sys/kernel/random/uuid")) == 37 && strlen(show("self/wchan")) == 1);
 	CHECK(strstr(show("7/limits"),

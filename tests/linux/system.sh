@@ -41,6 +41,8 @@ mkfifo p; (sleep 2 > p) & timeout 0.3 cat p; echo $?; wait
 read -t 0.2 x < /dev/zero; echo $?; mkfifo p; (sleep 1 > p) & read -t 0.2 x < p; echo $?; wait
 ### nice
 renice -n 3 -p $$; cut -d' ' -f19 /proc/$$/stat; ps -o nice,comm 2>/dev/null | head -0; renice 10 $$ ; sh -c 'cut -d" " -f19 /proc/$$/stat'
+### affinity
+allowed() { sed -n 's/^Cpus_allowed_list:\t//p' /proc/$1/status; }; taskset 1 sh -c 'renice -n 4 -p $$; sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status; :'; taskset -p 0 $$ >/dev/null 2>&1; echo $?; taskset -p 1 999999 2>/dev/null; echo $?; taskset -p 1 $$ > /dev/null; allowed $$
 ### ulimit
 ulimit -n > /dev/null; echo $?; (ulimit -n 20; ulimit -n); (ulimit -c 0; ulimit -c); (ulimit -f 1; dd if=/dev/zero of=big bs=512 count=10 2>/dev/null; echo $?; stat -c %s big)
 ### fd-limit
