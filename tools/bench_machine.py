@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import bench_guest
+import bench_keys
 import build
 import guest
 import rootfs
@@ -103,6 +104,23 @@ def shares(_):
     return native(["fair-shares"])["fair-shares"] / 100, "largest difference from a share, in percent of it"
 
 
+def nice_shares(_):
+    """The same of Linux programs, whose nice values come as near to 4:2:1 as whole steps do."""
+    with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
+        lines, why = bench_guest.boot(bench_guest.atoll_line(folder, ["nice-shares"], True, "max"), folder)
+    row = lines.rows.get("nice-shares")
+    if row is None or row.ticks is None:
+        raise NoFigure(row.error if row else why or "it was not run")
+    return row.ticks / 100, "largest difference from a share, in percent of it"
+
+
+def key_answer(_):
+    times = sorted(bench_keys.answers())
+    return times[-1] / bench_keys.TIME_SLICE, \
+        f"the slowest of {len(times)} keys, typed at any time: {times[-1] / 1e6:.2f} ms; half of them within " \
+        f"{times[len(times) // 2] / 1e6:.2f} ms"
+
+
 def shell(script):
     system = test_system.System(1, False, 120)
     with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
@@ -145,7 +163,8 @@ def targets(names):
 
 
 MEASURES = {"pairs-counted": pairs_counted, "pairs-timed": pairs_timed, "call-across": across,
-            "interrupts-off": interrupts_off, "fair-shares": shares, "process-memory": process_memory}
+            "interrupts-off": interrupts_off, "fair-shares": shares, "nice-shares": nice_shares,
+            "key-answer": key_answer, "process-memory": process_memory}
 
 
 def measure(names, clock, say):

@@ -79,6 +79,8 @@ ROWS = (
                         for name, kernel in ONE_CPU.items())),
     Row("interrupts-off", "longest stretch with interrupts off, in all tests", 20000, 10000, kind="machine", by_name=True),
     Row("fair-shares", "three busy threads of weights 1:2:4", 3, 1, PERCENT, kind="machine"),
+    Row("nice-shares", "three busy programs of nice 0, 3 and 6, by Linux's weights", 3, 1, PERCENT, kind="machine"),
+    Row("key-answer", "a key's answer beside eight busy programs, in time slices", 1, 0.5, TIMES, kind="machine"),
     Row("process-memory", "an idle process beyond its own pages", 100, 50, KIBIBYTES, kind="machine"),
 )
 

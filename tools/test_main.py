@@ -20,7 +20,7 @@ def main(options):
         print(f"atoll: no test is called {' or '.join(options.names)}; ./atoll test --list names them")
         return 2
     build.build(*(["host"] if host else []), *(["system"] if system or linux else []),
-                *(["system-tests"] if system else []))
+                *(["system-tests", "bench"] if system else []))
     report = Report(options.verbose)
     test_linux.APPEND = options.append
     test_system.LONG = options.long

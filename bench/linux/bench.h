@@ -28,7 +28,8 @@
 
 struct row {
 	const char *name;
-	unsigned operations;       /* in one batch: the same in every run, so that figures can be compared */
+	unsigned operations;       /* in one batch: the same in every run, so that figures can be compared;
+	                            * 0: no batches, it is run once */
 	uint64_t bytes;            /* moved by one operation, where the row tells a rate; else 0 */
 	bool (*prepare)(void);     /* may be NULL; false after row_failed */
 	uint64_t (*run)(unsigned operations); /* ticks; 0 after row_failed */
@@ -37,10 +38,13 @@ struct row {
 
 /* Tables, one for each file, each ended by an empty row. */
 extern const struct row call_rows[], channel_rows[], thread_rows[], process_rows[], memory_rows[], file_rows[],
-	signal_rows[], wait_rows[], network_rows[], disk_rows[];
+	signal_rows[], wait_rows[], network_rows[], disk_rows[], share_rows[];
 
 /* This program's path, for the rows that execute it; `child N` makes it end with status N at once. */
 extern const char *program_path;
+
+/* Answer each key of the terminal beside busy programs, and tell when. */
+int keys_echo(void);
 
 /* Say why the row cannot go on: a system call's name and its errno, or what was not as it must be. */
 bool call_failed(const char *call);

@@ -75,7 +75,8 @@ def goes_on(system):
 def counted(system):
     path = Path(system.folder) / "out.json"
     done = system.front_door("bench", "null-call", "clock-gettime", "tcp-round-trip", "kernel-call-4",
-                             "pairs-counted", "fair-shares", "one-cpu-call-0", "--system", "atoll", "--clock", "instructions", "--json", path)
+                             "pairs-counted", "fair-shares", "nice-shares", "one-cpu-call-0", "--system", "atoll",
+                             "--clock", "instructions", "--json", path)
     system.equal(done.returncode, 0, done.stderr.decode())
     rows = {row["row"]: row for row in json.loads(path.read_text())["rows"]}
     assert 100 < rows["null-call"]["instructions"]["atoll"] < 20000, rows
@@ -83,6 +84,7 @@ def counted(system):
     assert 100 < rows["kernel-call-4"]["instructions"]["atoll"] < 20000, rows
     assert rows["pairs-counted"]["instructions"]["atoll"] <= 1.1, rows["pairs-counted"]
     assert rows["fair-shares"]["instructions"]["atoll"] <= 3, rows["fair-shares"]
+    assert rows["nice-shares"]["instructions"]["atoll"] <= 3, rows["nice-shares"]
     assert 1 < rows["one-cpu-call-0"]["instructions"]["atoll"] < 1.2, rows["one-cpu-call-0"]
     assert rows["tcp-round-trip"]["instructions"]["atoll"] or rows["tcp-round-trip"]["why"], rows
 
