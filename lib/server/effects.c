@@ -8,7 +8,12 @@
 
 struct effect {
 	struct effect *next;
-	slot_t drop; /* 0: an answer */
+	step_action run;
+	uint64_t arguments[3];
+};
+
+struct answer { /* of a parked call */
+	struct effect effect;
 	int status;
 	uint64_t id;
 	uint64_t words[MESSAGE_WORDS];
@@ -29,30 +34,61 @@ static void effect_append(struct effect *effect)
 	effects.last = &effect->next;
 }
 
+static bool effect_note(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct effect *effect = malloc(sizeof *effect);
+	if (!effect)
+		return false;
+	effect->run = run;
+	effect->arguments[0] = a;
+	effect->arguments[1] = b;
+	effect->arguments[2] = c;
+	effect_append(effect);
+	return true;
+}
+
+void effect_action(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	if (!effect_note(run, a, b, c))
+		run(a, b, c);
+}
+
+static void answer_run(uint64_t at, uint64_t unused, uint64_t unused_too)
+{
+	const struct answer *answer = (const struct answer *)at;
+	(void)unused, (void)unused_too;
+	answer_send(answer->id, answer->status, answer->words, answer->data, answer->data_length, answer->caps,
+	            answer->cap_count);
+}
+
 int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
                   const slot_t *caps, unsigned cap_count)
 {
-	struct effect *effect = malloc(sizeof *effect + data_length);
-	if (!effect)
+	struct answer *answer = malloc(sizeof *answer + data_length);
+	if (!answer)
 		return -ENOMEM;
-	*effect = (struct effect){ .status = status, .id = id, .cap_count = cap_count, .data_length = data_length };
+	*answer = (struct answer){ .status = status, .id = id, .cap_count = cap_count, .data_length = data_length };
+	answer->effect.run = answer_run;
+	answer->effect.arguments[0] = (uint64_t)answer;
 	if (words)
-		memcpy(effect->words, words, sizeof effect->words);
+		memcpy(answer->words, words, sizeof answer->words);
 	for (unsigned i = 0; i < cap_count; i++)
-		effect->caps[i] = caps[i];
-	memcpy(effect->data, data, data_length);
-	effect_append(effect);
+		answer->caps[i] = caps[i];
+	memcpy(answer->data, data, data_length);
+	effect_append(&answer->effect);
 	return 0;
+}
+
+static void drop_run(uint64_t slot, uint64_t unused, uint64_t unused_too)
+{
+	(void)unused, (void)unused_too;
+	cap_drop(SELF_CAPTABLE, (slot_t)slot);
 }
 
 /* Without memory the slot stays as it is, lost until the server ends for good. */
 void effect_drop(slot_t slot)
 {
-	struct effect *effect = malloc(sizeof *effect);
-	if (!effect)
-		return;
-	effect->drop = slot;
-	effect_append(effect);
+	effect_note(drop_run, slot, 0, 0);
 }
 
 void effect_drop_answered(slot_t slot)
@@ -63,19 +99,14 @@ void effect_drop_answered(slot_t slot)
 void effects_settle(void)
 {
 	for (struct effect *effect = effects.first; effect; effect = effect->next)
-		if (effect->drop)
-			slot_release(effect->drop);
+		if (effect->run == drop_run)
+			slot_release((slot_t)effect->arguments[0]);
 }
 
 void effects_run(void)
 {
-	for (struct effect *effect = effects.first; effect; effect = effect->next) {
-		if (effect->drop)
-			cap_drop(SELF_CAPTABLE, effect->drop);
-		else
-			answer_send(effect->id, effect->status, effect->words, effect->data, effect->data_length,
-			            effect->caps, effect->cap_count);
-	}
+	for (struct effect *effect = effects.first; effect; effect = effect->next)
+		effect->run(effect->arguments[0], effect->arguments[1], effect->arguments[2]);
 }
 
 void effects_drop_answered(void)

@@ -3,7 +3,7 @@
 #ifndef SERVER_EFFECTS_H
 #define SERVER_EFFECTS_H
 
-#include "atoll/atoll.h"
+#include "server/server.h"
 
 struct effect;
 extern struct effects {
@@ -16,6 +16,7 @@ extern struct effects {
 int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
                   const slot_t *caps, unsigned cap_count);
 void effect_drop(slot_t slot);
+void effect_action(step_action run, uint64_t a, uint64_t b, uint64_t c);
 /* The capabilities that went with the answer to the call in hand are dropped when it has been sent. */
 void effect_drop_answered(slot_t slot);
 

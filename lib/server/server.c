@@ -53,6 +53,13 @@ void request_reply_data(struct request *request, const void *data, uint64_t leng
 {
 	request->reply_data = data;
 	request->reply_data_length = length;
+	request->reply_data_stays = false;
+}
+
+void request_reply_lasting(struct request *request, const void *data, uint64_t length)
+{
+	request_reply_data(request, data, length);
+	request->reply_data_stays = true;
 }
 
 void request_send_cap(struct request *request, unsigned index, slot_t slot, bool drop)

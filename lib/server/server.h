@@ -40,6 +40,7 @@ struct request {
 	uint64_t reply_words[MESSAGE_WORDS];
 	const void *reply_data;    /* set by request_reply_data; must stay valid until the reply */
 	uint64_t reply_data_length;
+	bool reply_data_stays;     /* it was request_reply_lasting */
 	slot_t reply_caps[MESSAGE_CAPS_MAX];
 	bool reply_caps_drop[MESSAGE_CAPS_MAX];
 	unsigned reply_cap_count;
@@ -54,6 +55,9 @@ int64_t request_write_memory(const struct request *request, uint64_t offset, slo
                              uint64_t memory_offset, uint64_t length);
 /* Send these bytes with the reply (placed at the start of the receive buffer, one copy). */
 void request_reply_data(struct request *request, const void *data, uint64_t length);
+/* The same with bytes that every incarnation of the server has there, until the answer is out: constants, mappings that it
+ * makes again at their address. They need not be copied to be remembered. */
+void request_reply_lasting(struct request *request, const void *data, uint64_t length);
 /* Send a capability in the answer; `drop`: empty the slot afterwards. */
 void request_send_cap(struct request *request, unsigned index, slot_t slot, bool drop);
 /* Keep a received capability: its slot is the server's from now on. 0: there is none. */
@@ -67,6 +71,15 @@ int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORD
                       uint64_t data_length, const slot_t *caps, unsigned cap_count);
 int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length);
 int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length);
+
+/* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
+ * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
+ * and never.) */
+typedef void (*step_action)(uint64_t a, uint64_t b, uint64_t c);
+/* When the step in hand counts, before its answer; where there is no memory to note it, at once. */
+void step_then(step_action run, uint64_t a, uint64_t b, uint64_t c);
+/* If it is taken back: to be said before what the action undoes is done. False: there is no room to note it. */
+bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c);
 
 struct server {
 	const char *name;

@@ -38,6 +38,17 @@ int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS]
 	return answer_send(id, status, words, data, data_length, caps, cap_count);
 }
 
+void step_then(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	run(a, b, c);
+}
+
+bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	(void)run, (void)a, (void)b, (void)c;
+	return true;
+}
+
 void step_note_gate(slot_t slot)
 {
 	(void)slot;

@@ -8,7 +8,7 @@
  * successor, when the next call is another one, because the endpoint brings back first what was not answered.
  *
  * The scratch is written without hooks and is never taken back: what a step in hand is doing to the captable, so that its
- * successor can undo that, and how often a call has killed the server, so that one that does every time can be refused. */
+ * successor can undo that, actions that the server gave for the same end (step_undo), and how often a call has killed the server, so that one that does every time can be refused. */
 #include "atoll/slots.h"
 #include "server/effects.h"
 #include "server/step.h"
@@ -18,6 +18,7 @@
 
 #define RECORD_BYTES 0x6000 /* longer answers are sent again from where they are in the stash */
 #define NOTES_MAX 960
+#define UNDO_MAX 32
 #define NOTE_GATE 0x80000000u
 #define DEATHS_MAX 3 /* of one call */
 
@@ -38,6 +39,11 @@ struct scratch {
 	uint32_t deaths;          /* so many times */
 	uint32_t note_count;
 	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
+	uint64_t undo_count;
+	struct undo {
+		step_action run;
+		uint64_t arguments[3];
+	} undo[UNDO_MAX];
 };
 _Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
 
@@ -91,6 +97,32 @@ static void notes_undo(void)
 	}
 }
 
+/* --- what a step does to others --- */
+
+void step_then(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	effect_action(run, a, b, c);
+}
+
+bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct scratch *notes = scratch();
+	if (notes->undo_count == UNDO_MAX)
+		return false;
+	notes->undo[notes->undo_count] = (struct undo){ run, { a, b, c } };
+	__atomic_store_n(&notes->undo_count, notes->undo_count + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Last things first. What was made in slots is still in them. */
+static void actions_undo(void)
+{
+	for (uint64_t i = scratch()->undo_count; i-- > 0;) {
+		const struct undo *undo = &scratch()->undo[i];
+		undo->run(undo->arguments[0], undo->arguments[1], undo->arguments[2]);
+	}
+}
+
 /* --- steps --- */
 
 static void death_count(void)
@@ -109,6 +141,7 @@ bool step_open(void)
 	bool fresh;
 	if (stash_step_in_hand()) {
 		death_count();
+		actions_undo();
 		notes_undo();
 	}
 	if (!stash_open(&fresh))
@@ -121,6 +154,7 @@ void step_begin(uint64_t id)
 {
 	stash_journal->call = id;
 	scratch()->note_count = 0;
+	scratch()->undo_count = 0;
 	if (id != 0 && !answered) { /* another call than that in the record, so that one is done */
 		if (effects.answered_count)
 			effects_drop_answered();
@@ -141,9 +175,13 @@ static void record_fill(const struct request *request, int status)
 	memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
 	record->data = request->reply_data;
 	record->data_length = request->reply_data_length;
-	if (record->data_length > 0 && record->data_length <= RECORD_BYTES) {
+	if (request->reply_data_stays || record->data_length == 0)
+		return;
+	if (record->data_length <= RECORD_BYTES) {
 		memcpy(record->bytes, request->reply_data, record->data_length);
 		record->data = record->bytes;
+	} else if ((uint64_t)record->data - STASH_BASE >= STASH_SIZE) {
+		__builtin_trap(); /* it could not be sent again */
 	}
 }
 

@@ -29,7 +29,7 @@
 
 #define STASH_MAGIC 0x6873617473ull
 #define STASH_RECORD_SIZE 0x7000
-#define STASH_SCRATCH_SIZE 0x1000
+#define STASH_SCRATCH_SIZE 0x1800
 
 /* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
 struct stash_header {
