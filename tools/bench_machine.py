@@ -155,6 +155,30 @@ def process_memory(_):
     return each - own, f"{each:.0f} KiB altogether, {own} KiB of them its own pages"
 
 
+def idle_memory(kept):
+    """/proc/atoll/memory of a machine that runs nothing else: {service: {kind: KiB}}."""
+    if not kept:
+        heading, *lines = (line.split() for line in shell("sleep 1; exec cat /proc/atoll/memory").splitlines())
+        kept.update((name, dict(zip(heading[1:], map(int, figures)))) for name, *figures in lines)
+    return kept
+
+
+def listed(figures):
+    """The largest first, without those that are nothing."""
+    return ", ".join(f"{name} {value:,}" for name, value in sorted(figures.items(), key=lambda item: -item[1]) if value)
+
+
+def idle_by_server(kept):
+    rows = dict(idle_memory(kept))
+    return rows.pop("all")["sum"], listed({name: row["sum"] for name, row in rows.items()})
+
+
+def idle_by_kind(kept):
+    kinds = dict(idle_memory(kept)["all"])
+    return kinds.pop("sum"), listed(kinds) + \
+        f" (of the content tmpfs's files have {kept['tmpfs']['content']:,}, processes {kept['proc']['content']:,})"
+
+
 def targets(names):
     """What Ninja has to make for these rows beside the system."""
     names = set(names)
@@ -165,14 +189,18 @@ def targets(names):
 MEASURES = {"pairs-counted": pairs_counted, "pairs-timed": pairs_timed, "call-across": across,
             "interrupts-off": interrupts_off, "fair-shares": shares, "nice-shares": nice_shares,
             "key-answer": key_answer, "process-memory": process_memory}
+IDLE = {"idle-by-server": idle_by_server, "idle-by-kind": idle_by_kind}   # of one boot
 
 
 def measure(names, clock, say):
     """{row: Measured}, for the rows of this kind that are wanted."""
-    kept, found = {}, {}
+    kept, idle, found = {}, {}, {}
     for name in names:
         try:
-            value, note = one_cpu(ONE_CPU[name], kept) if name in ONE_CPU else MEASURES[name](clock)
+            if name in IDLE:
+                value, note = IDLE[name](idle)
+            else:
+                value, note = one_cpu(ONE_CPU[name], kept) if name in ONE_CPU else MEASURES[name](clock)
             found[name] = Measured(value, note=note)
         except NoFigure as error:
             found[name] = Measured(error=str(error))

@@ -82,6 +82,8 @@ ROWS = (
     Row("nice-shares", "three busy programs of nice 0, 3 and 6, by Linux's weights", 3, 1, PERCENT, kind="machine"),
     Row("key-answer", "a key's answer beside eight busy programs, in time slices", 1, 0.5, TIMES, kind="machine"),
     Row("process-memory", "an idle process beyond its own pages", 100, 50, KIBIBYTES, kind="machine"),
+    Row("idle-by-server", "memory of the idle system, by server", 16384, 8192, KIBIBYTES, kind="machine"),
+    Row("idle-by-kind", "memory of the idle system, by kind", 16384, 8192, KIBIBYTES, kind="machine"),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

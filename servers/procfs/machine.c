@@ -112,6 +112,34 @@ int render_cpuinfo(const struct spot *spot, struct text *text)
 	return 0;
 }
 
+/* The sum of what was added. */
+static uint64_t memory_add(struct supervisor_memory *all, const struct supervisor_memory *more)
+{
+	all->code += more->code;
+	all->data += more->data;
+	all->heap += more->heap;
+	all->stack += more->stack;
+	all->state += more->state;
+	all->tables += more->tables;
+	all->objects += more->objects;
+	all->content += more->content;
+	return more->code + more->data + more->heap + more->stack + more->state + more->tables + more->objects + more->content;
+}
+
+/* What all services have by kind; what tmpfs has in files, in KiB: the page cache of a system whose files are memory. */
+static unsigned long long services_sum(struct supervisor_memory *all)
+{
+	struct supervisor_memory memory;
+	char name[SERVICE_NAME_SIZE];
+	unsigned long long files = 0;
+	for (uint32_t i = 0; source_service(i, name, &memory) == 0; i++) {
+		memory_add(all, &memory);
+		if (!strcmp(name, "tmpfs"))
+			files = KIB(memory.content);
+	}
+	return files;
+}
+
 int render_meminfo(const struct spot *spot, struct text *text)
 {
 	struct system_info system;
@@ -120,7 +148,10 @@ int render_meminfo(const struct spot *spot, struct text *text)
 	if (status)
 		return status;
 	unsigned long long total = KIB(system.memory_total), left = KIB(system.memory_free);
-	unsigned long long kernel = KIB(system.memory_kernel);
+	struct supervisor_memory all = { 0 };
+	unsigned long long files = services_sum(&all), tables = KIB(all.tables), used = total - left;
+	unsigned long long kernel = KIB(system.memory_kernel + all.objects);
+	unsigned long long known = files + tables + kernel, programs = used > known ? used - known : 0;
 	const struct {
 		const char *name;
 		unsigned long long kibibytes;
@@ -129,11 +160,11 @@ int render_meminfo(const struct spot *spot, struct text *text)
 		{ "MemFree", left },
 		{ "MemAvailable", left },
 		{ "Buffers", 0 },
-		{ "Cached", 0 },
+		{ "Cached", files },
 		{ "SwapCached", 0 },
-		{ "Active", total - left },
+		{ "Active", programs + files },
 		{ "Inactive", 0 },
-		{ "Active(anon)", total - left },
+		{ "Active(anon)", programs + files },
 		{ "Inactive(anon)", 0 },
 		{ "Active(file)", 0 },
 		{ "Inactive(file)", 0 },
@@ -143,15 +174,15 @@ int render_meminfo(const struct spot *spot, struct text *text)
 		{ "SwapFree", 0 },
 		{ "Dirty", 0 },
 		{ "Writeback", 0 },
-		{ "AnonPages", total - left > kernel ? total - left - kernel : 0 },
+		{ "AnonPages", programs },
 		{ "Mapped", 0 },
-		{ "Shmem", 0 },
+		{ "Shmem", files },
 		{ "KReclaimable", 0 },
 		{ "Slab", kernel },
 		{ "SReclaimable", 0 },
 		{ "SUnreclaim", kernel },
 		{ "KernelStack", 0 },
-		{ "PageTables", 0 },
+		{ "PageTables", tables },
 		{ "NFS_Unstable", 0 },
 		{ "Bounce", 0 },
 		{ "WritebackTmp", 0 },
@@ -170,6 +201,38 @@ int render_meminfo(const struct spot *spot, struct text *text)
 	text_add(text,
 	         "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
 	         "HugePages_Surp:        0\nHugepagesize:       2048 kB\nHugetlb:               0 kB\n");
+	return 0;
+}
+
+#define SERVICE_LINE "%-12s%8llu%8llu%8llu%8llu%8llu%8llu%8llu%8llu%9llu\n"
+static void add_service(struct text *text, const char *name, const struct supervisor_memory *memory, uint64_t sum)
+{
+	text_add(text, SERVICE_LINE, name, KIB(memory->code), KIB(memory->data), KIB(memory->heap), KIB(memory->stack),
+	         KIB(memory->state), KIB(memory->tables), KIB(memory->objects), KIB(memory->content), KIB(sum));
+}
+
+/* Who has the memory that is not free, in KiB. The kernel's is what it keeps for nobody. */
+int render_services(const struct spot *spot, struct text *text)
+{
+	struct system_info system;
+	struct supervisor_memory memory, all = { 0 };
+	char name[SERVICE_NAME_SIZE];
+	uint64_t total = 0;
+	(void)spot;
+	int status = source_system(&system);
+	if (status)
+		return status;
+	text_add(text, "%-12s%8s%8s%8s%8s%8s%8s%8s%8s%9s\n", "KiB", "code", "data", "heap", "stack", "state", "tables",
+	         "objects", "content", "sum");
+	for (uint32_t i = 0; source_service(i, name, &memory) == 0; i++) {
+		uint64_t sum = memory_add(&all, &memory);
+		total += sum;
+		add_service(text, name, &memory, sum);
+	}
+	memory = (struct supervisor_memory){ .objects = system.memory_kernel };
+	all.objects += system.memory_kernel;
+	add_service(text, "kernel", &memory, system.memory_kernel);
+	add_service(text, "all", &all, total + system.memory_kernel);
 	return 0;
 }
 

@@ -50,7 +50,13 @@ static const struct place system_places[] = {
 	END,
 };
 
+static const struct place atoll_places[] = {
+	FILE_("memory", render_services),
+	END,
+};
+
 const struct place root_places[] = {
+	DIRECTORY("atoll", atoll_places),
 	FILE_("cmdline", render_cmdline),
 	FILE_("cpuinfo", render_cpuinfo),
 	FILE_("devices", render_devices),

@@ -9,6 +9,7 @@
 #include "protocol_process.h"
 #include "protocols/file.h"
 #include "protocols/process.h"
+#include "protocols/supervisor.h"
 #include "server/server.h"
 
 /* Text under construction; `failed`: memory ran out, and what is there is cut short. */
@@ -106,6 +107,9 @@ uint32_t source_threads(uint32_t process, uint32_t *ids, uint32_t most);
 uint32_t source_descriptors(uint32_t process, uint32_t first, uint32_t *numbers, uint32_t most);
 /* What a descriptor is, and a capability to its gate (0: it has none), which is the caller's. */
 int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t *gate);
+/* What a service costs, by its number; the supervisor comes last. -ENOENT: there are no more. */
+#define SERVICE_NAME_SIZE 32u
+int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard);
 void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uint32_t *newest);
 extern const char *mount_path;    /* "/proc" */
@@ -116,7 +120,7 @@ extern const char *root_type;     /* of the root file system, for the mount tabl
 
 /* Renderers (machine.c, kernel.c, process.c, mounts.c) */
 render_function render_cmdline, render_cpuinfo, render_devices, render_filesystems, render_loadavg,
-    render_meminfo, render_stat, render_uptime, render_version, render_swaps, render_partitions,
+    render_meminfo, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
     render_diskstats, render_interrupts, render_mounts, render_mountinfo, render_hostname, render_ostype,
     render_osrelease, render_os_version, render_pid_max, render_ngroups_max, render_threads_max,
     render_cap_last_cap, render_uuid, render_boot_id, render_entropy, render_overcommit, render_max_map_count,

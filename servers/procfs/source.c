@@ -1,5 +1,6 @@
 /* What procfs knows, it asks of proc; nothing is kept. */
 #include "procfs.h"
+#include "protocol_supervisor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -75,6 +76,16 @@ int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t 
 		*gate = 0;
 	}
 	return status == -ESRCH ? -ENOENT : status;
+}
+
+int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
+{
+	uint64_t length = 0;
+	int status = supervisor_memory(SELF_SUPERVISOR, NULL, index, memory, sizeof *memory, NULL, NULL);
+	memset(name, 0, SERVICE_NAME_SIZE);
+	if (status == 0 && supervisor_list(SELF_SUPERVISOR, NULL, index, name, SERVICE_NAME_SIZE - 1, &length, NULL, NULL, NULL))
+		memcpy(name, "supervisor", sizeof "supervisor");
+	return status;
 }
 
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)

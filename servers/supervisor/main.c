@@ -205,6 +205,21 @@ static int handle_restart(struct request *request, const struct supervisor_resta
 	return 0;
 }
 
+static int handle_memory(struct request *request, const struct supervisor_memory_in *in,
+                         struct supervisor_memory_out *out)
+{
+	static struct supervisor_memory memory; /* read when the answer goes out */
+	(void)out;
+	if (in->index > state.service_count)
+		return -ENOENT;
+	if (in->index < state.service_count)
+		memory_of_service(&state.services[in->index], &memory);
+	else
+		memory_of_supervisor(&memory);
+	request_reply_data(request, &memory, sizeof(memory));
+	return 0;
+}
+
 static int handle_shut_down(struct request *request, const struct supervisor_shut_down_in *in)
 {
 	if (service_of(request) != service_find("proc"))
@@ -221,6 +236,7 @@ static int handle(struct request *request)
 		.list = handle_list,
 		.shut_down = handle_shut_down,
 		.restart = handle_restart,
+		.memory = handle_memory,
 	};
 	struct service *service = service_of(request);
 	if (request->operation != OPERATION_EXCEPTION)
@@ -275,6 +291,7 @@ int main(void)
 	};
 	if (!slots_arrange() || (state.notification = server_notification()) == 0)
 		return 1;
+	state.spare = slot_allocate();
 	if (!archive_open() || !services_create()) {
 		log_line("the boot archive holds no services");
 		return 1;

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STACK_TOP 0x7fffb0000000ull
-#define STACK_SIZE (256 * 1024ull)
 #define HEADERS_MAX 16
 #define PAGE_MASK (ATOLL_PAGE_SIZE - 1)
 
@@ -68,6 +66,30 @@ static bool headers_read(const struct service *service, Elf64_Ehdr *header, Elf6
 	return memory_read(service->program, header->e_phoff, segments, (uint64_t)size) == size;
 }
 
+static bool all_zero(const char *bytes, uint64_t size)
+{
+	uint64_t words[4];
+	for (; size >= sizeof(words); bytes += sizeof(words), size -= sizeof(words)) {
+		memcpy(words, bytes, sizeof(words));
+		if (words[0] | words[1] | words[2] | words[3])
+			return false;
+	}
+	while (size > 0 && bytes[size - 1] == 0)
+		size--;
+	return size == 0;
+}
+
+bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t size)
+{
+	for (uint64_t part; size > 0; offset += part, bytes += part, size -= part) {
+		uint64_t to_page_end = ATOLL_PAGE_SIZE - (offset & PAGE_MASK);
+		part = size < to_page_end ? size : to_page_end;
+		if (!all_zero(bytes, part) && memory_write(memory, offset, bytes, part) != (int64_t)part)
+			return false;
+	}
+	return true;
+}
+
 /* A segment of variables that live in the stash. */
 static bool in_stash(const Elf64_Phdr *segment)
 {
@@ -90,8 +112,7 @@ int64_t program_fill_stash(const struct service *service)
 			uint64_t left = segment->p_filesz - done;
 			int64_t part = memory_read(service->program, segment->p_offset + done, bytes,
 			                           left < sizeof(bytes) ? left : sizeof(bytes));
-			if (part <= 0 || memory_write(service->stash, segment->p_vaddr - STASH_BASE + done, bytes,
-			                              (uint64_t)part) != part)
+			if (part <= 0 || !program_write(service->stash, segment->p_vaddr - STASH_BASE + done, bytes, (uint64_t)part))
 				return STATUS_NO_MEMORY;
 			done += (uint64_t)part;
 		}

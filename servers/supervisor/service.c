@@ -43,7 +43,7 @@ static bool service_program(struct service *service)
 		return false;
 	service->program = slot_allocate();
 	return memory_create(SELF_POOL, file.size, 0, service->program) >= 0 &&
-	       memory_write(service->program, 0, file.bytes, file.size) == (int64_t)file.size;
+	       program_write(service->program, 0, file.bytes, file.size);
 }
 
 static bool service_stash(struct service *service)
@@ -64,7 +64,7 @@ static bool service_objects(struct service *service)
 	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
 		service->manifest.memory = own.limit;
 	slot_t *const slots[] = { &service->pool,        &service->captable, &service->endpoint, &service->gate,
-		                  &service->incarnation, &service->space,    &service->thread };
+		                  &service->incarnation, &service->space_pool, &service->space, &service->thread };
 	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
 		*slots[i] = slot_allocate();
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
@@ -148,7 +148,9 @@ static int64_t service_build(struct service *service)
 	uint64_t stack;
 	int64_t status = pool_create(service->pool, service->manifest.memory, service->incarnation);
 	if (status >= 0)
-		status = space_create(service->incarnation, service->space);
+		status = pool_create(service->incarnation, service->manifest.memory, service->space_pool);
+	if (status >= 0)
+		status = space_create(service->space_pool, service->space);
 	if (status >= 0)
 		status = program_load(service, &image);
 	if (status >= 0)
@@ -199,6 +201,7 @@ void service_end(struct service *service, bool deliberate)
 		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
 	cap_drop(SELF_CAPTABLE, service->thread);
 	cap_drop(SELF_CAPTABLE, service->space);
+	cap_drop(SELF_CAPTABLE, service->space_pool);
 	cap_drop(SELF_CAPTABLE, service->incarnation);
 	endpoint_reset(service->endpoint);
 }

@@ -36,7 +36,7 @@ struct service {
 	uint64_t stash_steps;   /* committed when the last incarnation died */
 	uint64_t program_size;
 	/* Of this incarnation; everything it makes is charged to its own pool and ends with it */
-	slot_t incarnation, space, thread;
+	slot_t incarnation, space_pool, space, thread;
 	uint64_t thread_number;
 	uint64_t started;       /* time */
 	uint64_t deadline;      /* STARTING: to be ready by; WAITING: to be started at; 0: none */
@@ -47,6 +47,7 @@ struct service {
 
 struct state {
 	slot_t notification;
+	slot_t spare;  /* for a moment */
 	struct service services[SERVICES_MAX];
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
@@ -82,11 +83,20 @@ bool service_progressed(struct service *service);
 /* Everything of this incarnation is gone afterwards. `deliberate`: the call in hand is not to blame. */
 void service_end(struct service *service, bool deliberate);
 
+/* --- memory.c: what it costs --- */
+struct supervisor_memory;
+void memory_of_service(const struct service *service, struct supervisor_memory *memory);
+void memory_of_supervisor(struct supervisor_memory *memory);
+
 /* --- program.c: a program into a fresh space --- */
+#define STACK_TOP 0x7fffb0000000ull
+#define STACK_SIZE (256 * 1024ull)
 struct image {
 	uint64_t entry, header_address, header_count, header_size;
 };
 int64_t program_load(struct service *service, struct image *image);
+/* Into a fresh memory object: pages of zeros are left out, and take no memory until they are touched. */
+bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t size);
 /* The first contents of the stash: the program's variables. */
 int64_t program_fill_stash(const struct service *service);
 /* The initial stack; *stack is what rsp starts with. */

@@ -65,6 +65,13 @@ int source_system(struct system_info *info)
 	return 0;
 }
 
+int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
+{
+	strcpy(name, index ? "supervisor" : "a");
+	*memory = (struct supervisor_memory){ .code = 4096, .heap = 8192, .content = index ? 0 : 1 << 20 };
+	return index < 2 ? 0 : -ENOENT;
+}
+
 int source_command(uint32_t process, uint32_t part, struct text *text)
 {
 	const struct region_info region = { .address = 0x400000,
@@ -240,7 +247,7 @@ static void test_listing(void)
 {
 	struct path_walk at;
 	const struct spot root = spot_at(&root_place, 0, 0);
-	check_listing(&root, 23, 3);
+	check_listing(&root, 24, 3);
 	CHECK(walk("7/fd", 7, true, &at) == 0);
 	check_listing(&at.spot, 4, 2);
 }
@@ -257,6 +264,7 @@ static void test_formats(void)
 	CHECK(strcmp(show("uptime"), "12345.67 23.00\n") == 0);
 	CHECK(strncmp(show("meminfo"), "MemTotal:         262144 kB\nMemFree:          204800 kB\n", 56) ==
 	      0);
+	CHECK(strstr(show("atoll/memory"), "\nall                8       0      16       0       0       0    3072    1024     4120\n") != NULL);
 	CHECK(strncmp(show("stat"), "cpu  500 0 0 2300 0 0 0 0 0 0\ncpu0 500 0 0 900 0", 48) == 0);
 	CHECK(strncmp(show("7/maps"), "00400000-00401000 r--p 00000000 00:00 0", 39) == 0);
 	CHECK(strcmp(show("7/statm"), "256 16 0 0 0 16 0\n") == 0);
