@@ -22,6 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
+ONCE_BYTES = 8192   # REQUEST_INLINE_MAX: what arrives with a call
+
+
 class DefinitionError(Exception):
     """A definition file says something this program does not understand."""
 
@@ -58,6 +61,7 @@ class Operation:
     caps_in: list = field(default_factory=list)   # (name, optional)
     caps_out: list = field(default_factory=list)
     errors: list = field(default_factory=list)
+    once: bool = False    # a server may have it carried out exactly once
     meaning: str = ""
 
 
@@ -199,8 +203,18 @@ def protocol_line(protocol, text):
         operation.caps_out = caps_list(rest)
     elif word == "errors":
         operation.errors = rest.split()
+    elif word == "once":
+        operation.once = True
     else:
         raise DefinitionError(f"unknown line: {text}")
+
+
+def check_once(operation):
+    """Nobody waits for its answer, and the last word holds the number."""
+    answers = operation.outputs or operation.receive or operation.caps_out
+    long = operation.send[:1] == ("data",) and operation.send[2] > ONCE_BYTES
+    if operation.once and (answers or operation.caps_in or long or len(operation.inputs) > 5):
+        raise DefinitionError(f"{operation.name} is `once`: at most 5 words and {ONCE_BYTES} bytes, and no answer but the status")
 
 
 def read_protocol(path):
@@ -216,4 +230,6 @@ def read_protocol(path):
     numbers = [operation.number for operation in protocol.operations]
     if len(set(numbers)) != len(numbers):
         sys.exit(f"{path}: an operation number is used twice")
+    for operation in protocol.operations:
+        at_line(path, 0, check_once, operation)
     return protocol

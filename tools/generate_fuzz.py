@@ -104,6 +104,11 @@ int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORD
 	return 0;
 }
 
+int request_once(const struct request *request)
+{
+	return request->words[MESSAGE_WORDS - 1] % 3 ? REQUEST_FIRST : 0;
+}
+
 static int result;
 """
 

@@ -136,6 +136,21 @@ def client(protocol, operation):
     return "\n".join(lines + ["\treturn status_;", "}\n"])
 
 
+def client_once(protocol, operation):
+    """For servers that recover: the call is noted with the step and made when that counts."""
+    name = f"{protocol.name}_{operation.name}"
+    words = ", ".join(to_word(n, kind) for n, kind in operation.inputs) or "0"
+    parameters = [part for part in client_parameters(operation) if "options_" not in part]
+    send, length = "NULL", "0"
+    if operation.send:
+        send, length = "send_", "send_length_" if operation.send[0] == "data" else "sizeof(*send_)"
+    return "\n".join([
+        "/* The same when the step in hand counts, and then exactly once. 0, or why it will not be. */",
+        f"static inline int {name}_once(", "\t" + ",\n\t".join(parameters) + ")", "{",
+        f"\tconst uint64_t words_[MESSAGE_WORDS] = {{ {words} }};",
+        f"\treturn call_once(gate_, OPERATION_{name.upper()}, words_, {send}, {length});", "}\n"])
+
+
 def structures(protocol, operation):
     name = f"{protocol.name}_{operation.name}"
     lines = []
@@ -181,6 +196,8 @@ def serve(protocol, operation):
     if narrow:
         lines += ["\tif (" + " || ".join(f"request->words[{index}] >> 32" for index in narrow) + ")",
                   "\t\treturn -PROTOCOL_EINVAL;"]
+    if operation.once:
+        lines += ["\tint once_ = request_once(request);", "\tif (once_ != REQUEST_FIRST)", "\t\treturn once_;"]
     if operation.inputs:
         lines.append(f"\tconst struct {name}_in in = {{")
         lines += [f"\t\t.{word} = ({TYPES[kind]})request->words[{index}],"
@@ -246,7 +263,8 @@ def header(protocol, structure_headers):
     lines.append(f"enum {protocol.name}_operation {{")
     lines += [f"\tOPERATION_{protocol.name.upper()}_{operation.name.upper()} = {protocol.first + operation.number:#x},"
               for operation in protocol.operations] + ["};\n", "/* --- for clients --- */\n"]
-    lines += [client(protocol, operation) for operation in protocol.operations]
+    for operation in protocol.operations:
+        lines += [client(protocol, operation)] + ([client_once(protocol, operation)] if operation.once else [])
     lines.append("/* --- for servers --- */\n")
     lines += [structures(protocol, operation) for operation in protocol.operations]
     lines += [f"struct {protocol.name}_operations {{"]
@@ -278,6 +296,8 @@ def reference(protocol):
             if caps:
                 rows.append(f"- {title}: " + ", ".join(f"`{name}`" + (" (may be absent)" if optional else "")
                                                        for name, optional in caps))
+        if operation.once:
+            rows.append("- once: a server that recovers may have it carried out exactly once")
         if operation.errors:
             rows.append("- errors: " + ", ".join(operation.errors))
         lines += rows + ([""] if rows else [])

@@ -23,7 +23,17 @@ struct answer { /* of a parked call */
 	char data[];
 };
 
+struct call { /* that is made once */
+	struct effect effect;
+	slot_t gate;
+	uint32_t operation;
+	uint64_t words[MESSAGE_WORDS];
+	uint64_t length;
+	char data[];
+};
+
 struct effects effects;
+static uint64_t last_number; /* of such a call */
 
 static void effect_append(struct effect *effect)
 {
@@ -76,6 +86,35 @@ int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], 
 		answer->caps[i] = caps[i];
 	memcpy(answer->data, data, data_length);
 	effect_append(&answer->effect);
+	return 0;
+}
+
+/* A server whose state was made anew, in the place of one whose calls have numbers, begins above those: time passes faster. */
+static uint64_t number_next(void)
+{
+	last_number = last_number ? last_number + 1 : time_now();
+	return last_number;
+}
+
+static void call_run(uint64_t at, uint64_t unused, uint64_t unused_too)
+{
+	const struct call *call = (const struct call *)at;
+	(void)unused, (void)unused_too;
+	call_send(call->gate, call->operation, call->words, call->data, call->length);
+}
+
+int effect_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	struct call *call = malloc(sizeof *call + length);
+	if (!call)
+		return -ENOMEM;
+	*call = (struct call){ .gate = gate, .operation = operation, .length = length };
+	call->effect.run = call_run;
+	call->effect.arguments[0] = (uint64_t)call;
+	memcpy(call->words, words, sizeof call->words);
+	call->words[MESSAGE_WORDS - 1] = number_next();
+	memcpy(call->data, send, length);
+	effect_append(&call->effect);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ extern struct effects {
 /* -ENOMEM: not noted. */
 int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
                   const slot_t *caps, unsigned cap_count);
+int effect_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
 void effect_drop(slot_t slot);
 void effect_action(step_action run, uint64_t a, uint64_t b, uint64_t c);
 /* The capabilities that went with the answer to the call in hand are dropped when it has been sent. */

@@ -1,5 +1,6 @@
 /* What the loop remembers from step to step; recoverable where the server is. */
 #include "server/step.h"
+#include <errno.h>
 
 struct kept kept = { .taken = true };
 
@@ -20,4 +21,31 @@ void kept_refill(void)
 void kept_set_notification(slot_t slot)
 {
 	kept.notification = slot;
+}
+
+/* By label: the number of the last call that was to be carried out once. Numbers of a session only grow, and a call of a
+ * number that has been seen can only be a repetition: its maker makes one after the other, and the next when the one
+ * before has been answered. */
+static uint64_t once_numbers[ONCE_LABELS];
+
+int request_once(const struct request *request)
+{
+	uint64_t number = request->words[MESSAGE_WORDS - 1];
+	uint64_t arrives = request->send_length < REQUEST_INLINE_MAX ? request->send_length : REQUEST_INLINE_MAX;
+	if (number == 0)
+		return REQUEST_FIRST;
+	if (request->data_length < arrives) /* its maker died while it was being delivered; it comes again, whole */
+		return -EFAULT;
+	if (request->label >= ONCE_LABELS)
+		return -EPERM;
+	if (number <= once_numbers[request->label])
+		return 0;
+	once_numbers[request->label] = number;
+	return REQUEST_FIRST;
+}
+
+void kept_forget_session(uint64_t label)
+{
+	if (label < ONCE_LABELS && once_numbers[label])
+		once_numbers[label] = 0;
 }

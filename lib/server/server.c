@@ -141,6 +141,20 @@ int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORD
 	return step_answer(id, status, words, data, data_length, caps, cap_count);
 }
 
+int call_once(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	return step_call(gate, operation, words, send, length);
+}
+
+int call_send(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	struct message message = { .header = operation };
+	struct message_extra extra = { .send_address = (uint64_t)send, .send_length = length };
+	memcpy(message.words, words, sizeof(message.words));
+	int64_t status = message_call(gate, &message, length > 0 ? &extra : NULL);
+	return status < 0 ? status_to_errno(status) : MESSAGE_STATUS(message.header);
+}
+
 slot_t server_notification(void)
 {
 	if (kept.notification)
@@ -290,6 +304,7 @@ static int call_dispatch(struct request *request)
 {
 	if (request->operation != OPERATION_GATE_CLOSED)
 		return loop.server->handle(request);
+	kept_forget_session(request->label);
 	if (loop.server->closed)
 		loop.server->closed(request->label);
 	return 0;

@@ -13,6 +13,7 @@
 
 #define REQUEST_PARKED (-5000)   /* a handler's result: the call is parked, answered later */
 #define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
+#define REQUEST_FIRST 1          /* of request_once: handle it */
 #define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
 #define REQUEST_SLACK 8          /* so many more can be read after them, and after the words */
 
@@ -80,6 +81,19 @@ typedef void (*step_action)(uint64_t a, uint64_t b, uint64_t c);
 void step_then(step_action run, uint64_t a, uint64_t b, uint64_t c);
 /* If it is taken back: to be said before what the action undoes is done. False: there is no room to note it. */
 bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c);
+
+/* --- calls on other servers --- */
+
+/* What a protocol declares as `once` (use the generated NAME_once). A server that recovers notes the call with its step and
+ * makes it when that has been committed, before the answer to the call in hand: again if it dies on the way, with the same
+ * number, in the last word, by which the other server knows it. Any other server makes it at once, without a number.
+ * Nobody learns the answer. 0; -ENOMEM: not noted. */
+int call_once(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
+/* The other side, from the generated dispatch. REQUEST_FIRST; or the answer: 0 if a call of this number, or a later
+ * one, has come through this gate. Numbers are kept for labels below ONCE_LABELS (-EPERM: it has another), which are
+ * the gates that the supervisor gives to servers, each to one alone. */
+#define ONCE_LABELS 0x120
+int request_once(const struct request *request);
 
 struct server {
 	const char *name;

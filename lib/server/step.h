@@ -21,6 +21,8 @@ void step_answered(const struct request *request);
 /* Answer a parked call: at once, or when the step counts. */
 int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
                     uint64_t data_length, const slot_t *caps, unsigned cap_count);
+/* Make a call that must be made once: at once, or when the step counts. */
+int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
 /* These bytes will be written by what is not recoverable code. */
 void step_save(const void *to, uint64_t length);
 /* A gate will be made in this slot. */
@@ -29,6 +31,9 @@ void step_note_gate(slot_t slot);
 /* server.c: the answer itself. */
 int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
                     uint64_t data_length, const slot_t *caps, unsigned cap_count);
+
+/* server.c: the call itself; the answer's status. */
+int call_send(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
 
 /* kept.c: what the loop itself remembers from step to step. */
 extern struct kept {
@@ -39,5 +44,6 @@ extern struct kept {
 void kept_take_slot(unsigned index); /* it is the server's now */
 void kept_refill(void);
 void kept_set_notification(slot_t slot);
+void kept_forget_session(uint64_t label); /* its gate is gone; the label may be used again */
 
 #endif

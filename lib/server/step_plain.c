@@ -49,6 +49,11 @@ bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
 	return true;
 }
 
+int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	return call_send(gate, operation, words, send, length);
+}
+
 void step_note_gate(slot_t slot)
 {
 	(void)slot;

@@ -251,6 +251,11 @@ int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS]
 	return effect_answer(id, status, words, data, data_length, caps, cap_count);
 }
 
+int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	return effect_call(gate, operation, words, send, length);
+}
+
 void step_save(const void *to, uint64_t length)
 {
 	stash_save_bytes(to, length);

@@ -183,7 +183,7 @@ static int kmsg_write(struct request *request)
 			length -= at + 1;
 		}
 	}
-	return log_write(SELF_LOG, NULL, (uint32_t)level, text, length < RECORD_MAX ? length : RECORD_MAX);
+	return log_write_once(SELF_LOG, (uint32_t)level, text, length < RECORD_MAX ? length : RECORD_MAX);
 }
 
 int device_write(struct open_file *file, struct request *request, uint64_t *count)

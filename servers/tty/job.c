@@ -30,7 +30,7 @@ static bool group_is_orphaned(uint32_t group, uint32_t session)
 static void tell_proc(const struct terminal *terminal, uint32_t session)
 {
 	bool own = terminal->session == session;
-	process_set_terminal(state.proc, NULL, session, own ? terminal->device : 0, own ? terminal->foreground : 0);
+	process_set_terminal_once(state.proc, session, own ? terminal->device : 0, own ? terminal->foreground : 0);
 }
 
 /* A caller in the background of its own terminal: its group gets the signal, and the call is
@@ -46,7 +46,7 @@ static int check(struct terminal *terminal, uint32_t process, uint32_t signal, b
 		return signal == SIGNAL_TTIN ? -EIO : 0;
 	if (group_is_orphaned(info.group, info.session))
 		return -EIO;
-	process_signal_group(state.proc, NULL, info.group, signal);
+	process_signal_group_once(state.proc, info.group, signal);
 	return -EINTR;
 }
 
@@ -68,7 +68,7 @@ int job_check_change(struct terminal *terminal, uint32_t process, bool signal_of
 void job_signal(struct terminal *terminal, uint32_t signal)
 {
 	if (terminal->session && terminal->foreground && state.proc)
-		process_signal_group(state.proc, NULL, terminal->foreground, signal);
+		process_signal_group_once(state.proc, terminal->foreground, signal);
 }
 
 static void give_terminal(struct terminal *terminal, uint32_t session, uint32_t group)
@@ -105,7 +105,7 @@ int job_take_terminal(struct terminal *terminal, uint32_t process, bool steal)
 	if (session_lives(terminal->session)) {
 		if (!steal || info.effective_user != 0)
 			return -EPERM;
-		process_set_terminal(state.proc, NULL, terminal->session, 0, 0);
+		process_set_terminal_once(state.proc, terminal->session, 0, 0);
 	}
 	give_terminal(terminal, info.session, info.group);
 	return 0;
