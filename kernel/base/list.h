@@ -39,6 +39,16 @@ static inline void list_prepend(struct list_node *list, struct list_node *node)
 	list_insert_before(list->next, node);
 }
 
+/* All of another list go over to the end of this one. */
+static inline void list_append_all(struct list_node *list, struct list_node *more)
+{
+	more->next->previous = list->previous;
+	list->previous->next = more->next;
+	more->previous->next = list;
+	list->previous = more->previous;
+	list_init(more);
+}
+
 /* The node is left as one that is on no list, so that list_empty(node) tells. */
 static inline void list_remove(struct list_node *node)
 {

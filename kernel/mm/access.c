@@ -38,11 +38,6 @@ static enum fault_result bring_in(struct space *space, uint64_t address, uint32_
 	return result;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t left_on_page(uint64_t address)
 {
 	return PAGE_SIZE - address % PAGE_SIZE;
@@ -117,7 +112,7 @@ static uint64_t copy_with_memory(struct copy *copy, uint64_t address, uint64_t o
 	physical_t page;
 
 	spin_lock(&memory->lock);
-	copy->result = memory->uncached ? FAULT_BAD : memory_page(memory, offset, copy->to_other, false, &page);
+	copy->result = memory->uncached ? FAULT_BAD : memory_page(memory, offset, copy->to_other, &page);
 	copy->fault_in_other = copy->result != FAULT_RESOLVED;
 	if (!copy->fault_in_other) {
 		spin_lock(&copy->space->table_lock);
@@ -142,9 +137,9 @@ uint64_t copy_run(struct copy *copy)
 	copy->result = FAULT_RESOLVED;
 	while (done < copy->length && copy->result == FAULT_RESOLVED) {
 		uint64_t address = copy->address + done, offset = copy->offset + done, before = done;
-		uint64_t part = least(copy->length - done, left_on_page(address));
+		uint64_t part = smaller(copy->length - done, left_on_page(address));
 
-		done += copy->memory ? copy_with_memory(copy, address, offset, least(part, left_on_page(offset)))
+		done += copy->memory ? copy_with_memory(copy, address, offset, smaller(part, left_on_page(offset)))
 		                     : copy_with_own(copy, address, offset, part);
 		if (done / COPY_STEP != before / COPY_STEP)
 			preempt_wanted();

@@ -6,6 +6,7 @@
  */
 #include "arch/arch.h"
 #include "base/log.h"
+#include "base/preempt.h"
 #include "base/string.h"
 #include "mm/region.h"
 
@@ -69,7 +70,7 @@ static enum fault_result new_own_page(struct space *space, struct region *region
 		fault->memory = region->memory;
 		fault->offset = region->offset + address - region->start;
 		spin_lock(&region->memory->lock);
-		result = memory_page(region->memory, fault->offset, false, false, &page);
+		result = memory_page(region->memory, fault->offset, false, &page);
 	}
 	if (result == FAULT_RESOLVED)
 		copy = page ? page_copy(page) : page_allocate(true);
@@ -99,7 +100,7 @@ static void show_around(struct space *space, struct region *region, uint64_t add
 	if (frame_table_next(&space->own, &own, end - by))
 		end = own + by;
 	physical_t *entry = frame_table_next(&memory->frames, &first, end);
-	if (!entry)
+	if (!entry || memory->hide_end)
 		return;
 	spin_lock(&space->table_lock);
 	arch_space_fill(&space->arch, (first - by) * PAGE_SIZE, entry, (uint32_t)(end - first), protection);
@@ -107,35 +108,29 @@ static void show_around(struct space *space, struct region *region, uint64_t add
 }
 
 /* A page of the region's memory object, as it is. */
-/* A page of an object that was never touched reads as zeros without a frame of its own, through the
- * shared page of zeros; `zero_mapped` then remembers that entries for it may exist, so that the
- * first write to the object takes them away (memory.c, new_frame). A shared mapping allocates at
- * once instead. */
+/* One that was never touched gets its frame also if it is only read: everything that is shown of an object is in its
+ * frame table, and is found there when it is to be hidden. */
 static inline enum fault_result shown_page(struct space *space, struct region *region, struct fault *fault,
                                     uint32_t protection)
 {
 	struct memory *memory = region->memory;
 	uint64_t address = page_down(fault->address);
-	bool private = region->flags & MAP_PRIVATE_COPY, write = fault->access & MAP_WRITE;
 	physical_t page;
 
-	if (private)
+	if (region->flags & MAP_PRIVATE_COPY)
 		protection &= ~MAP_WRITE;
 	fault->memory = memory;
 	fault->offset = region->offset + address - region->start;
 	spin_lock(&memory->lock);
-	enum fault_result result = memory_page(memory, fault->offset, write, !private, &page);
-	if (result == FAULT_RESOLVED) {
-		if (!page) {
-			memory->zero_mapped = true;
-			page = page_zero();
-		} else if (memory->kind != MEMORY_PHYSICAL && page_references(page) > 1) {
-			protection &= ~MAP_WRITE;
-		}
-		result = show(space, address, page, protection, memory->uncached);
-		if (!write && !fault->alone && result == FAULT_RESOLVED && protection && memory->frames.count > 1)
-			show_around(space, region, address, protection);
+	enum fault_result result = memory_page(memory, fault->offset, true, &page);
+	if (result == FAULT_RESOLVED && memory_hides(memory, fault->offset / PAGE_SIZE)) {
+		memory_hide_some(memory, memory->hide_first, memory->hide_end);
+		result = FAULT_HIDDEN;
 	}
+	if (result == FAULT_RESOLVED)
+		result = show(space, address, page, protection, memory->uncached);
+	if (result == FAULT_RESOLVED && !(fault->access & MAP_WRITE) && !fault->alone && protection && memory->frames.count > 1)
+		show_around(space, region, address, protection);
 	spin_unlock(&memory->lock);
 	return result;
 }
@@ -181,7 +176,10 @@ enum fault_result space_fault(struct space *space, struct fault *fault)
 	    (region->flags & (fault->access == MAP_READ ? PROTECTION_BITS : fault->access)))
 		result = region_fault(space, region, fault);
 	spin_unlock(&space->lock);
-	return result;
+	if (result != FAULT_HIDDEN)
+		return result;
+	preempt_wanted(); /* a step was made; the next look finds the page, or makes another */
+	return FAULT_RESOLVED;
 }
 
 /* Two words are the same futex if they are the same bytes: a shared one by its object and offset,

@@ -1,9 +1,8 @@
 /* Memory objects: making them, their pages, copying to and from them. See memory_change.c for what
  * changes many pages at a time.
  *
- * A frame leaves an object in three steps under the object's lock: out of the frame table, unmapped in
- * every region that shows it (memory_unmap), reference dropped. So whoever holds the object's lock, or the
- * table lock of a space whose tables show the frame, may use it.
+ * A frame leaves an object only when no region shows it any more (memory_hide_some), without the object's lock being let
+ * go between. So whoever holds that lock, or the table lock of a space whose tables show the frame, may use it.
  */
 #include "mm/memory.h"
 #include "arch/arch.h"
@@ -23,6 +22,7 @@ static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint
 		return NULL;
 	spin_lock_init(&memory->lock, LOCK_MEMORY);
 	list_init(&memory->mappers);
+	list_init(&memory->hidden);
 	memory->kind = kind;
 	memory->size = page_up(size);
 	memory->frames.pool = pool;
@@ -88,30 +88,46 @@ struct memory *memory_create_physical(struct pool *pool, physical_t start, uint6
 	return memory;
 }
 
-/* Called while the frames are out of the table already, or are about to be replaced: no fault can
- * bring them back, since faults on this object take its lock. Takes the table lock of one space
- * after the other, and never the space's own, which stands before the memory object's in the order:
- * a region's bounds are stable under this lock too. */
-void memory_unmap(struct memory *memory, uint64_t first_page, uint64_t end_page)
-{
-	DEBUG_ASSERT(spin_lock_held(&memory->lock));
-	list_for_each(&memory->mappers, node) {
-		struct region *region = container_of(node, struct region, in_memory);
-		uint64_t first = region->offset / PAGE_SIZE;
-		uint64_t end = first + (region->end - region->start) / PAGE_SIZE;
-		uint64_t low = first > first_page ? first : first_page, high = end < end_page ? end : end_page;
+/* Pages of one region, and the region itself for this many, in one step of hiding. */
+#define HIDE_AT_ONCE 256u
+#define HIDE_REGION 16u
 
-		if (low < high)
-			range_drop_entries(region->space, region->start + (low - first) * PAGE_SIZE,
-			                   region->start + (high - first) * PAGE_SIZE);
+/* Takes the table lock of one space after the other, and never the space's own, which stands before the memory object's
+ * in the order: a region's bounds are stable under this lock too. A region that comes or whose bounds change goes to
+ * `mappers`, and is looked at (again). Whoever comes while other pages are being hidden first gets on with those; should
+ * nobody come back for them, they are found as they were once that is done. */
+bool memory_hide_some(struct memory *memory, uint64_t first, uint64_t end)
+{
+	DEBUG_ASSERT(spin_lock_held(&memory->lock) && end - first <= HIDE_PAGES_MAX);
+	if (memory->hide_first == memory->hide_end) {
+		memory->hide_first = first;
+		memory->hide_end = end;
 	}
+	for (uint64_t work = 0; !list_empty(&memory->mappers); work += HIDE_REGION) {
+		struct region *region = list_first(&memory->mappers, struct region, in_memory);
+		uint64_t begin = region->offset / PAGE_SIZE, stop = begin + (region->end - region->start) / PAGE_SIZE;
+		uint64_t low = larger(begin, memory->hide_first), high = smaller(stop, memory->hide_end);
+
+		if (work >= HIDE_AT_ONCE)
+			return false;
+		if (low < high)
+			range_drop_entries(region->space, region->start + (low - begin) * PAGE_SIZE,
+			                   region->start + (high - begin) * PAGE_SIZE);
+		work += low < high ? high - low : 0;
+		list_remove(&region->in_memory);
+		list_append(&memory->hidden, &region->in_memory);
+	}
+	bool these = memory->hide_first == first && memory->hide_end == end;
+	list_append_all(&memory->mappers, &memory->hidden);
+	memory->hide_first = memory->hide_end = 0;
+	return these;
 }
 
 /* Mapped memory lives on without a name; here the last mapping of such an object goes. The end
  * itself is left for the way out of the kernel: the caller holds locks. */
 void memory_region_gone(struct memory *memory)
 {
-	if (list_empty(&memory->mappers) && !object_is_dead(&memory->object) &&
+	if (list_empty(&memory->mappers) && list_empty(&memory->hidden) && !object_is_dead(&memory->object) &&
 	    (__atomic_load_n(&memory->object.capabilities, __ATOMIC_ACQUIRE) & OBJECT_UNNAMED))
 		object_destroy_later(&memory->object);
 }
@@ -125,34 +141,7 @@ physical_t page_copy(physical_t page)
 	return copy;
 }
 
-/* The frame is shared with another object: this one goes on with a copy. */
-/* Other mappers of this object see the copy from the next fault on, never the old frame again: it
- * belongs to the clone now. That is why the entries go before the reference does. */
-static enum fault_result copy_frame(struct memory *memory, uint64_t index, physical_t *entry, physical_t *page)
-{
-	physical_t copy = page_copy(*entry), old = *entry;
-
-	if (!copy)
-		return FAULT_NO_MEMORY;
-	*entry = *page = copy;
-	memory_unmap(memory, index, index + 1);
-	page_release(old);
-	return FAULT_RESOLVED;
-}
-
-/* Zeros that were shown here came from the shared page: those entries would hide what is written
- * now. */
-static enum fault_result new_frame(struct memory *memory, uint64_t index, physical_t *page)
-{
-	*page = page_allocate(true);
-	if (!*page || !frame_table_insert(&memory->frames, index, *page))
-		return FAULT_NO_MEMORY;
-	if (memory->zero_mapped)
-		memory_unmap(memory, index, index + 1);
-	return FAULT_RESOLVED;
-}
-
-enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write, bool allocate, physical_t *page)
+enum fault_result memory_page(struct memory *memory, uint64_t offset, bool allocate, physical_t *page)
 {
 	uint64_t index = offset / PAGE_SIZE;
 
@@ -164,13 +153,11 @@ enum fault_result memory_page(struct memory *memory, uint64_t offset, bool write
 		return FAULT_RESOLVED;
 	}
 	physical_t *entry = frame_table_find(&memory->frames, index);
-	if (entry && write && page_references(*entry) > 1)
-		return copy_frame(memory, index, entry, page);
 	if (!entry && memory->kind == MEMORY_PAGED)
 		return FAULT_PAGER;
-	if (!entry && (write || allocate))
-		return new_frame(memory, index, page);
-	*page = entry ? *entry : 0;
+	*page = entry ? *entry : allocate ? page_allocate(true) : 0;
+	if (!entry && allocate && !(*page && frame_table_insert(&memory->frames, index, *page)))
+		return FAULT_NO_MEMORY;
 	return FAULT_RESOLVED;
 }
 
@@ -186,7 +173,7 @@ uint64_t memory_copy_in(struct memory *memory, uint64_t offset, const void *byte
 		physical_t page;
 
 		spin_lock(&memory->lock);
-		enum fault_result result = memory_page(memory, offset + done, true, true, &page);
+		enum fault_result result = memory_page(memory, offset + done, true, &page);
 		if (bytes && result == FAULT_RESOLVED)
 			memcpy((char *)arch_direct_map(page) + within, (const char *)bytes + done, part);
 		spin_unlock(&memory->lock);

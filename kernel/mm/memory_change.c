@@ -8,49 +8,45 @@
 #include "mm/memory.h"
 #include "mm/pool.h"
 
-#define PAGES_AT_ONCE 16u
-
-/* Free the frames in a range; `mapped`: regions may still show them. STATUS_RESTART: called with the
- * lock held, it had to be let go between two steps; either way it is held on return. */
-/* The order inside a step is that of mm/memory.h: out of the table, out of every mapper's tables,
- * then released. `dead`, a smaller size, or the lock keep new frames from coming in behind the
- * walk. */
-static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end, bool mapped)
+/* The lock is let go for a moment. Says whether something more urgent wants the CPU. */
+static bool pause(struct memory *memory)
 {
-	physical_t frames[PAGES_AT_ONCE];
+	spin_unlock(&memory->lock);
+	bool wanted = preempt_wanted();
+	spin_lock(&memory->lock);
+	return wanted;
+}
 
-	for (;;) {
-		uint64_t first = index;
+/* Free the frames in a range. STATUS_RESTART: called with the lock held, it had to be let go between two steps; either
+ * way it is held on return. */
+/* `dead` or a smaller size keep new frames from coming in behind the walk; what comes in behind that of a discard is
+ * as if it had come after it. */
+static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end)
+{
+	physical_t frames[FRAMES_TOGETHER];
 
-		if (!frame_table_next(&memory->frames, &first, end))
-			return STATUS_OK;
-		index = first;
-		uint32_t count = frame_table_take_some(&memory->frames, &index, end, frames, PAGES_AT_ONCE);
-		if (mapped)
-			memory_unmap(memory, first, index);
-		for (uint32_t i = 0; i < count; i++)
-			page_release(frames[i]);
-		spin_unlock(&memory->lock);
-		bool stop = preempt_wanted();
-		spin_lock(&memory->lock);
-		if (stop)
+	while (frame_table_next(&memory->frames, &index, end)) {
+		uint64_t stop = smaller((index | (FRAMES_TOGETHER - 1)) + 1, end);
+
+		if (memory_hide_some(memory, index, stop)) {
+			uint32_t count = frame_table_take_some(&memory->frames, &index, stop, frames, FRAMES_TOGETHER);
+			for (uint32_t i = 0; i < count; i++)
+				page_release(frames[i]);
+		}
+		if (pause(memory))
 			return STATUS_RESTART;
 	}
+	return STATUS_OK;
 }
 
 /* Clear bytes of a page if it is there. */
-/* For writing, so a frame that is shared with a clone is copied first: the clone keeps its bytes. A
- * page that is not there reads as zeros, or is the pager's to say. */
-static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t length)
+/* One that is not there reads as zeros, or is the pager's to say. */
+static void clear_part(struct memory *memory, uint64_t offset, uint64_t length)
 {
-	physical_t page;
+	const physical_t *entry = frame_table_find(&memory->frames, offset / PAGE_SIZE);
 
-	if (length == 0 || !frame_table_find(&memory->frames, offset / PAGE_SIZE))
-		return STATUS_OK;
-	enum fault_result result = memory_page(memory, offset, true, true, &page);
-	if (result == FAULT_RESOLVED)
-		memset((char *)arch_direct_map(page) + offset % PAGE_SIZE, 0, length);
-	return result == FAULT_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_OK;
+	if (entry)
+		memset((char *)arch_direct_map(*entry) + offset % PAGE_SIZE, 0, length);
 }
 
 /* Every step leaves a valid object, so a restart from the top goes on where it was: first the size
@@ -59,20 +55,15 @@ static status_t clear_part(struct memory *memory, uint64_t offset, uint64_t leng
 status_t handle_memory_resize(struct memory *memory, uint64_t size)
 {
 	uint64_t rounded = page_up(size);
-	status_t status = STATUS_OK;
 
 	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->contiguous)
 		return STATUS_BAD_ARGUMENT;
 	spin_lock(&memory->lock);
 	if (size < memory->size && size % PAGE_SIZE)
-		status = clear_part(memory, size, PAGE_SIZE - size % PAGE_SIZE);
-	if (status == STATUS_OK && rounded < memory->size) {
-		memory_unmap(memory, rounded / PAGE_SIZE, memory->size / PAGE_SIZE);
-		memory->size = rounded;
-	}
+		clear_part(memory, size, PAGE_SIZE - size % PAGE_SIZE);
+	memory->size = smaller(memory->size, rounded);
 	/* Pages past the old end go before it grows over them again. */
-	if (status == STATUS_OK)
-		status = free_frames(memory, memory->size / PAGE_SIZE, MEMORY_SIZE_MAX / PAGE_SIZE, false);
+	status_t status = free_frames(memory, memory->size / PAGE_SIZE, MEMORY_SIZE_MAX / PAGE_SIZE);
 	if (status == STATUS_OK && rounded > memory->size)
 		memory->size = rounded;
 	spin_unlock(&memory->lock);
@@ -82,8 +73,8 @@ status_t handle_memory_resize(struct memory *memory, uint64_t size)
 /* The ragged ends are cleared again after a restart, which does no harm. */
 status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t length)
 {
+	status_t status = STATUS_OK;
 	uint64_t end, first, last;
-	status_t status;
 
 	if (memory->kind == MEMORY_PHYSICAL || memory->contiguous)
 		return STATUS_BAD_ARGUMENT;
@@ -94,13 +85,11 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 	first = page_up(offset) / PAGE_SIZE;
 	last = end / PAGE_SIZE;
 	if (first > last) { /* within one page */
-		status = clear_part(memory, offset, end - offset);
+		clear_part(memory, offset, end - offset);
 	} else {
-		status = clear_part(memory, offset, first * PAGE_SIZE - offset);
-		if (status == STATUS_OK)
-			status = clear_part(memory, last * PAGE_SIZE, end - last * PAGE_SIZE);
-		if (status == STATUS_OK)
-			status = free_frames(memory, first, last, true);
+		clear_part(memory, offset, first * PAGE_SIZE - offset);
+		clear_part(memory, last * PAGE_SIZE, end - last * PAGE_SIZE);
+		status = free_frames(memory, first, last);
 	}
 	spin_unlock(&memory->lock);
 	return status;
@@ -108,17 +97,18 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 
 /* Both locks held. The paged object gets the source's frame, or a fresh one for zeros. */
 /* Entries of the source's mappers go first, or they would show what belongs to the paged object now. */
-static bool supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
+static status_t supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
 {
 	physical_t *entry = frame_table_find(&source->frames, source_index), frame;
+	bool good;
 
-	if (entry) {
-		if (!list_empty(&source->mappers))
-			memory_unmap(source, source_index, source_index + 1);
-		return frame_table_move(&memory->frames, index, &source->frames, source_index, entry);
-	}
-	frame = page_allocate(true);
-	return frame && frame_table_insert(&memory->frames, index, frame);
+	if (entry && !memory_hide_some(source, source_index, source_index + 1))
+		return STATUS_RESTART;
+	if (entry)
+		good = frame_table_move(&memory->frames, index, &source->frames, source_index, entry);
+	else
+		good = (frame = page_allocate(true)) && frame_table_insert(&memory->frames, index, frame);
+	return good ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* One page, unless it is there already: two answers to one question are no error. The checks are made anew for each,
@@ -130,10 +120,9 @@ static status_t supply_some(struct memory *memory, uint64_t offset, struct memor
 		return STATUS_DESTROYED;
 	if (offset + left > memory->size || source_offset + left > source->size)
 		return STATUS_BAD_ARGUMENT;
-	if (frame_table_find(&memory->frames, offset / PAGE_SIZE) ||
-	    supply_page(memory, offset / PAGE_SIZE, source, source_offset / PAGE_SIZE))
+	if (frame_table_find(&memory->frames, offset / PAGE_SIZE))
 		return STATUS_OK;
-	return STATUS_NO_MEMORY;
+	return supply_page(memory, offset / PAGE_SIZE, source, source_offset / PAGE_SIZE);
 }
 
 status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct memory *source, uint64_t source_offset,
@@ -145,17 +134,32 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 		return STATUS_BAD_ARGUMENT;
 	if ((offset | source_offset | length) % PAGE_SIZE || (offset | source_offset | length) > MEMORY_SIZE_MAX)
 		return STATUS_BAD_ARGUMENT; /* no sum of two can wrap */
-	for (uint64_t done = 0; done < length && status == STATUS_OK; done += PAGE_SIZE) {
+	for (uint64_t done = 0; done < length && (status == STATUS_OK || status == STATUS_RESTART);) {
 		spin_lock_pair(&memory->lock, &source->lock);
 		status = supply_some(memory, offset + done, source, source_offset + done, length - done);
 		spin_unlock_pair(&memory->lock, &source->lock);
-		if (done / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == PAGES_CLEARED_AT_ONCE - 1)
+		done += status == STATUS_OK ? PAGE_SIZE : 0;
+		if (done / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == 0)
 			preempt_wanted();
 	}
 	return status;
 }
 
-/* `dead` keeps new frames out, so the first step unmaps all that will ever be mapped. */
+/* Device memory has no frames that tell which pages may be shown: its size goes down with what is hidden. */
+static status_t hide_device(struct memory *memory)
+{
+	while (memory->size) {
+		uint64_t pages = memory->size / PAGE_SIZE, part = smaller(pages, HIDE_PAGES_MAX);
+
+		if (memory_hide_some(memory, pages - part, pages))
+			memory->size -= part * PAGE_SIZE;
+		if (pause(memory))
+			return STATUS_RESTART;
+	}
+	return STATUS_OK;
+}
+
+/* `dead` keeps new frames and entries out. */
 /* Called again after STATUS_RESTART until the last frame is gone. The pager is let go last and
  * outside of the lock: that may end its gate, whose endpoint is told. */
 static status_t memory_destroy(struct object *object)
@@ -164,11 +168,8 @@ static status_t memory_destroy(struct object *object)
 	struct object *pager;
 
 	spin_lock(&memory->lock);
-	if (memory->size) {
-		memory_unmap(memory, 0, memory->size / PAGE_SIZE);
-		memory->size = 0;
-	}
-	status_t status = free_frames(memory, 0, MEMORY_SIZE_MAX / PAGE_SIZE, false);
+	status_t status = memory->kind == MEMORY_PHYSICAL ? hide_device(memory)
+	                                                   : free_frames(memory, 0, MEMORY_SIZE_MAX / PAGE_SIZE);
 	pager = memory->pager;
 	if (status == STATUS_OK)
 		memory->pager = NULL;

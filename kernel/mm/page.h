@@ -15,6 +15,16 @@ static inline uint64_t page_down(uint64_t bytes)
 	return bytes & ~(PAGE_SIZE - 1);
 }
 
+static inline uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Of at most 2^64 - PAGE_SIZE: callers bound what they round first. */
 static inline uint64_t page_up(uint64_t bytes)
 {

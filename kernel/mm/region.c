@@ -228,8 +228,11 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 		region->offset += start - region->start;
 	region->start = start;
 	region->end = end;
-	if (memory)
+	if (memory) {
+		list_remove(&region->in_memory); /* it may show what another one did: see memory_hide_some */
+		list_prepend(&memory->mappers, &region->in_memory);
 		spin_unlock(&memory->lock);
+	}
 	leaf_for(region->space, start)->gap = GAP_UNKNOWN;
 }
 
@@ -263,7 +266,7 @@ static struct region *region_make(struct space *space, const struct region *like
 	if (region->memory) {
 		object_reference(&region->memory->object);
 		spin_lock(&region->memory->lock);
-		list_append(&region->memory->mappers, &region->in_memory);
+		list_prepend(&region->memory->mappers, &region->in_memory);
 		spin_unlock(&region->memory->lock);
 	}
 	return region;
@@ -284,8 +287,7 @@ static void region_end(struct region *region)
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
-		if (list_empty(&memory->mappers))
-			memory_region_gone(memory);
+		memory_region_gone(memory);
 		spin_unlock(&memory->lock);
 		object_unreference(&memory->object);
 	}
