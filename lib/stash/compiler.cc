@@ -54,9 +54,18 @@ tree void_pointer(tree value)
 	return fold_convert(ptr_type_node, value);
 }
 
-bool is_automatic(tree base)
+// Not in the stash: on the stack, of a thread, or said to be no state (server.h: NOT_STATE).
+bool is_outside(tree base)
 {
-	return DECL_P(base) && (!is_global_var(base) || (VAR_P(base) && DECL_THREAD_LOCAL_P(base)));
+	if (!DECL_P(base) || !is_global_var(base))
+		return DECL_P(base);
+	const char *section = VAR_P(base) ? DECL_SECTION_NAME(base) : NULL;
+	return VAR_P(base) && (DECL_THREAD_LOCAL_P(base) || (section && strcmp(section, ".bss.not_state") == 0));
+}
+
+bool points_outside(tree pointer)
+{
+	return TREE_CODE(pointer) == ADDR_EXPR && is_outside(TREE_OPERAND(pointer, 0));
 }
 
 class collector {
@@ -110,10 +119,9 @@ void collector::store(gimple *at, tree reference)
 		return;
 	}
 	tree base = get_inner_reference(reference, &bits, &position, &offset, &mode, &is_unsigned, &reverse, &is_volatile);
-	if (TREE_CODE(base) == MEM_REF && TREE_CODE(TREE_OPERAND(base, 0)) == ADDR_EXPR &&
-	    is_automatic(TREE_OPERAND(TREE_OPERAND(base, 0), 0)))
+	if (TREE_CODE(base) == MEM_REF || TREE_CODE(base) == TARGET_MEM_REF ? points_outside(TREE_OPERAND(base, 0)) : is_outside(base))
 		return;
-	if (is_automatic(base) || TREE_CODE(base) == SSA_NAME)
+	if (TREE_CODE(base) == SSA_NAME)
 		return;
 	HOST_WIDE_INT bit_count, bit_position;
 	bool known = bits.is_constant(&bit_count) && position.is_constant(&bit_position) && bit_count > 0;
