@@ -27,6 +27,8 @@ struct registers {
 };
 _Static_assert(sizeof(struct registers) == 160, "registers cross the kernel boundary");
 
+#define IOPORT_READ 0x100 /* ioport_read_buffer: this word holds a byte */
+
 /* space_map flags. Protection is the rights bits READ, WRITE and EXECUTE; what may be written or
  * executed can also be read, since the hardware has no other way. No protection bit at all is a
  * mapping that faults on any touch but keeps its place and its pages. */

@@ -1,9 +1,14 @@
-/* A serial line as a server: clients' writes go out in the order they came, what arrives waits in a
- * buffer for clients' reads.
+/* A serial line as a server: what its writer writes goes out in order, what arrives waits for its reader.
  *
  * A write is answered when its last byte is in the chip's FIFO, so until then the client still has
  * everything the line has not. Only the head of the queue is copied in; the others stay with their callers.
- * While the input buffer is full the chip is left alone: its FIFO fills, and the sender is held back. */
+ * While the input buffer is full the chip is left alone: its FIFO fills, and the sender is held back.
+ *
+ * The chip is the one thing that no step can take back: a byte that was read is gone from there, and one that was written is
+ * out. So both are kept where no step takes anything back either (`wire`), by the kernel, in the very call that moves
+ * them: received bytes in marked words, of which the one after the last never has the mark; and the position up to which all is
+ * out. A successor finds by the marks what the step that died had read, and how far a write is follows from its position and that
+ * of the wire alone. */
 #include "protocol_serial.h"
 #include "server/server.h"
 #include "uart.h"
@@ -22,7 +27,7 @@
 
 struct writer {
 	uint64_t id;
-	uint64_t length, done; /* bytes */
+	uint64_t position, length; /* of its first byte; bytes */
 };
 
 /* Parked calls, oldest first. */
@@ -40,13 +45,22 @@ static struct {
 	slot_t irq, notification;
 	struct writer writers[QUEUE_SIZE];
 	unsigned writer_count;
-	bool loaded; /* output holds the bytes of writers[0] */
-	uint8_t output[WRITE_MAX];
 	struct queue readers, drains;
-	uint8_t input[INPUT_SIZE];
-	uint64_t input_first, input_end; /* positions since the start */
-	uint8_t answer[READ_MAX];
+	uint64_t input_first, input_end; /* positions: what the reader has not confirmed */
 } line;
+
+/* In granules of its own, written without hooks. */
+static struct {
+	_Alignas(64) uint64_t sent;  /* position: all before it is out */
+	uint16_t input[INPUT_SIZE];  /* by position */
+	_Alignas(64) char end[];
+} wire;
+
+static NOT_STATE struct {
+	uint64_t id; /* of the writer whose bytes these are */
+	uint8_t bytes[WRITE_MAX];
+} output;
+static NOT_STATE uint8_t answer[READ_MAX];
 
 static bool queue_add(struct queue *queue, const struct request *request)
 {
@@ -70,30 +84,31 @@ static bool queue_remove(struct queue *queue, uint64_t id)
 
 /* --- output --- */
 
-static void writer_remove(unsigned index)
+/* How many bytes of this piece are out. */
+static uint64_t sent_of(uint64_t position, uint64_t length)
 {
-	if (index == 0)
-		line.loaded = false;
-	memmove(&line.writers[index], &line.writers[index + 1],
-	        (--line.writer_count - index) * sizeof(line.writers[0]));
+	uint64_t count = wire.sent > position ? wire.sent - position : 0;
+	return count < length ? count : length;
 }
 
 static void writer_answer(unsigned index, int status)
 {
 	struct writer writer = line.writers[index];
-	writer_remove(index);
-	serial_write_answer(writer.id, status, &(struct serial_write_out){ .count = writer.done });
+	memmove(&line.writers[index], &line.writers[index + 1],
+	        (--line.writer_count - index) * sizeof(line.writers[0]));
+	serial_write_answer(writer.id, status, &(struct serial_write_out){ sent_of(writer.position, writer.length) });
 }
 
 /* The bytes of the oldest writer into `output`. False: it is gone or unreadable, and off the queue. */
 static bool writer_load(void)
 {
-	if (line.loaded)
-		return true;
 	struct writer *writer = &line.writers[0];
-	int64_t got = parked_read(writer->id, 0, line.output, writer->length);
+	if (output.id == writer->id)
+		return true;
+	output.id = 0;
+	int64_t got = parked_read(writer->id, 0, output.bytes, writer->length);
 	if (got == (int64_t)writer->length) {
-		line.loaded = true;
+		output.id = writer->id;
 		return true;
 	}
 	writer_answer(0, got < 0 ? (int)got : -EIO);
@@ -109,20 +124,23 @@ static void drains_check(void)
 		return;
 	}
 	for (unsigned i = 0; i < line.drains.count; i++)
-		serial_drain_answer(line.drains.waiters[i].id, 0);
+		serial_drain_answer(line.drains.waiters[i].id, 0, &(struct serial_drain_out){ wire.sent });
 	line.drains.count = 0;
 }
 
-/* As much as the transmitter takes now. */
-static bool transmit(const uint8_t *bytes, uint64_t length, uint64_t *done)
+/* As much as the transmitter takes now; true: all. A piece that begins further on than the wire is of a client that has
+ * counted on its own, and the wire counts on from there. */
+static bool transmit(const uint8_t *bytes, uint64_t position, uint64_t length)
 {
-	while (*done < length) {
-		uint32_t count = uart_transmit(&line.uart, bytes + *done, length - *done);
-		if (count == 0)
+	if (wire.sent < position)
+		__asm__ volatile("mov %1, %0" : : "m"(wire.sent), "r"(position) : "memory");
+	for (;;) {
+		uint64_t done = sent_of(position, length);
+		if (done == length)
+			return true;
+		if (!uart_transmit(&line.uart, bytes + done, length - done, &wire.sent))
 			return false;
-		*done += count;
 	}
-	return true;
 }
 
 static void output_continue(void)
@@ -130,37 +148,36 @@ static void output_continue(void)
 	while (line.writer_count > 0) {
 		if (!writer_load())
 			continue;
-		struct writer *writer = &line.writers[0];
-		if (!transmit(line.output, writer->length, &writer->done))
+		if (!transmit(output.bytes, line.writers[0].position, line.writers[0].length))
 			return;
 		writer_answer(0, 0);
 	}
 	drains_check();
 }
 
-static int handle_write(struct request *request, struct serial_write_out *out)
+static int handle_write(struct request *request, const struct serial_write_in *in, struct serial_write_out *out)
 {
 	if (line.writer_count == QUEUE_SIZE)
 		return -EIO;
 	if (line.writer_count == 0) {
-		if (transmit(request->data, request->data_length, &out->count))
+		if (transmit(request->data, in->position, request->data_length)) {
+			out->count = request->data_length;
 			return 0;
-		memcpy(line.output, request->data, request->data_length);
-		line.loaded = true;
+		}
+		memcpy(output.bytes, request->data, request->data_length);
+		output.id = request->id;
 	}
-	line.writers[line.writer_count++] = (struct writer){
-		.id = request->id,
-		.length = request->send_length,
-		.done = out->count,
-	};
+	line.writers[line.writer_count++] = (struct writer){ request->id, in->position, request->send_length };
 	request_park(request);
 	return REQUEST_PARKED;
 }
 
-static int handle_drain(struct request *request)
+static int handle_drain(struct request *request, struct serial_drain_out *out)
 {
-	if (line.writer_count == 0 && uart_is_drained(&line.uart))
+	if (line.writer_count == 0 && uart_is_drained(&line.uart)) {
+		out->position = wire.sent;
 		return 0;
+	}
 	if (!queue_add(&line.drains, request))
 		return -EIO;
 	request_park(request);
@@ -170,43 +187,56 @@ static int handle_drain(struct request *request)
 
 /* --- input --- */
 
-static void input_add(uint8_t byte)
+static uint16_t *input_word(uint64_t position)
 {
-	line.input[line.input_end++ % INPUT_SIZE] = byte;
+	return &wire.input[position % INPUT_SIZE];
 }
 
+/* One word stays free of a mark. */
 static uint64_t input_room(void)
 {
-	return INPUT_SIZE - (line.input_end - line.input_first);
+	return INPUT_SIZE - 1 - (line.input_end - line.input_first);
 }
 
-/* From the chip into the buffer, as far as there is room. */
+/* So many bytes that the chip has and that there is room for. The word behind them loses its mark first. */
+static void input_receive(uint64_t count)
+{
+	while (count > 0) {
+		uint64_t whole = INPUT_SIZE - line.input_end % INPUT_SIZE, piece = count < whole ? count : whole;
+		__asm__ volatile("movw $0, %0" : : "m"(*input_word(line.input_end + piece)) : "memory");
+		uart_receive(&line.uart, input_word(line.input_end), (uint32_t)piece);
+		line.input_end += piece;
+		count -= piece;
+	}
+}
+
+/* What the chip has, as far as there is room. */
 static void input_collect(void)
 {
-	while (input_room() > 0) {
-		int byte = uart_receive(&line.uart);
-		if (byte < 0) {
-			uart_hold_input(&line.uart, false);
-			return;
-		}
-		input_add((uint8_t)byte);
-	}
-	uart_hold_input(&line.uart, true);
+	bool more = true;
+	while (input_room() > 0 && (more = uart_has_input(&line.uart)))
+		input_receive(1);
+	uart_hold_input(&line.uart, more);
 }
 
-/* A FIFO filled to the trigger: half the port reads of asking for each byte. */
+/* A FIFO filled to the trigger need not be asked for each byte. */
 static void input_collect_full(void)
 {
-	if (input_room() < UART_TRIGGER) {
+	if (input_room() < UART_TRIGGER)
 		input_collect();
-		return;
-	}
-	for (unsigned i = 0; i < UART_TRIGGER; i++)
-		input_add(uart_receive_known(&line.uart));
+	else
+		input_receive(UART_TRIGGER);
 }
 
-/* Take up to `most` bytes out of the buffer into `answer`. */
-static uint64_t input_take(uint64_t most)
+/* Received by a step that was taken back. */
+static void input_find(void)
+{
+	while (*input_word(line.input_end) & IOPORT_READ)
+		line.input_end++;
+}
+
+/* The first bytes not confirmed into `answer`, which stay where they are too. */
+static uint64_t input_copy(uint64_t most)
 {
 	uint64_t count = line.input_end - line.input_first;
 	if (count > most)
@@ -214,33 +244,31 @@ static uint64_t input_take(uint64_t most)
 	if (count > READ_MAX)
 		count = READ_MAX;
 	for (uint64_t i = 0; i < count; i++)
-		line.answer[i] = line.input[(line.input_first + i) % INPUT_SIZE];
-	line.input_first += count;
+		answer[i] = (uint8_t)*input_word(line.input_first + i);
 	return count;
 }
 
+/* Who is not told for want of memory is told when more comes. */
 static void readers_serve(void)
 {
 	while (line.readers.count > 0 && line.input_end != line.input_first) {
 		struct waiter reader = line.readers.waiters[0];
+		struct serial_read_out out = { .count = input_copy(reader.room) };
+		if (serial_read_answer_with(reader.id, 0, &out, answer, out.count, NULL, 0) < 0)
+			return;
 		queue_remove(&line.readers, reader.id);
-		uint64_t before = line.input_first;
-		uint64_t count = input_take(reader.room);
-		struct serial_read_out out = { .count = count };
-		if (serial_read_answer_with(reader.id, 0, &out, line.answer, count, NULL, 0) != 0)
-			line.input_first = before; /* it is gone: the bytes are the next reader's */
 	}
 }
 
-static int handle_read(struct request *request, struct serial_read_out *out)
+static int handle_read(struct request *request, const struct serial_read_in *in, struct serial_read_out *out)
 {
-	if (request->receive_length == 0)
+	if (request->receive_length == 0 || in->position < line.input_first || in->position > line.input_end)
 		return -EINVAL;
-	input_collect();
+	line.input_first = in->position;
+	input_collect(); /* there may be room again */
 	if (line.input_end != line.input_first) {
-		out->count = input_take(request->receive_length);
-		request_reply_data(request, line.answer, out->count);
-		input_collect(); /* there is room again */
+		out->count = input_copy(request->receive_length);
+		request_reply_data(request, answer, out->count);
 		return 0;
 	}
 	if (!queue_add(&line.readers, request))
@@ -279,14 +307,14 @@ static void cancel(uint64_t id, unsigned reason)
 		return;
 	}
 	if (queue_remove(&line.drains, id)) {
-		serial_drain_answer(id, -EINTR);
+		serial_drain_answer(id, -EINTR, NULL);
 		return;
 	}
 	for (unsigned i = 0; i < line.writer_count; i++) {
 		if (line.writers[i].id != id)
 			continue;
 		/* What is out is out: a write cut short is answered with how much. */
-		writer_answer(i, line.writers[i].done > 0 ? 0 : -EINTR);
+		writer_answer(i, sent_of(line.writers[i].position, line.writers[i].length) > 0 ? 0 : -EINTR);
 		output_continue();
 		return;
 	}
@@ -330,6 +358,32 @@ static void signalled(uint64_t bits)
 		drains_check();
 }
 
+static void first(void)
+{
+	const char *base = startup_argument(1);
+	slot_t ports = startup_slot("ports");
+	line.irq = startup_slot("irq");
+	line.notification = server_notification();
+	if (!base || !ports || !line.irq || !line.notification) {
+		log_line("the manifest lacks the base port, ports or irq");
+		__builtin_trap();
+	}
+	irq_bind(line.irq, line.notification, BIT_INTERRUPT);
+	uart_start(&line.uart, ports, (uint16_t)strtoul(base, NULL, 0));
+	irq_acknowledge(line.irq);
+}
+
+/* Signals are lost with the incarnation that received them, and asking the chip for a cause takes it away: so everything is
+ * looked at, whatever was signalled, and the interrupt is acknowledged. */
+static void again(void)
+{
+	input_find();
+	uart_resume(&line.uart);
+	readers_serve();
+	output_continue();
+	interrupt();
+}
+
 int main(void)
 {
 	static const struct server server = {
@@ -337,17 +391,8 @@ int main(void)
 		.handle = handle,
 		.cancel = cancel,
 		.signalled = signalled,
+		.first = first,
+		.again = again,
 	};
-	const char *base = startup_argument(1);
-	slot_t ports = startup_slot("ports");
-	line.irq = startup_slot("irq");
-	line.notification = server_notification();
-	if (!base || !ports || !line.irq || !line.notification) {
-		log_line("the manifest lacks the base port, ports or irq");
-		return 1;
-	}
-	irq_bind(line.irq, line.notification, BIT_INTERRUPT);
-	uart_start(&line.uart, ports, (uint16_t)strtoul(base, NULL, 0));
-	irq_acknowledge(line.irq);
 	server_run(&server);
 }

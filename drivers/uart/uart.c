@@ -45,13 +45,22 @@ static void register_write(const struct uart *uart, enum uart_register which, ui
 	ioport_write(uart->ports, uart->base + which, 1, value);
 }
 
+/* The divisor is written only where it changes: writing it disturbs the byte that is on its way. */
+static void divisor_set(const struct uart *uart)
+{
+	uint32_t divisor = CLOCK / uart->speed;
+	register_write(uart, REGISTER_LINE_CONTROL, LINE_8N1 | LINE_DIVISOR);
+	if ((register_read(uart, REGISTER_DIVISOR_LOW) | register_read(uart, REGISTER_DIVISOR_HIGH) << 8) != (int)divisor) {
+		register_write(uart, REGISTER_DIVISOR_LOW, (uint8_t)divisor);
+		register_write(uart, REGISTER_DIVISOR_HIGH, (uint8_t)(divisor >> 8));
+	}
+	register_write(uart, REGISTER_LINE_CONTROL, LINE_8N1);
+}
+
 void uart_set_speed(struct uart *uart, uint32_t speed)
 {
-	uint32_t divisor = CLOCK / speed;
-	register_write(uart, REGISTER_LINE_CONTROL, LINE_8N1 | LINE_DIVISOR);
-	register_write(uart, REGISTER_DIVISOR_LOW, (uint8_t)divisor);
-	register_write(uart, REGISTER_DIVISOR_HIGH, (uint8_t)(divisor >> 8));
-	register_write(uart, REGISTER_LINE_CONTROL, LINE_8N1);
+	uart->speed = speed;
+	divisor_set(uart);
 }
 
 void uart_start(struct uart *uart, slot_t ports, uint16_t base)
@@ -63,6 +72,12 @@ void uart_start(struct uart *uart, slot_t ports, uint16_t base)
 	register_write(uart, REGISTER_FIFO, FIFO_ENABLE_AND_CLEAR | FIFO_TRIGGER_14);
 	register_write(uart, REGISTER_MODEM_CONTROL, MODEM_READY);
 	uart->enabled = ENABLE_INPUT | ENABLE_OUTPUT | ENABLE_LINE;
+	register_write(uart, REGISTER_INTERRUPT_ENABLE, uart->enabled);
+}
+
+void uart_resume(const struct uart *uart)
+{
+	divisor_set(uart);
 	register_write(uart, REGISTER_INTERRUPT_ENABLE, uart->enabled);
 }
 
@@ -96,28 +111,26 @@ void uart_hold_input(struct uart *uart, bool hold)
 	register_write(uart, REGISTER_INTERRUPT_ENABLE, enabled);
 }
 
-int uart_receive(struct uart *uart)
+bool uart_has_input(const struct uart *uart)
 {
 	uint8_t status = register_read(uart, REGISTER_LINE_STATUS);
-	if (!(status & STATUS_DATA) || status == STATUS_NO_CHIP)
-		return -1;
-	return register_read(uart, REGISTER_DATA);
+	return (status & STATUS_DATA) && status != STATUS_NO_CHIP;
 }
 
-uint8_t uart_receive_known(struct uart *uart)
+void uart_receive(const struct uart *uart, uint16_t *words, uint32_t count)
 {
-	return register_read(uart, REGISTER_DATA);
+	ioport_read_buffer(uart->ports, uart->base + REGISTER_DATA, (uint64_t)words, count);
 }
 
-uint32_t uart_transmit(struct uart *uart, const uint8_t *bytes, uint64_t length)
+bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t length, uint64_t *sent)
 {
 	if (!(register_read(uart, REGISTER_LINE_STATUS) & STATUS_HOLDING_EMPTY))
-		return 0;
+		return false;
 	uint32_t count = length < UART_FIFO_SIZE ? (uint32_t)length : UART_FIFO_SIZE;
-	return ioport_write_buffer(uart->ports, uart->base + REGISTER_DATA, bytes, count) < 0 ? 0 : count;
+	return ioport_write_buffer(uart->ports, uart->base + REGISTER_DATA, bytes, count, (uint64_t)sent, *sent + count) >= 0;
 }
 
-bool uart_is_drained(struct uart *uart)
+bool uart_is_drained(const struct uart *uart)
 {
 	return register_read(uart, REGISTER_LINE_STATUS) & STATUS_ALL_EMPTY;
 }

@@ -15,26 +15,29 @@ enum uart_event {
 	UART_EVENT_OTHER,
 };
 
-struct uart {
+struct uart { /* what the registers shall hold, also where a step that wrote them is taken back */
 	slot_t ports;
 	uint16_t base;
 	uint8_t enabled; /* interrupt enable register */
+	uint32_t speed;
 };
 
 /* 115200 bits a second, 8 data bits, FIFOs and interrupts on. */
 void uart_start(struct uart *uart, slot_t ports, uint16_t base);
+/* Make a running chip agree with `uart`. What is in its FIFOs stays. */
+void uart_resume(const struct uart *uart);
 void uart_set_speed(struct uart *uart, uint32_t speed);
 /* The most urgent cause of an interrupt; asking clears UART_EVENT_OUTPUT. */
 enum uart_event uart_event(struct uart *uart);
 /* Input interrupts off: the sender is held back once the FIFO is full. */
 void uart_hold_input(struct uart *uart, bool hold);
-/* The next received byte, or -1. */
-int uart_receive(struct uart *uart);
-/* The next received byte where it is known that there is one. */
-uint8_t uart_receive_known(struct uart *uart);
-/* Up to a FIFO's worth; how many were taken, 0 while the transmitter is busy. */
-uint32_t uart_transmit(struct uart *uart, const uint8_t *bytes, uint64_t length);
+/* Has a byte been received? */
+bool uart_has_input(const struct uart *uart);
+/* So many received bytes, which are known to be there, into words: marked, and without hooks (ioport_read_buffer). */
+void uart_receive(const struct uart *uart, uint16_t *words, uint32_t count);
+/* Up to a FIFO's worth, counted in *sent at once, without hooks. False: the transmitter is busy. */
+bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t length, uint64_t *sent);
 /* Everything has left, the shift register too. */
-bool uart_is_drained(struct uart *uart);
+bool uart_is_drained(const struct uart *uart);
 
 #endif

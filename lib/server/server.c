@@ -300,6 +300,13 @@ static void reply_at_once(const struct request *request)
 	reply_none();
 }
 
+static void step_end(struct request *request, int status)
+{
+	step_commit(request, status);
+	if (loop.server->committed)
+		loop.server->committed();
+}
+
 static int call_dispatch(struct request *request)
 {
 	if (request->operation != OPERATION_GATE_CLOSED)
@@ -318,7 +325,7 @@ static void call_handle(void)
 	if (!step_repeated(request, &status)) {
 		step_begin(request->id);
 		status = call_dispatch(request);
-		step_commit(request, status);
+		step_end(request, status);
 	}
 	if (request->cap_count)
 		request_drop_caps(request);
@@ -344,7 +351,7 @@ static void message_handle(void)
 		loop.server->signalled(loop.message.words[0]);
 	else if (operation == OPERATION_CANCEL && loop.server->cancel)
 		loop.server->cancel(loop.message.words[0], (unsigned)loop.message.words[1]);
-	step_commit(NULL, 0);
+	step_end(NULL, 0);
 	reply_none();
 }
 
@@ -357,7 +364,7 @@ static void server_open(const struct server *server)
 	step_begin(0);
 	if (begin)
 		begin();
-	step_commit(NULL, 0);
+	step_end(NULL, 0);
 }
 
 static _Noreturn void loop_run(void)

@@ -109,6 +109,9 @@ struct server {
 	/* The first step of a recoverable server that has died: its state is as after its last finished step. What is
 	 * not state (mappings, what is shared with others) is to be made to agree with it. May be NULL. */
 	void (*again)(void);
+	/* After each step, when it counts and what it announced to others is done: to show it to threads of its own. It may
+	 * change nothing of the state. May be NULL. */
+	void (*committed)(void);
 	/* Bits of the notification in slot server_notification(). May be NULL. */
 	void (*signalled)(uint64_t bits);
 };

@@ -35,7 +35,8 @@ static struct {
 	struct ring ring;
 	struct console console;
 	slot_t system, notification;
-	bool own_line;            /* this server writes the serial line, no longer the kernel */
+	bool own_line;            /* this server writes the serial line, no longer the kernel, */
+	uint64_t begin;           /* from this position of the ring on */
 	uint64_t kernel_position; /* in the kernel's log: everything before is in the ring */
 	char kernel_line[LINE_MAX_BYTES]; /* the beginning of a line whose end has not come yet */
 	uint64_t kernel_line_length;
@@ -67,16 +68,11 @@ static void readers_serve(void)
 
 static void drains_answer(void)
 {
+	if (console_written() != atomic_load(&state.ring.end))
+		return; /* there is more by now: after this step the thread is asked again */
 	for (unsigned i = 0; i < state.drain_count; i++)
 		log_drain_answer(state.drains[i], 0);
 	state.drain_count = 0;
-}
-
-static void ring_add(const char *line, uint64_t length)
-{
-	ring_append(&state.ring, line, length);
-	if (state.own_line)
-		notification_signal(state.console.wake, 1);
 }
 
 /* --- the kernel's log --- */
@@ -97,7 +93,7 @@ static void kernel_line_end(void)
 	if (state.kernel_line[0] == '[')
 		head = LEVEL_SIZE;
 	memcpy(line + head, state.kernel_line, state.kernel_line_length);
-	ring_add(line, head + state.kernel_line_length);
+	ring_append(&state.ring, line, head + state.kernel_line_length);
 	state.kernel_line_length = 0;
 }
 
@@ -123,15 +119,13 @@ static void kernel_log_merge(void)
  * first look and its last word on the line, that is written twice rather than not at all. */
 static void line_take_over(void)
 {
-	if (state.own_line) /* since an earlier incarnation: `begin` says where to go on */
+	if (state.own_line) /* since an earlier incarnation */
 		return;
 	kernel_log_merge();
-	uint64_t begin = atomic_load(&state.ring.end);
+	state.begin = atomic_load(&state.ring.end);
 	system_switch(state.system, SYSTEM_EARLY_CONSOLE, 0);
 	state.own_line = true;
 	kernel_log_merge();
-	atomic_store(&state.console.begin, begin);
-	notification_signal(state.console.wake, 1);
 }
 
 /* --- the protocol --- */
@@ -158,7 +152,7 @@ static int handle_write(struct request *request, const struct log_write_in *in)
 		line[head + i] = text[i] == '\n' ? ' ' : text[i];
 	line[head + length] = '\n';
 	if (state.own_line)
-		ring_add(line, head + length + 1);
+		ring_append(&state.ring, line, head + length + 1);
 	else
 		system_log_write(state.system, line + LEVEL_SIZE, (uint32_t)(head + length + 1 - LEVEL_SIZE));
 	kernel_log_merge();
@@ -195,14 +189,12 @@ static int handle_size(struct request *request, struct log_size_out *out)
 static int handle_drain(struct request *request)
 {
 	kernel_log_merge();
-	if (!state.own_line || atomic_load(&console_progress.written) == atomic_load(&state.ring.end))
+	if (!state.own_line || console_written() == atomic_load(&state.ring.end))
 		return 0;
 	if (state.drain_count == WAITERS_MAX)
 		return -EAGAIN;
 	state.drains[state.drain_count++] = request->id;
 	request_park(request);
-	console_tell();
-	notification_signal(state.console.wake, 1);
 	return REQUEST_PARKED;
 }
 
@@ -272,23 +264,29 @@ static void begin(void)
 	console->line = startup_slot("line");
 	console->wake = slot_allocate();
 	console->thread = slot_allocate();
-	atomic_store(&console->begin, UINT64_MAX);
 	if (!console->line || notification_create(SELF_POOL, console->wake) < 0 || !console_start(console))
 		log_line("no serial line for the log");
 }
 
-/* The line goes on where it was. What was being written when the server died is written again. Lines that the thread has
- * seen of a step that was taken back are written again with that step. */
 static void again(void)
 {
-	uint64_t written = atomic_load(&console_progress.written), end = atomic_load(&state.ring.end);
 	log_system_slot = state.system;
 	kernel_log_merge();
-	if (state.own_line)
-		atomic_store(&state.console.begin, written < end ? written : end);
+	console_start(&state.console);
+}
+
+/* The line's thread sees nothing that a step may still take back. */
+static void committed(void)
+{
+	static NOT_STATE uint64_t published;
+	uint64_t end = atomic_load(&state.ring.end);
+	if (!state.own_line || (end == published && !state.drain_count))
+		return;
+	published = end;
+	console_publish(state.begin, end);
 	if (state.drain_count)
 		console_tell();
-	console_start(&state.console);
+	notification_signal(state.console.wake, 1);
 }
 
 int main(void)
@@ -300,6 +298,7 @@ int main(void)
 		.signalled = signalled,
 		.first = begin,
 		.again = again,
+		.committed = committed,
 	};
 	server_run(&server);
 }

@@ -162,10 +162,12 @@ static unsigned program_find(void)
 	return 0;
 }
 
+static const char ready_text[] = "ready\n"; /* first on its line; the exit status follows */
+
 static void ready_tell(void)
 {
 	if (session.serial[2])
-		serial_write(session.serial[2], NULL, "ready\n", 6, NULL);
+		serial_write(session.serial[2], NULL, 0, ready_text, sizeof ready_text - 1, NULL);
 }
 
 static bool program_start(void)
@@ -230,7 +232,7 @@ static void line_drain(unsigned number)
 {
 	struct call_options options = patience();
 	if (session.serial[number])
-		serial_drain(session.serial[number], &options);
+		serial_drain(session.serial[number], &options, NULL);
 }
 
 void session_stop(void *unused)
@@ -246,7 +248,7 @@ void session_stop(void *unused)
 	line_drain(1);
 	struct call_options options = patience();
 	if (session.serial[2])
-		serial_write(session.serial[2], &options, text, exit_text(text), NULL);
+		serial_write(session.serial[2], &options, sizeof ready_text - 1, text, exit_text(text), NULL);
 	line_drain(2);
 	options = patience();
 	if (session.log)

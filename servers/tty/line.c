@@ -53,6 +53,7 @@ static void reader_run(void *argument)
 {
 	struct line *line = argument;
 	unsigned char chunk[READ_CHUNK];
+	uint64_t position = 0;
 	for (;;) {
 		uint32_t wake = load(&line->input_wake), room = ring_room(&line->input);
 		if (room == 0) {
@@ -60,25 +61,27 @@ static void reader_run(void *argument)
 			continue;
 		}
 		uint64_t count = 0;
-		if (serial_read(line->serial, NULL, chunk, room < READ_CHUNK ? room : READ_CHUNK, NULL, &count) < 0) {
+		if (serial_read(line->serial, NULL, position, chunk, room < READ_CHUNK ? room : READ_CHUNK, NULL, &count) < 0) {
 			thread_sleep(time_now() + RETRY_AFTER, 0);
 			continue;
 		}
 		ring_add(&line->input, chunk, (uint32_t)count);
+		position += count;
 		notification_signal(state.notification, line->bits);
 	}
 }
 
 /* One piece of the output ring; false: the driver would not. */
-static bool writer_write(struct line *line)
+static bool writer_write(struct line *line, uint64_t *position)
 {
 	uint32_t length;
 	const unsigned char *bytes = ring_piece(&line->output, &length);
 	if (length > WRITE_CHUNK)
 		length = WRITE_CHUNK;
 	uint64_t count = 0;
-	if (serial_write(line->serial, NULL, bytes, length, &count) < 0 || count == 0)
+	if (serial_write(line->serial, NULL, *position, bytes, length, &count) < 0 || count == 0)
 		return false;
+	*position += count;
 	ring_skip(&line->output, count < length ? (uint32_t)count : length);
 	return true;
 }
@@ -86,13 +89,14 @@ static bool writer_write(struct line *line)
 static void writer_run(void *argument)
 {
 	struct line *line = argument;
+	uint64_t position = 0;
 	for (;;) {
 		uint32_t wake = load(&line->output_wake), drain = load(&line->drain_wanted);
 		bool done = true;
 		if (ring_count(&line->output) && !load(&line->held)) {
-			done = writer_write(line);
+			done = writer_write(line, &position);
 		} else if (!ring_count(&line->output) && drain != line->drain_done) {
-			done = serial_drain(line->serial, NULL) == 0;
+			done = serial_drain(line->serial, NULL, NULL) == 0;
 			if (done)
 				__atomic_store_n(&line->drain_done, drain, __ATOMIC_SEQ_CST);
 		} else {
