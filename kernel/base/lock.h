@@ -42,7 +42,6 @@ static inline void spin_lock_init(struct spin_lock *lock, enum lock_level level)
 	*lock = (struct spin_lock)SPIN_LOCK((uint8_t)level);
 }
 
-void spin_lock_wait(struct spin_lock *lock); /* the contended case */
 /* A build for one CPU has no locks, and CPUs beyond the first do not start. */
 #ifndef ATOLL_ONE_CPU
 #define ATOLL_ONE_CPU 0
@@ -54,6 +53,8 @@ bool spin_lock_try(struct spin_lock *lock); /* false: another CPU has it */
 void spin_unlock(struct spin_lock *lock);
 void lock_assert_none_held(void);
 #else
+/* The contended case. It keeps all registers, which makes the other cost its callers nothing. */
+__attribute__((no_caller_saved_registers)) void spin_lock_wait(struct spin_lock *lock);
 /* One bit of `held` and `level` together: on bytes the compiler has no single instruction for it. */
 static inline bool spin_lock_try(struct spin_lock *lock)
 {
@@ -62,8 +63,8 @@ static inline bool spin_lock_try(struct spin_lock *lock)
 
 static inline void spin_lock(struct spin_lock *lock)
 {
-	if (!spin_lock_try(lock))
-		spin_lock_wait(lock);
+	if (__builtin_expect(!spin_lock_try(lock), 0))
+		__asm__ volatile("call spin_lock_wait" : : "D"(lock) : "memory", "cc");
 }
 
 static inline void spin_unlock(struct spin_lock *lock)
