@@ -39,7 +39,11 @@ def manifests():
 
 
 def program_of(name, path):
-    for line in path.read_text().splitlines():
+    return program_in(path.read_text(), name)
+
+
+def program_in(manifest, name):
+    for line in manifest.splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["program"]:
             return words[1]
@@ -92,15 +96,17 @@ def system_part(build, only_supervisor=None):
     return output.getvalue()
 
 
-def changed_part(build, replaced, more):
+def changed_part(build, replaced, more, files):
     """What counts instead of, or beside, system_part: other programs {name: path}, more services {name: (path,
-    manifest text)}."""
+    manifest text)}, files for them {name: bytes}."""
     output = io.BytesIO()
     writer = cpio.Writer(output)
     for name, path in replaced.items():
         writer.file(f"system/{name}", stripped(path, build), 0o755)
+    for name, content in files.items():
+        writer.file(f"system/{name}", content)
     for name, (path, manifest) in more.items():
-        writer.file(f"system/{name}", stripped(path, build), 0o755)
+        writer.file(f"system/{program_in(manifest, name)}", stripped(path, build), 0o755)
         writer.file(f"system/{name}.manifest", manifest.encode())
     if more:
         writer.file("system/services", services() + "".join(f"{name}\n" for name in more).encode())

@@ -121,6 +121,8 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     ./atoll test system               what boots, and what is expected of it
     ./atoll test linux                shell snippets, compared with Debian's own kernel
     ./atoll test linux/sed-1          one of them
+    ./atoll test fault                servers killed and corrupted while programs use them
+    ./atoll test fault --faults 5000 --seed 7      more of that, with what was found as tables
     ./atoll test --list               the names""", machine=False)
     test.add_argument("names", nargs="*", metavar="NAME")
     test.add_argument("--list", action="store_true", help="only name the tests")
@@ -128,6 +130,9 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--append", default="", metavar="TEXT",
                       help="put TEXT on the kernel's command line: fast-path=off")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets and of the stress test too")
+    test.add_argument("--faults", type=int, metavar="N", help="faults of each fault test (default 100)")
+    test.add_argument("--seed", type=int, default=1, metavar="S", help="of the first boot with faults; each further boot has the next")
+    test.add_argument("--markdown", metavar="FILE", help="write what the fault tests found: docs/reliability.md")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
 Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.
 

@@ -1,6 +1,7 @@
 """`./atoll test`: gathers the tests of all floors, runs those asked for, counts."""
 
 import build
+import test_fault
 import test_host
 import test_linux
 import test_system
@@ -12,15 +13,15 @@ def main(options):
     host = [(name, program) for name, program in test_host.names() if selected(name, options.names)]
     system = [entry for entry in test_system.tests() if selected(entry[0], options.names)]
     linux = [entry for entry in test_linux.tests() if selected(entry[0], options.names)]
+    fault = test_fault.tests(options.names)
     if options.list:
-        for entry in host + system + linux:
-            print(entry[0])
+        print("\n".join([entry[0] for entry in host + system + linux] + fault))
         return 0
-    if not host and not system and not linux:
+    if not host and not system and not linux and not fault:
         print(f"atoll: no test is called {' or '.join(options.names)}; ./atoll test --list names them")
         return 2
-    build.build(*(["host"] if host else []), *(["system"] if system or linux else []),
-                *(["system-tests", "bench"] if system else []))
+    build.build(*(["host"] if host else []), *(["system"] if system or linux or fault else []),
+                *(["system-tests", "bench"] if system else []), *(["system-tests"] if fault else []))
     report = Report(options.verbose)
     test_linux.APPEND = options.append
     test_system.LONG = options.long
@@ -30,4 +31,6 @@ def main(options):
         test_system.run(report, system)
     if linux:
         test_linux.run(report, linux)
+    if fault:
+        test_fault.run(report, fault, options)
     return report.close()

@@ -40,7 +40,7 @@ class Report:
         return 1 if self.failed or not self.passed else 0
 
 
-FLOORS = ("host", "fuzz", "system", "linux")
+FLOORS = ("host", "fuzz", "system", "linux", "fault")
 
 
 def selected(name, wanted):

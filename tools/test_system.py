@@ -75,14 +75,14 @@ class System:
         return Outcome(status, b"".join(caught["output"]), b"".join(caught["error"]),
                        log.read_text(errors="replace") if log.exists() else "")
 
-    def execute(self, command, stdin=b"", replaced=None, services=None, **more):
+    def execute(self, command, stdin=b"", replaced=None, services=None, files=None, **more):
         """`./atoll exec` without the process around it. `replaced`: other programs, {name: path}; `services`: more
-        of them, {name: (path, manifest text)}, started last."""
+        of them, {name: (path, manifest text)}, started last; `files`: for their manifests, {name: bytes}."""
         options = self.options(**more)
         path = machine.archive_for(self.folder, options, "exec", command, dict(machine.ENVIRONMENT))
         if replaced or services:
             with open(path, "ab") as output:
-                output.write(archive.changed_part(build.BUILD, replaced or {}, services or {}))
+                output.write(archive.changed_part(build.BUILD, replaced or {}, services or {}, files or {}))
         outcome = self._boot(machine.command_line(options, machine.kernel(options), path), stdin)
         if outcome.status in (guest.STATUS_BROKEN, guest.STATUS_TIME_OUT):
             raise Failure(f"status {outcome.status}; the end of the log:\n" + "\n".join(outcome.log.splitlines()[-25:]))

@@ -107,6 +107,19 @@ status_t handle_thread_get_registers(struct thread *thread, uint64_t address)
 	return arch_user_write(address, &registers, sizeof(registers));
 }
 
+status_t handle_thread_set_registers(struct thread *thread, uint64_t address)
+{
+	struct registers registers;
+	status_t status = arch_user_read(&registers, address, sizeof(registers));
+	if (status == STATUS_OK)
+		status = lock_stopped(thread);
+	if (status != STATUS_OK)
+		return status;
+	status = thread->state == THREAD_STOPPED ? arch_thread_set_registers(thread, &registers) : STATUS_BUSY;
+	spin_unlock(&thread->lock);
+	return status;
+}
+
 status_t handle_thread_set_schedule(struct thread *thread, uint32_t priority, uint32_t weight, uint64_t cpu_mask)
 {
 	uint64_t present = cpu_count < 64 ? (1ull << cpu_count) - 1 : ~0ull;

@@ -190,14 +190,36 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	return 0;
 }
 
-static int handle_restart(struct request *request, const struct supervisor_restart_in *in)
+/* A service that lives, for another that may look into it. */
+static int service_for_supervision(const struct request *request, uint32_t index, struct service **service)
 {
 	const struct service *caller = service_of(request);
 	if (!caller || !caller->manifest.supervise)
 		return -EPERM;
-	struct service *service = in->index < state.service_count ? &state.services[in->index] : NULL;
-	if (!service || service->state == SERVICE_WAITING || service->state == SERVICE_FAILED)
-		return -ENOENT;
+	*service = index < state.service_count ? &state.services[index] : NULL;
+	return *service && (*service)->state != SERVICE_WAITING && (*service)->state != SERVICE_FAILED ? 0 : -ENOENT;
+}
+
+static int handle_inspect(struct request *request, const struct supervisor_inspect_in *in)
+{
+	struct service *service;
+	int status = service_for_supervision(request, in->index, &service);
+	if (status < 0)
+		return status;
+	if (!service->stash)
+		return -ENOTSUP;
+	request_send_cap(request, 0, service->thread, false);
+	request_send_cap(request, 1, service->space, false);
+	request_send_cap(request, 2, service->stash, false);
+	return 0;
+}
+
+static int handle_restart(struct request *request, const struct supervisor_restart_in *in)
+{
+	struct service *service;
+	int status = service_for_supervision(request, in->index, &service);
+	if (status < 0)
+		return status;
 	service_end(service, true);
 	service->restarts++;
 	service_start(service);
@@ -237,6 +259,7 @@ static int handle(struct request *request)
 		.shut_down = handle_shut_down,
 		.restart = handle_restart,
 		.memory = handle_memory,
+		.inspect = handle_inspect,
 	};
 	struct service *service = service_of(request);
 	if (request->operation != OPERATION_EXCEPTION)

@@ -44,7 +44,7 @@ static int64_t segment_map(slot_t space, slot_t program, const Elf64_Phdr *segme
 {
 	uint64_t start = segment->p_vaddr & ~PAGE_MASK;
 	uint64_t length = page_up(segment->p_vaddr + segment->p_filesz) - start;
-	uint64_t flags = protection_of(segment) | (segment->p_flags & PF_W ? MAP_PRIVATE_COPY : 0);
+	uint64_t flags = protection_of(segment) | MAP_PRIVATE_COPY; /* text too: a debugger's changes are this incarnation's */
 	if ((segment->p_offset & PAGE_MASK) != (segment->p_vaddr & PAGE_MASK))
 		return STATUS_BAD_ARGUMENT;
 	if (length > 0) {

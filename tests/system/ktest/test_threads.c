@@ -49,6 +49,39 @@ static void sleeper(void *argument)
 
 static volatile int64_t result;
 
+static volatile uint32_t elsewhere;
+
+static void registers_can_be_set(void)
+{
+	struct registers registers = { 0 }, wrong;
+	word = elsewhere = 0;
+	thread_spawn(T1, spin, (void *)&word, 0);
+	CHECK(EVENTUALLY(word > 0));
+	CHECK_STATUS(thread_set_registers(T1, &registers), STATUS_BUSY);
+	CHECK_STATUS(thread_stop(T1), STATUS_OK);
+	CHECK(EVENTUALLY(thread_get_registers(T1, &registers) == STATUS_OK));
+	wrong = registers;
+	wrong.rip = USER_ADDRESS_END;
+	CHECK_STATUS(thread_set_registers(T1, &wrong), STATUS_BAD_ARGUMENT);
+	registers.rip = (uint64_t)spin;
+	registers.rdi = (uint64_t)&elsewhere;
+	CHECK_STATUS(thread_set_registers(T1, &registers), STATUS_OK);
+	CHECK_STATUS(thread_start(T1), STATUS_OK);
+	CHECK(EVENTUALLY(elsewhere > 0));
+	CHECK_STATUS(object_destroy(T1), STATUS_OK);
+}
+
+static void waiting_keeps_its_registers(void)
+{
+	struct registers registers = { 0 };
+	thread_spawn(T1, sleeper, (void *)&result, 0);
+	thread_sleep(time_now() + 5000000, 0);
+	CHECK_STATUS(thread_stop(T1), STATUS_OK);
+	CHECK(EVENTUALLY(thread_get_registers(T1, &registers) == STATUS_OK));
+	CHECK_STATUS(thread_set_registers(T1, &registers), STATUS_BUSY);
+	CHECK_STATUS(object_destroy(T1), STATUS_OK);
+}
+
 static void alert_ends_a_sleep(void)
 {
 	result = 1;
@@ -120,6 +153,8 @@ static void pager_supplies_a_page(void)
 const struct test thread_tests[] = {
 	{"threads: one runs and ends", thread_runs_and_ends},
 	{"threads: stop holds one", stop_holds_a_thread},
+	{"threads: a stopped one's registers can be set", registers_can_be_set},
+	{"threads: a waiting one keeps its registers", waiting_keeps_its_registers},
 	{"threads: an alert ends a sleep", alert_ends_a_sleep},
 	{"threads: an alert is sticky", alert_is_sticky},
 	{"threads: an exception is a call", exception_is_a_call},

@@ -1,0 +1,136 @@
+/* The kinds of faults. Changed code is the victim's own copy of the page: its successor has the right one. */
+#include "injector.h"
+#include "protocol_supervisor.h"
+#include <stdio.h>
+
+/* tools/fault_text.py: the instructions of a program, by address. */
+struct instruction {
+	uint32_t address;
+	uint8_t length;
+	uint8_t opcode;  /* position of its last byte */
+	uint8_t operand; /* position of the byte that names registers (SDM 2A 2.1.3, ModR/M); 255: none */
+	uint8_t branch;  /* 1: conditional; the lowest bit of its opcode inverts the condition */
+};
+_Static_assert(sizeof(struct instruction) == 8, "as the tool writes it");
+
+#define AHEAD 12 /* instructions from the present one on, of which one is changed */
+
+const char *const fault_names[FAULT_KINDS] = {
+	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang",
+};
+
+/* Index of the instruction at this address or the next behind it. */
+static uint64_t instruction_find(const struct victim *victim, uint64_t address)
+{
+	uint64_t low = 0, high = victim->text_count;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		struct instruction at;
+		memory_read(victim->text, middle * sizeof at, &at, sizeof at);
+		if (at.address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool instruction_fits(const struct instruction *at, enum fault_kind kind)
+{
+	return at->length > 0 && (kind != FAULT_BRANCH || at->branch) && (kind != FAULT_OPERAND || at->operand != 255);
+}
+
+/* One that is about to run and suits the fault. */
+static bool instruction_choose(const struct victim *victim, uint64_t rip, enum fault_kind kind, struct instruction *chosen)
+{
+	struct instruction ahead[AHEAD];
+	unsigned found = 0;
+	uint64_t first = instruction_find(victim, rip);
+	int64_t bytes = memory_read(victim->text, first * sizeof *ahead, ahead, sizeof ahead);
+	for (unsigned i = 0; bytes > 0 && i < (uint64_t)bytes / sizeof *ahead; i++)
+		if (instruction_fits(&ahead[i], kind))
+			ahead[found++] = ahead[i];
+	if (found == 0)
+		return false;
+	*chosen = ahead[random_below(found)];
+	return true;
+}
+
+static void instruction_change(uint8_t bytes[16], const struct instruction *at, enum fault_kind kind)
+{
+	switch (kind) {
+	case FAULT_BRANCH:
+		bytes[at->opcode] ^= 1;
+		break;
+	case FAULT_OPERAND:
+		bytes[at->operand] ^= (uint8_t)(1u << random_below(6));
+		break;
+	case FAULT_SKIP:
+		for (unsigned i = 0; i < at->length; i++)
+			bytes[i] = 0x90;
+		break;
+	default:
+		bytes[random_below(at->length)] ^= (uint8_t)(1u << random_below(8));
+		break;
+	}
+}
+
+static bool code_change(const struct victim *victim, enum fault_kind kind, uint64_t rip, char *detail, size_t size)
+{
+	struct instruction at;
+	uint8_t bytes[16];
+	if (!victim->text || !instruction_choose(victim, rip, kind, &at) ||
+	    space_read(victim->space, at.address, bytes, at.length) != STATUS_OK)
+		return false;
+	instruction_change(bytes, &at, kind);
+	snprintf(detail, size, "%#x", at.address);
+	return space_write(victim->space, at.address, bytes, at.length) == STATUS_OK;
+}
+
+static bool register_change(const struct victim *victim, struct registers *registers, char *detail, size_t size)
+{
+	uint64_t number = random_below(17), bit = random_below(64); /* the general ones and rip */
+	((uint64_t *)registers)[number] ^= 1ull << bit;
+	snprintf(detail, size, "%lu/%lu", number, bit);
+	return thread_set_registers(victim->thread, registers) == STATUS_OK;
+}
+
+static bool stash_change(const struct victim *victim, char *detail, size_t size)
+{
+	uint64_t offset = victim_written(victim);
+	uint8_t byte;
+	if (offset == 0 || memory_read(victim->stash, offset, &byte, 1) != 1)
+		return false;
+	byte ^= (uint8_t)(1u << random_below(8));
+	snprintf(detail, size, "%#lx", offset);
+	return memory_write(victim->stash, offset, &byte, 1) == 1;
+}
+
+static bool loop_for_ever(const struct victim *victim, uint64_t rip)
+{
+	static const uint8_t jump_here[] = { 0xeb, 0xfe };
+	return space_write(victim->space, rip, jump_here, sizeof jump_here) == STATUS_OK;
+}
+
+bool fault_do(const struct victim *victim, enum fault_kind kind, char *detail, size_t size)
+{
+	struct registers registers;
+	if (kind == FAULT_KILL)
+		return victim_restart(victim) == 0;
+	if (!victim_stop(victim, &registers))
+		return false;
+	uint64_t rip = registers.rip;
+	bool done;
+	if (kind == FAULT_REGISTER)
+		done = register_change(victim, &registers, detail, size);
+	else if (kind == FAULT_STASH)
+		done = stash_change(victim, detail, size);
+	else if (kind == FAULT_HANG)
+		done = loop_for_ever(victim, rip);
+	else
+		done = code_change(victim, kind, rip, detail, size);
+	size_t used = detail[0] ? (size_t)snprintf(NULL, 0, "%s", detail) : 0;
+	snprintf(detail + used, size - used, "@%#lx", rip);
+	thread_start(victim->thread);
+	return done;
+}

@@ -1,0 +1,140 @@
+/* fault SEED COUNT MICROSECONDS KINDS SERVICES (both with commas between): so many faults, at most that long apart, of these
+ * kinds, each in a random one of the services, while it has a step in hand. One line to the log for each fault. */
+#include "injector.h"
+#include "protocol_supervisor.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VICTIMS_MAX 16
+#define WAIT_STEP 40000ull          /* nanoseconds between looks for a step in hand */
+#define LOOKS 50                    /* then any victim will do; as many more, and there is none */
+#define WATCH 200000ull             /* nanoseconds between looks at what a fault has done */
+#define MANIFEST_TIME 40000000ull   /* nanoseconds in which it shows, or is taken to have done nothing */
+#define RECOVERY_TIME 4000000000ull /* nanoseconds: a victim that does not answer by then is lost */
+
+static struct victim victims[VICTIMS_MAX];
+static unsigned victim_count;
+static enum fault_kind kinds[FAULT_KINDS];
+static unsigned kind_count;
+
+static void sleep_for(uint64_t nanoseconds)
+{
+	thread_sleep(time_now() + nanoseconds, 0);
+}
+
+static void kinds_read(const char *list)
+{
+	for (unsigned kind = 0; kind < FAULT_KINDS; kind++) {
+		const char *at = strstr(list, fault_names[kind]);
+		if (at)
+			kinds[kind_count++] = kind;
+	}
+}
+
+static void victims_read(const char *list)
+{
+	static char names[64];
+	char *rest;
+	snprintf(names, sizeof names, "%s", list);
+	for (char *name = strtok_r(names, ",", &rest); name && victim_count < VICTIMS_MAX; name = strtok_r(NULL, ",", &rest))
+		victim_count += victim_find(&victims[victim_count], name);
+}
+
+/* One that has a step in hand: the wanted one, or any. */
+static struct victim *victim_busy(struct victim *wanted, bool any)
+{
+	if (!wanted->lost && victim_in_step(wanted))
+		return wanted;
+	for (unsigned i = 0; any && i < victim_count; i++)
+		if (!victims[i].lost && victim_in_step(&victims[i]))
+			return &victims[i];
+	return NULL;
+}
+
+/* Wait for a request in hand: at first of one chosen by chance, then of any, for some are hardly used. NULL: none is left. */
+static struct victim *victim_catch(void)
+{
+	struct victim *wanted = &victims[random_below(victim_count)];
+	for (unsigned looks = 0; looks < 2 * LOOKS; looks++) {
+		struct victim *victim = victim_busy(wanted, looks >= LOOKS);
+		if (victim && victim_look(victim))
+			return victim;
+		sleep_for(WAIT_STEP / 2 + random_below(WAIT_STEP));
+	}
+	return NULL;
+}
+
+/* Until its steps go on: nanoseconds since `since`. 0: they do not. The first step of a successor is its own. */
+static uint64_t recovery_wait(struct victim *victim, uint64_t since, uint64_t steps)
+{
+	uint64_t end = since + RECOVERY_TIME, apart = 20000;
+	while (time_now() < end) {
+		if (victim_steps(victim) >= steps + 2)
+			return time_now() - since;
+		if (time_now() - since > 2000000)
+			apart = WATCH;
+		sleep_for(apart);
+	}
+	victim->lost = true;
+	return 0;
+}
+
+/* Has it died of the fault? One that works on no step and dies not is as if nothing had been. */
+static const char *fault_watch(struct victim *victim, uint64_t since)
+{
+	uint64_t steps = victim_steps(victim);
+	while (time_now() - since < MANIFEST_TIME) {
+		if (!victim_lives(victim))
+			return "died";
+		sleep_for(WATCH);
+	}
+	return victim_steps(victim) == steps && victim_in_step(victim) ? "hung" : "nothing";
+}
+
+/* What is left in its code goes with the incarnation. */
+static void fault_clear(const struct victim *victim, enum fault_kind kind, const char *outcome)
+{
+	bool changed_code = kind != FAULT_KILL && kind != FAULT_REGISTER && kind != FAULT_STASH;
+	if (strcmp(outcome, "hung") == 0 || (changed_code && strcmp(outcome, "nothing") == 0))
+		victim_restart(victim);
+}
+
+static void fault_one(unsigned number)
+{
+	enum fault_kind kind = kinds[random_below(kind_count)];
+	struct victim *victim = victim_catch();
+	char detail[64] = "";
+	if (!victim) {
+		log_line("fault %u %s - missed 0", number, fault_names[kind]);
+		return;
+	}
+	uint64_t steps = victim_steps(victim), since = time_now();
+	if (!fault_do(victim, kind, detail, sizeof detail)) {
+		log_line("fault %u %s %s missed 0 %s", number, fault_names[kind], victim->name, detail);
+		return;
+	}
+	const char *outcome = kind == FAULT_KILL ? "died" : fault_watch(victim, since);
+	fault_clear(victim, kind, outcome);
+	uint64_t pause = strcmp(outcome, "nothing") != 0 ? recovery_wait(victim, since, steps) : 0;
+	log_line("fault %u %s %s %s %lu %s", number, fault_names[kind], victim->name, victim->lost ? "lost" : outcome, pause,
+	         detail);
+}
+
+int main(void)
+{
+	random_seed(strtoull(startup_argument(1), NULL, 0));
+	unsigned long count = strtoul(startup_argument(2), NULL, 10);
+	uint64_t apart = strtoull(startup_argument(3), NULL, 10) * 1000;
+	kinds_read(startup_argument(4));
+	victims_read(startup_argument(5));
+	supervisor_ready(SELF_SUPERVISOR, NULL);
+	for (unsigned i = 0; i < victim_count; i++)
+		victim_look(&victims[i]);
+	for (unsigned long done = 0; done < count; done++) {
+		fault_one((unsigned)done);
+		sleep_for(random_below(apart));
+	}
+	log_line("faults: %lu done", count);
+	thread_exit();
+}

@@ -1,0 +1,88 @@
+/* One service as the injector sees it: capabilities to its thread, space and stash, through the supervisor. */
+#include "injector.h"
+#include "protocol_supervisor.h"
+#include "stash/stash.h"
+#include <stdio.h>
+#include <string.h>
+
+#define JOURNAL STASH_SIZE /* offset in the memory object */
+#define LOG (JOURNAL + STASH_LOG - STASH_JOURNAL)
+
+bool victim_find(struct victim *victim, const char *name)
+{
+	const char *names = startup_string("services");
+	size_t length = strlen(name);
+	char text[32];
+	*victim = (struct victim){ .name = name };
+	for (; names && *names; victim->number++) {
+		size_t word = strcspn(names, " ");
+		if (word == length && memcmp(names, name, length) == 0)
+			break;
+		names += word + (names[word] == ' ');
+	}
+	snprintf(text, sizeof text, "text_%s", name);
+	victim->text = startup_slot(text);
+	struct memory_info info;
+	if (victim->text && memory_info(victim->text, &info) == STATUS_OK)
+		victim->text_count = info.size / 8;
+	victim->thread = slot_allocate();
+	victim->space = slot_allocate();
+	victim->stash = slot_allocate();
+	return names && *names;
+}
+
+bool victim_look(struct victim *victim)
+{
+	return supervisor_inspect(SELF_SUPERVISOR, NULL, victim->number, victim->thread, victim->space, victim->stash) == 0;
+}
+
+static uint64_t header_word(const struct victim *victim, uint64_t offset)
+{
+	uint64_t word = 0;
+	memory_read(victim->stash, JOURNAL + offset, &word, sizeof word);
+	return word;
+}
+
+uint64_t victim_steps(const struct victim *victim)
+{
+	return header_word(victim, offsetof(struct stash_header, committed)) >> 1;
+}
+
+bool victim_in_step(const struct victim *victim)
+{
+	return header_word(victim, offsetof(struct stash_header, step)) >> 1 == victim_steps(victim) + 1;
+}
+
+bool victim_lives(const struct victim *victim)
+{
+	struct thread_info info;
+	return thread_info(victim->thread, &info) == STATUS_OK && info.state != THREAD_DEAD;
+}
+
+bool victim_stop(const struct victim *victim, struct registers *registers)
+{
+	struct thread_info info;
+	if (thread_stop(victim->thread) != STATUS_OK)
+		return false;
+	if (thread_info(victim->thread, &info) == STATUS_OK && info.state == THREAD_STOPPED &&
+	    thread_get_registers(victim->thread, registers) == STATUS_OK)
+		return true;
+	thread_start(victim->thread);
+	return false;
+}
+
+int victim_restart(const struct victim *victim)
+{
+	return supervisor_restart(SELF_SUPERVISOR, NULL, victim->number);
+}
+
+/* The trailer of an entry says which granules it holds (lib/stash/stash.c). */
+uint64_t victim_written(const struct victim *victim)
+{
+	uint64_t end = header_word(victim, offsetof(struct stash_header, log_end)), trailer = 0;
+	for (uint64_t skip = random_below(8) + 1; end > STASH_LOG && skip > 0; skip--) {
+		memory_read(victim->stash, LOG + end - STASH_LOG - 8, &trailer, sizeof trailer);
+		end -= ((trailer >> 32) + 1) * STASH_GRANULE + 8;
+	}
+	return trailer ? (uint32_t)trailer + random_below(STASH_GRANULE) : 0;
+}

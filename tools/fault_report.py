@@ -1,0 +1,68 @@
+"""What a fault campaign found, as tables: for the terminal and for docs/reliability.md."""
+
+import datetime
+
+SHOWED = ("died", "hung", "lost")
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0
+
+
+def row(label, faults):
+    shown = [fault for fault in faults if fault.outcome in SHOWED]
+    noticed = [fault for fault in faults if fault.seen]
+    pauses = [fault.pause for fault in faults if fault.kind == "kill" and fault.pause]
+    invisible = f"{100 * (1 - len(noticed) / len(shown)):.2f} %" if shown else "-"
+    cells = [label, len(faults), len(shown), sum(fault.outcome == "hung" for fault in faults), len(noticed), invisible]
+    return cells + [f"{quantile(pauses, share):,}" if pauses else "-" for share in (0.5, 0.99, 1)]
+
+
+HEAD = ["", "faults", "showed", "hung", "noticed", "unnoticed", "p50", "p99", "worst"]
+
+
+def groups(faults):
+    for key in ("victim", "kind"):
+        for value in sorted({getattr(fault, key) for fault in faults}):
+            yield value, [fault for fault in faults if getattr(fault, key) == value]
+    yield "all", faults
+
+
+def rows(faults):
+    done = [fault for fault in faults if fault.outcome != "missed"]
+    return [HEAD] + [[str(cell) for cell in row(label, group)] for label, group in groups(done)]
+
+
+def table(faults):
+    lines = rows(faults)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    return "\n".join("     " + "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                                         for column, (cell, width) in enumerate(zip(line, widths))) for line in lines)
+
+
+def markdown_table(faults):
+    lines = rows(faults)
+    lines.insert(1, ["---"] + ["---:"] * (len(HEAD) - 1))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+PAGE = """# Reliability
+
+Written by `./atoll test fault --faults {faults} --seed {seed} --markdown docs/reliability.md` on {date}.
+
+Faults are injected into servers, each while it has a request in hand, under a workload whose every byte of output is compared with
+that of a run without faults (`tests/fault/README.md` says how, and what the kinds mean). *showed*: the server died or hung;
+*noticed*: a program's output, error or status was another. Pauses are from the kill to the second step of the successor (its first
+answered request), in instructions.
+"""
+
+
+def page(campaigns, options):
+    text = PAGE.format(faults=options.faults, seed=options.seed, date=datetime.date.today())
+    for name, campaign in campaigns.items():
+        text += f"\n## {name.removeprefix('fault/')}\n\n{markdown_table(campaign.faults)}\n"
+        if campaign.problems:
+            text += "\nNoticed:\n\n" + "".join(f"- seed {seed}, fault {number}: {seen.splitlines()[0]}\n"
+                                              for seed, number, seen in campaign.problems)
+    return text

@@ -1,0 +1,37 @@
+"""The instructions of a program as a table for the fault injector (tests/fault/injector/fault.c, struct instruction)."""
+
+import re
+import struct
+import subprocess
+
+LINE = re.compile(r"^ +([0-9a-f]+):\t((?:[0-9a-f]{2} )+)", re.MULTILINE)
+PREFIXES = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3}
+ONE_BYTE_OPERANDS = {op for op in range(0x40) if op & 7 < 4} | {0x63, 0x69, 0x6b, 0xc0, 0xc1, 0xc6, 0xc7, 0xf6, 0xf7,
+                                                                 0xfe, 0xff} | set(range(0x80, 0x90)) | set(range(0xd0, 0xd4))
+TWO_BYTE_OPERANDS = {0x1f, 0xa3, 0xa4, 0xa5, 0xab, 0xac, 0xad, 0xae, 0xaf} | set(range(0x10, 0x18)) | set(range(0x28, 0x30)) \
+    | set(range(0x40, 0x77)) | set(range(0x7e, 0x80)) | set(range(0x90, 0xa0)) | set(range(0xb0, 0xc2)) | set(range(0xd0, 0xff))
+NONE = 255
+
+
+def decoded(code):
+    """Where the last byte of the opcode is, where the ModR/M byte (SDM 2A 2.1), and whether it is a conditional branch."""
+    at = 0
+    while at < len(code) - 1 and (code[at] in PREFIXES or code[at] & 0xf0 == 0x40):
+        at += 1
+    if code[at] != 0x0f:
+        return at, at + 1 if code[at] in ONE_BYTE_OPERANDS and at + 1 < len(code) else NONE, code[at] & 0xf0 == 0x70
+    at += 1
+    if at < len(code) - 1 and code[at] in (0x38, 0x3a):
+        return at + 1, at + 2 if at + 2 < len(code) else NONE, False
+    return at, at + 1 if code[at] in TWO_BYTE_OPERANDS and at + 1 < len(code) else NONE, code[at] & 0xf0 == 0x80
+
+
+def table(program):
+    text = subprocess.run(["objdump", "-d", "-w", program], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    out = bytearray()
+    for address, digits in LINE.findall(text):
+        code = bytes.fromhex(digits)
+        opcode, operand, branch = decoded(code)
+        out += struct.pack("<IBBBB", int(address, 16), len(code), opcode, operand, branch)
+    return bytes(out)
