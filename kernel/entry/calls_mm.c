@@ -83,7 +83,7 @@ status_t handle_space_clone(struct pool *pool, struct space *source, uint32_t sl
 	return status == STATUS_OK ? thread_install_new(&clone->object, slot) : status;
 }
 
-#define RUNS_AT_ONCE 64u /* of frames, counted in one step */
+#define RUNS_AT_ONCE 16u /* of frames, counted in one step */
 
 /* Count on in a table, from *done pages of the region on. False: there is more. */
 static bool count_some(struct frame_table *table, uint64_t first, uint64_t pages, uint64_t *done, uint64_t *count)

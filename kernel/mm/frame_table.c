@@ -203,39 +203,34 @@ static void leaf_free(struct frame_table *table, struct frame_node **link, const
 	}
 }
 
-/* Leaf by leaf. One credit for all of them: each walks up to the root pool. */
-uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
-                               uint32_t most)
+/* One credit for all of them: each walks up to the root pool. */
+uint32_t frame_table_take(struct frame_table *table, uint64_t index, uint64_t end, physical_t *frames)
 {
 	uint32_t count = 0;
 
-	while (count < most && frame_table_next(table, index, end)) {
-		struct frame_node *leaf = table->leaf;
-		uint64_t left = present_in(leaf, *index, end);
+	if (!frame_table_next(table, &index, end))
+		return 0;
+	struct frame_node *leaf = table->leaf;
+	uint64_t left = present_in(leaf, index, end);
+	leaf->present &= ~left;
+	for (; left; left &= left - 1) {
+		uint64_t *entry = &leaf->entries[__builtin_ctzll(left)];
 
-		for (; left && count < most; left &= left - 1) {
-			uint32_t way = (uint32_t)__builtin_ctzll(left);
-
-			frames[count++] = leaf->entries[way];
-			leaf->entries[way] = 0;
-			leaf->present &= ~(1ull << way);
-			*index = leaf->first + way + 1;
-		}
-		if (leaf->present == 0)
-			leaf_free(table, &table->root, leaf);
+		frames[count++] = *entry;
+		*entry = 0;
 	}
-	if (count < most)
-		*index = end;
+	if (leaf->present == 0)
+		leaf_free(table, &table->root, leaf);
 	table->count -= count;
 	pool_credit(table->pool, count * PAGE_SIZE);
 	return count;
 }
 
 /* Within one pool no charge changes. */
-bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index,
-                      physical_t *entry)
+bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index)
 {
-	struct frame_node *leaf = leaf_at_hand(to, index), *source = from->leaf; /* found just now */
+	physical_t *entry = frame_table_find(from, from_index);
+	struct frame_node *source = from->leaf, *leaf = leaf_at_hand(to, index);
 	bool pays = to->pool != from->pool;
 
 	if (pays && !pool_charge(to->pool, PAGE_SIZE))

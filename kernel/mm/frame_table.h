@@ -29,13 +29,16 @@ physical_t *frame_table_next(struct frame_table *table, uint64_t *index, uint64_
 bool frame_table_insert(struct frame_table *table, uint64_t index, physical_t frame);
 /* The same where the frame's page is charged already; a failure credits it. */
 bool frame_table_insert_charged(struct frame_table *table, uint64_t index, physical_t frame);
-/* A frame of one table goes over to another, which has none there; `entry`: what frame_table_find has said of it just
- * now. False: quota or memory; nothing has changed. */
-bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index,
-                      physical_t *entry);
-/* Take up to `most` frames of [*index, end); *index becomes where to go on. Returns how many. */
-uint32_t frame_table_take_some(struct frame_table *table, uint64_t *index, uint64_t end, physical_t *frames,
-                               uint32_t most);
+/* A frame that is there goes over to another table, or another place of the same, where none is. False: quota or
+ * memory; nothing has changed. */
+bool frame_table_move(struct frame_table *to, uint64_t index, struct frame_table *from, uint64_t from_index);
+/* Take the first frame of [index, end), and those behind it to the next multiple of FRAMES_TOGETHER: how many. */
+uint32_t frame_table_take(struct frame_table *table, uint64_t index, uint64_t end, physical_t *frames);
+/* Where that stops, at the latest. */
+static inline uint64_t frames_stop(uint64_t index, uint64_t end)
+{
+	return smaller((index | (FRAMES_TOGETHER - 1)) + 1, end);
+}
 /* Share the frames of neighbours: from a page that frame_table_next has found just now to the next multiple of
  * FRAMES_TOGETHER, or `end`. Nothing of `to` is there yet. How many pages that is; 0: quota or memory is at its end. */
 uint32_t frame_table_share(struct frame_table *to, struct frame_table *from, uint64_t index, uint64_t end);

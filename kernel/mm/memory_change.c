@@ -26,10 +26,10 @@ static status_t free_frames(struct memory *memory, uint64_t index, uint64_t end)
 	physical_t frames[FRAMES_TOGETHER];
 
 	while (frame_table_next(&memory->frames, &index, end)) {
-		uint64_t stop = smaller((index | (FRAMES_TOGETHER - 1)) + 1, end);
+		uint64_t stop = frames_stop(index, end);
 
 		if (memory_hide_some(memory, index, stop)) {
-			uint32_t count = frame_table_take_some(&memory->frames, &index, stop, frames, FRAMES_TOGETHER);
+			uint32_t count = frame_table_take(&memory->frames, index, stop, frames);
 			for (uint32_t i = 0; i < count; i++)
 				page_release(frames[i]);
 		}
@@ -99,13 +99,13 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 /* Entries of the source's mappers go first, or they would show what belongs to the paged object now. */
 static status_t supply_page(struct memory *memory, uint64_t index, struct memory *source, uint64_t source_index)
 {
-	physical_t *entry = frame_table_find(&source->frames, source_index), frame;
-	bool good;
+	bool there = frame_table_find(&source->frames, source_index), good;
+	physical_t frame;
 
-	if (entry && !memory_hide_some(source, source_index, source_index + 1))
+	if (there && !memory_hide_some(source, source_index, source_index + 1))
 		return STATUS_RESTART;
-	if (entry)
-		good = frame_table_move(&memory->frames, index, &source->frames, source_index, entry);
+	if (there)
+		good = frame_table_move(&memory->frames, index, &source->frames, source_index);
 	else
 		good = (frame = page_allocate(true)) && frame_table_insert(&memory->frames, index, frame);
 	return good ? STATUS_OK : STATUS_NO_MEMORY;

@@ -1,50 +1,60 @@
-/* The regions of a space, in leaves: arrays of neighbours, in a list by address.
+/* The regions of a space, in leaves: arrays of neighbours, themselves in an array by address.
  *
  * Most spaces have so few regions that one leaf holds them all: finding, adding and removing one then is a search in a
- * sorted array. Where there are more leaves, the one that was used last is tried first, then all of them are looked
- * through: REGIONS_MAX bounds how many that may be. A leaf remembers its largest gap once it was looked for, so that the
- * highest gap of a size is found without looking at all regions.
+ * sorted array. Where there are more leaves, the one that was used last is tried first. A leaf remembers its largest gap
+ * once it was looked for, so that the highest gap of a size is found without looking at all regions.
  */
 #include "mm/region.h"
 #include "base/string.h"
 #include "mm/pool.h"
 
-#define WAYS 64u /* even; half of a leaf's regions go over into a new one */
-#define REGIONS_MAX 65536u
+#define WAYS 240u /* even; half of a leaf's regions go over into a new one, so there may be 61,440 regions at least */
+#define LEAVES_MAX (PAGE_SIZE / sizeof(struct region_leaf *))
 #define GAP_UNKNOWN UINT64_MAX
+#define GAPS_AT_ONCE 4u /* leaves of which a step of a search finds the largest gap */
+#define PAID_AT_ONCE 32u /* regions charged together, so that one of them costs no charge of its own */
 
 struct region_leaf {
-	struct list_node in_space; /* space->leaves, by address */
-	uint64_t gap;              /* the largest between two of its regions, or GAP_UNKNOWN */
-	uint32_t count;            /* never 0 once it is linked */
-	uint32_t last;             /* what the last search found: the next one often is for the same place */
+	uint64_t gap;   /* the largest between two of its regions, or GAP_UNKNOWN */
+	uint32_t count; /* never 0 once it has one */
+	uint32_t last;  /* what the last search found: the next one often is for the same place */
 	struct region *entries[WAYS]; /* by address */
 };
 
-/* A leaf is charged with all the regions that it may hold, so that one of them costs no charge of its own. */
-#define LEAF_CHARGE (sizeof(struct region_leaf) + WAYS * sizeof(struct region))
-
-/* In the order of addresses, before `next`. */
-static struct region_leaf *leaf_make(struct space *space, struct list_node *next)
+/* An empty one, which becomes the one at a place in the array. */
+static struct region_leaf *leaf_make(struct space *space, uint32_t at)
 {
-	struct region_leaf *leaf = NULL;
+	struct pool *pool = space->object.pool;
+	struct region_leaf **leaves = space->leaves, *leaf = NULL;
 
-	if (pool_charge(space->object.pool, LEAF_CHARGE) && !(leaf = kernel_allocate(sizeof(*leaf))))
-		pool_credit(space->object.pool, LEAF_CHARGE);
+	if (space->leaf_count == 1 && leaves == &space->only_leaf && (leaves = pool_allocate(pool, PAGE_SIZE))) {
+		leaves[0] = space->only_leaf;
+		space->leaves = leaves;
+	}
+	if (leaves && space->leaf_count < LEAVES_MAX)
+		leaf = pool_allocate(pool, sizeof(*leaf));
 	if (!leaf)
 		return NULL;
+	memmove(&leaves[at + 1], &leaves[at], (space->leaf_count++ - at) * sizeof(leaf));
 	leaf->gap = GAP_UNKNOWN;
-	leaf->count = leaf->last = 0;
-	list_insert_before(next, &leaf->in_space);
-	return leaf;
+	return leaves[at] = leaf;
 }
 
-static void leaf_free(struct space *space, struct region_leaf *leaf)
+/* The one at hand. */
+static void leaf_free(struct space *space)
 {
-	list_remove(&leaf->in_space);
-	kernel_free(leaf, sizeof(*leaf));
-	pool_credit(space->object.pool, LEAF_CHARGE);
-	space->leaf = NULL;
+	struct pool *pool = space->object.pool;
+	struct region_leaf **leaf = &space->leaves[space->leaf];
+
+	pool_free(pool, *leaf, sizeof(**leaf));
+	memmove(leaf, leaf + 1, (--space->leaf_count - space->leaf) * sizeof(*leaf));
+	space->leaf = 0;
+	if (space->leaf_count)
+		return;
+	if (space->leaves != &space->only_leaf)
+		pool_free(pool, space->leaves, PAGE_SIZE);
+	space->leaves = &space->only_leaf;
+	space->only_leaf = NULL;
 }
 
 static uint32_t search(struct region_leaf *leaf, uint64_t address)
@@ -72,26 +82,29 @@ static inline uint32_t entries_to(struct region_leaf *leaf, uint64_t address)
 	return right ? last : search(leaf, address);
 }
 
-/* The last leaf that begins at or below the address, else the first; it is the one at hand from now on. NULL: none. */
+/* The last leaf that begins at or below the address, else the first; it is the one at hand from now on. */
 static __attribute__((noinline)) struct region_leaf *leaf_search(struct space *space, uint64_t address)
 {
-	space->leaf = NULL;
-	list_for_each(&space->leaves, node) {
-		struct region_leaf *leaf = container_of(node, struct region_leaf, in_space);
+	uint32_t low = 0, high = space->leaf_count;
 
-		if (space->leaf && leaf->entries[0]->start > address)
-			break;
-		space->leaf = leaf;
+	while (high - low > 1) {
+		uint32_t middle = (low + high) / 2;
+
+		if (space->leaves[middle]->entries[0]->start <= address)
+			low = middle;
+		else
+			high = middle;
 	}
-	return space->leaf;
+	space->leaf = low;
+	return space->leaves[low];
 }
 
-/* The one at hand is right between its first region and its last, and everywhere if it is the only one. */
+/* The one at hand is right between its first region and its last, and everywhere if it is the only one. NULL: none. */
 static inline struct region_leaf *leaf_for(struct space *space, uint64_t address)
 {
-	struct region_leaf *leaf = space->leaf;
-	bool right = leaf && (leaf->in_space.next == leaf->in_space.previous ||
-	                      (leaf->entries[0]->start <= address && leaf->entries[leaf->count - 1]->start >= address));
+	struct region_leaf *leaf = space->leaves[space->leaf];
+	bool right = space->leaf_count <= 1 ||
+	             (leaf->entries[0]->start <= address && leaf->entries[leaf->count - 1]->start >= address);
 
 	return right ? leaf : leaf_search(space, address);
 }
@@ -101,11 +114,9 @@ static __attribute__((noinline)) struct region_leaf *room_make(struct space *spa
 {
 	struct region_leaf *leaf = leaf_for(space, address), *half;
 
-	if (!leaf)
-		return space->leaf = leaf_make(space, &space->leaves);
-	half = leaf_make(space, leaf->in_space.next);
-	if (!half)
-		return NULL;
+	half = leaf_make(space, leaf ? space->leaf + 1 : 0);
+	if (!leaf || !half)
+		return half;
 	half->count = leaf->count = WAYS / 2;
 	leaf->last = 0;
 	leaf->gap = GAP_UNKNOWN;
@@ -115,8 +126,7 @@ static __attribute__((noinline)) struct region_leaf *room_make(struct space *spa
 
 static inline void entry_put(struct region_leaf *leaf, uint32_t at, struct region *region)
 {
-	for (uint32_t i = leaf->count++; i > at; i--)
-		leaf->entries[i] = leaf->entries[i - 1];
+	memmove(&leaf->entries[at + 1], &leaf->entries[at], (leaf->count++ - at) * sizeof(region));
 	leaf->entries[at] = region;
 	leaf->last = at + 1;
 	leaf->gap = GAP_UNKNOWN;
@@ -124,21 +134,19 @@ static inline void entry_put(struct region_leaf *leaf, uint32_t at, struct regio
 
 static inline void entry_take(struct region_leaf *leaf, uint32_t at)
 {
-	leaf->count--;
-	for (uint32_t i = at; i < leaf->count; i++)
-		leaf->entries[i] = leaf->entries[i + 1];
+	memmove(&leaf->entries[at], &leaf->entries[at + 1], (--leaf->count - at) * sizeof(leaf->entries[0]));
 	leaf->last = at;
 	leaf->gap = GAP_UNKNOWN;
 }
 
-/* The first region from an entry on, in this leaf or a later one; NULL: none. */
-static inline struct region *region_from(const struct space *space, const struct region_leaf *leaf, uint32_t entry)
+/* The first region from an entry of the leaf at hand on; NULL: none. */
+static inline struct region *region_from(const struct space *space, uint32_t entry)
 {
-	if (entry < leaf->count)
-		return leaf->entries[entry];
-	if (leaf->in_space.next == &space->leaves)
-		return NULL;
-	return list_first(&leaf->in_space, struct region_leaf, in_space)->entries[0];
+	struct region_leaf *const *leaf = &space->leaves[space->leaf];
+
+	if (entry < (*leaf)->count)
+		return (*leaf)->entries[entry];
+	return space->leaf + 1 < space->leaf_count ? leaf[1]->entries[0] : NULL;
 }
 
 /* Regions do not overlap: the last that begins at or below the address holds it, or the next one is the first above. */
@@ -149,7 +157,7 @@ struct region *region_find(struct space *space, uint64_t address)
 
 	if (entries && leaf->entries[entries - 1]->end > address)
 		return leaf->entries[entries - 1];
-	return leaf ? region_from(space, leaf, entries) : NULL;
+	return leaf ? region_from(space, entries) : NULL;
 }
 
 struct region *region_at(struct space *space, uint64_t address)
@@ -200,11 +208,14 @@ static inline uint64_t gap_in(struct region_leaf *leaf, uint64_t length, uint64_
 /* From the top down. What is below the first region is free as well. */
 static uint64_t gap_below(struct space *space, uint64_t length, uint64_t end)
 {
+	uint32_t unknown = 0;
 	uint64_t found = 0;
 
-	for (struct list_node *node = space->leaves.previous; !found && node != &space->leaves; node = node->previous) {
-		space->leaf = container_of(node, struct region_leaf, in_space);
-		found = gap_in(space->leaf, length, &end);
+	for (uint32_t i = space->leaf_count; !found && i > 0; i--) {
+		space->leaf = i - 1;
+		if (space->leaves[i - 1]->gap == GAP_UNKNOWN && unknown++ == GAPS_AT_ONCE)
+			return GAP_AGAIN;
+		found = gap_in(space->leaves[i - 1], length, &end);
 	}
 	return found || end < USER_ADDRESS_FIRST + length ? found : end - length;
 }
@@ -236,22 +247,43 @@ static void set_bounds(struct region *region, uint64_t start, uint64_t end)
 	leaf_for(region->space, start)->gap = GAP_UNKNOWN;
 }
 
+/* Charged, but for its fields empty. */
+static struct region *region_allocate(struct space *space)
+{
+	uint64_t charge = space->region_count % PAID_AT_ONCE ? 0 : PAID_AT_ONCE * sizeof(struct region);
+	struct region *region = NULL;
+
+	if (charge && !pool_charge(space->object.pool, charge))
+		return NULL;
+	region = kernel_allocate(sizeof(*region));
+	if (region)
+		space->region_count++;
+	else if (charge)
+		pool_credit(space->object.pool, charge);
+	return region;
+}
+
+static void region_free(struct space *space, struct region *region)
+{
+	kernel_free(region, sizeof(*region));
+	if (--space->region_count % PAID_AT_ONCE == 0)
+		pool_credit(space->object.pool, PAID_AT_ONCE * sizeof(struct region));
+}
+
 /* `like` may be a region of the space that is about to shrink to what is below `start`
  * (region_split): for the moment both say what is shown there, and both are on the object's list,
  * so nobody misses a mapping. `leaf`: for `start`, or NULL. */
 static struct region *region_make(struct space *space, const struct region *like, uint64_t start,
                                   struct region_leaf *leaf)
 {
-	struct region *region;
+	struct region *region = region_allocate(space);
 
-	if (!leaf || leaf->count == WAYS)
-		leaf = space->region_count < REGIONS_MAX ? room_make(space, start) : NULL;
-	region = leaf ? kernel_allocate(sizeof(*region)) : NULL;
-	if (!region) {
-		if (leaf && leaf->count == 0)
-			leaf_free(space, leaf);
+	if (region && (!leaf || leaf->count == WAYS) && !(leaf = room_make(space, start))) {
+		region_free(space, region);
 		return NULL;
 	}
+	if (!region)
+		return NULL;
 	region->space = space;
 	region->start = start;
 	region->end = like->end;
@@ -261,7 +293,6 @@ static struct region *region_make(struct space *space, const struct region *like
 	region->allowed = like->allowed;
 	region->shown = like->shown;
 	entry_put(leaf, entries_to(leaf, start), region);
-	space->region_count++;
 	list_init(&region->in_memory);
 	if (region->memory) {
 		object_reference(&region->memory->object);
@@ -282,8 +313,7 @@ static void region_end(struct region *region)
 
 	entry_take(leaf, entries_to(leaf, region->start) - 1);
 	if (leaf->count == 0)
-		leaf_free(space, leaf);
-	space->region_count--;
+		leaf_free(space);
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
@@ -291,7 +321,7 @@ static void region_end(struct region *region)
 		spin_unlock(&memory->lock);
 		object_unreference(&memory->object);
 	}
-	kernel_free(region, sizeof(*region));
+	region_free(space, region);
 }
 
 bool region_split(struct region *region, uint64_t at)
@@ -344,7 +374,7 @@ bool region_add(struct space *space, const struct region *like)
 	struct region_leaf *leaf = leaf_for(space, like->start);
 	uint32_t entries = leaf ? entries_to(leaf, like->start) : 0;
 	struct region *low = entries ? leaf->entries[entries - 1] : NULL;
-	struct region *next = leaf ? region_from(space, leaf, entries) : NULL;
+	struct region *next = leaf ? region_from(space, entries) : NULL;
 
 	if (low && continues(low, like))
 		set_bounds(low, low->start, like->end);

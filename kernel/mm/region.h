@@ -6,8 +6,7 @@
 
 /* Programs map below the page that the kernel shows in every space. */
 #define RANGE_END TIME_PAGE_ADDRESS
-#define FRAMES_AT_ONCE 64u  /* what one step of changing a range may cost: own frames freed, */
-#define REGIONS_AT_ONCE 16u /* regions changed, and entries as many as arch_space_restrict takes */
+#define REGIONS_AT_ONCE 8u /* changed in one step */
 #define PROTECTION_BITS (MAP_READ | MAP_WRITE | MAP_EXECUTE)
 
 /* What the hardware is told: what may be written or executed can also be read. */
@@ -23,7 +22,8 @@ struct region *region_at(struct space *space, uint64_t address);
 /* Nothing is mapped in a range. */
 bool region_none(struct space *space, uint64_t start, uint64_t end);
 /* `length` free bytes below `end`: at the hint (rounded down to a page) if they are free there, else as high as
- * possible; 0: none. */
+ * possible; 0: none; GAP_AGAIN: some of the search is done, let the lock go and call again. */
+#define GAP_AGAIN 1u
 uint64_t region_gap(struct space *space, uint64_t hint, uint64_t length, uint64_t end);
 /* Map [like->start, like->end) as `like` says, grown into a neighbour where that is the same. The range
  * must be free. False: quota or memory is at its end. */
@@ -38,12 +38,14 @@ void region_cut(struct region *region, uint64_t start);
 /* --- ranges --- */
 /* Validate and round a range up to whole pages. No lock needed. */
 bool range_check(uint64_t address, uint64_t *length);
-bool range_covered(struct space *space, uint64_t start, uint64_t end); /* no gaps */
 /* STATUS_OK, NO_MEMORY (nothing done in this step), or RESTART: let the lock go and call again. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end);
 /* Restrict the entries of a range (arch/arch.h) and flush; returns where it stopped. No lock needed. */
 uint64_t range_restrict_some(struct space *space, uint64_t start, uint64_t end, uint32_t protection);
 void range_drop_entries(struct space *space, uint64_t start, uint64_t end); /* flushed; no lock needed */
+/* What a range shows and has of its own goes, from its lower end on; `shown`: there may be entries. Returns where it
+ * stopped. */
+uint64_t range_free_some(struct space *space, uint64_t start, uint64_t end, bool shown);
 
 /* Resolve a fault in a region without asking whether it permits the access. */
 enum fault_result region_fault(struct space *space, struct region *region, struct fault *fault);

@@ -8,6 +8,8 @@
 #include "mm/region.h"
 
 #define LOW_END (1ull << 31)
+#define UNMAP_AT_ONCE 192u /* pages in one step of unmapping, */
+#define UNMAP_REGION 32u   /* and what a region counts for */
 
 /* The root table is made at once: a thread may be switched to a space that nothing is mapped in
  * yet. */
@@ -19,7 +21,7 @@ struct space *space_create(struct pool *pool)
 		return NULL;
 	spin_lock_init(&space->lock, LOCK_SPACE);
 	spin_lock_init(&space->table_lock, LOCK_TABLE);
-	list_init(&space->leaves);
+	space->leaves = &space->only_leaf;
 	space->own.pool = pool;
 	space->has_tables = arch_space_init(&space->arch, pool) == STATUS_OK;
 	if (space->has_tables)
@@ -40,18 +42,6 @@ bool range_check(uint64_t address, uint64_t *length)
 	return true;
 }
 
-bool range_covered(struct space *space, uint64_t start, uint64_t end)
-{
-	while (start < end) {
-		struct region *region = region_at(space, start);
-
-		if (!region)
-			return false;
-		start = region->end;
-	}
-	return true;
-}
-
 /* After it no CPU has more of the range in its tables or its TLB, and none can get it back before the
  * caller allows faults. */
 uint64_t range_restrict_some(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
@@ -69,15 +59,33 @@ void range_drop_entries(struct space *space, uint64_t start, uint64_t end)
 		start = range_restrict_some(space, start, end, 0);
 }
 
+/* Entries go on every CPU before the frames do. */
+uint64_t range_free_some(struct space *space, uint64_t start, uint64_t end, bool shown)
+{
+	physical_t frames[FRAMES_TOGETHER];
+	uint64_t index = start / PAGE_SIZE;
+	uint32_t count = 0;
+
+	if (frame_table_next(&space->own, &index, end / PAGE_SIZE))
+		end = frames_stop(index, end / PAGE_SIZE) * PAGE_SIZE;
+	else
+		index = UINT64_MAX;
+	if (shown)
+		end = range_restrict_some(space, start, end, 0);
+	if (index < end / PAGE_SIZE)
+		count = frame_table_take(&space->own, index, end / PAGE_SIZE, frames);
+	for (uint32_t i = 0; i < count; i++)
+		page_release(frames[i]);
+	return end;
+}
+
 /* Regions lose their part of the range from its lower end on, a bounded number of pages of it.
  *
- * A region says where a page is shown for as long as any CPU may still use it: first the entries go, on every CPU, then
- * the region gives up the range, then the frames are released. The other way round a memory object that loses a
- * page at that moment would not know that it is still shown here. Faults cannot bring entries back meanwhile: they
- * need the space's lock, which is held. */
+ * A region says where a page is shown for as long as any CPU may still use it: first the entries go, then the region
+ * gives up the range. The other way round a memory object that loses a page at that moment would not know that it is
+ * still shown here. Faults cannot bring entries back meanwhile: they need the space's lock, which is held. */
 status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 {
-	physical_t frames[FRAMES_AT_ONCE];
 	struct region *region = region_find(space, start);
 
 	if (region && region->start < start && region->start < end) {
@@ -85,27 +93,16 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 			return STATUS_NO_MEMORY;
 		region = region_find(space, start); /* the part that was split off */
 	}
-	for (uint32_t freed = 0, steps = 0; region && region->start < end; region = region_find(space, start)) {
-		uint64_t from = region->start, to = region->end < end ? region->end : end, cut = to, index = from / PAGE_SIZE;
-		uint32_t count = 0;
+	for (uint64_t work = 0; region && region->start < end; region = region_find(space, start)) {
+		uint64_t from = region->start, to = smaller(region->end, end);
 
-		if (freed == FRAMES_AT_ONCE || steps++ == REGIONS_AT_ONCE)
+		if (work >= UNMAP_AT_ONCE)
 			return STATUS_RESTART;
-		if (region->shown && !space->cleared)
-			cut = range_restrict_some(space, from, to, 0);
-		if (region->flags & MAP_PRIVATE_COPY) {
-			count = frame_table_take_some(&space->own, &index, cut / PAGE_SIZE, frames, FRAMES_AT_ONCE - freed);
-			cut = index * PAGE_SIZE;
-		}
-		region_cut(region, cut);
-		for (uint32_t i = 0; i < count; i++)
-			page_release(frames[i]);
-		freed += count;
-		if (cut < to)
-			return STATUS_RESTART;
-		if (to == end)
+		start = range_free_some(space, from, to, region->shown && !space->cleared);
+		region_cut(region, start);
+		if (start == end)
 			break;
-		start = to;
+		work += UNMAP_REGION + (start - from) / PAGE_SIZE;
 	}
 	return STATUS_OK;
 }
@@ -139,7 +136,7 @@ static status_t choose_place(struct space *space, struct region *like, uint32_t 
 	if (flags & MAP_ANYWHERE) {
 		like->start = region_gap(space, like->start, length, flags & MAP_LOW ? LOW_END : MAP_ANYWHERE_END);
 		like->end = like->start + length;
-		return like->start ? STATUS_OK : STATUS_NO_SPACE;
+		return like->start == GAP_AGAIN ? STATUS_RESTART : like->start ? STATUS_OK : STATUS_NO_SPACE;
 	}
 	if (flags & MAP_REPLACE)
 		return range_unmap_some(space, like->start, like->end);

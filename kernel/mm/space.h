@@ -32,8 +32,9 @@ struct space {
 	struct spin_lock lock;       /* LOCK_SPACE: regions, own, reflect */
 	struct spin_lock table_lock; /* LOCK_TABLE: arch */
 	struct arch_space arch;
-	struct list_node leaves;     /* the regions (region.c): struct region_leaf, by address; */
-	struct region_leaf *leaf;    /* the one used last, or NULL */
+	struct region_leaf **leaves; /* the regions (region.c): leaves by address, a page of them */
+	struct region_leaf *only_leaf; /* or this one alone */
+	uint32_t leaf_count, leaf;   /* the one used last */
 	uint32_t region_count;
 	struct frame_table own;      /* private pages by address >> PAGE_SHIFT */
 	struct reflect_config reflect; /* all zero: none */

@@ -6,7 +6,7 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 128u /* pages shared in one step */
+#define CLONE_AT_ONCE 64u /* pages shared in one step */
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)
@@ -16,58 +16,58 @@ static bool split_at(struct space *space, uint64_t address)
 	return !region || region->start == address || region_split(region, address);
 }
 
-/* Everything that can fail, before anything changes: gaps, rights, and the memory for at most two
- * more regions. The splits need no undoing; regions that turn out the same are merged by whoever
- * passes. */
-static status_t protect_check(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
+/* The next regions of a range, from *at on: may they be given this protection, and with `change` they are. RESTART: there
+ * are more. */
+/* Splits need no undoing; regions that turn out the same are merged by whoever passes. */
+static status_t protect_some(struct space *space, uint64_t *at, uint64_t end, uint32_t protection, bool change)
 {
-	bool allowed = true;
+	if (change && (!split_at(space, *at) || !split_at(space, end)))
+		return STATUS_NO_MEMORY;
+	for (uint32_t regions = 0; *at < end; regions++) {
+		struct region *region = region_at(space, *at);
 
-	for (uint64_t at = start; at < end;) {
-		struct region *region = region_at(space, at);
-
+		if (regions == REGIONS_AT_ONCE)
+			return STATUS_RESTART;
 		if (!region)
 			return STATUS_BAD_ADDRESS;
-		allowed &= !(protection & ~region->allowed);
-		at = region->end;
-	}
-	if (!allowed)
-		return STATUS_NO_RIGHT;
-	return split_at(space, start) && split_at(space, end) ? STATUS_OK : STATUS_NO_MEMORY;
-}
-
-/* Says whether some region lost a right. */
-static bool protect_regions(struct space *space, uint64_t start, uint64_t end, uint32_t protection)
-{
-	bool less = false;
-
-	for (uint64_t at = start; at < end;) {
-		struct region *region = region_at(space, at);
+		if (protection & ~region->allowed)
+			return STATUS_NO_RIGHT;
 		uint64_t next = region->end;
-
-		less |= (region->flags & PROTECTION_BITS & ~protection) != 0;
-		region->flags = (region->flags & ~PROTECTION_BITS) | protection;
-		region_merge_at(space, at);
-		at = next;
+		if (change) {
+			region->flags = (region->flags & ~PROTECTION_BITS) | protection;
+			region_merge_at(space, *at);
+		}
+		*at = next;
 	}
-	region_merge_at(space, end);
-	return less;
+	if (change)
+		region_merge_at(space, end);
+	return STATUS_OK;
 }
 
+/* All of a range. No lock held. */
+static status_t protect_regions(struct space *space, uint64_t at, uint64_t end, uint32_t protection, bool change)
+{
+	status_t status;
+
+	do {
+		spin_lock(&space->lock);
+		status = protect_some(space, &at, end, protection, change);
+		spin_unlock(&space->lock);
+	} while (status == STATUS_RESTART && (preempt_wanted(), true));
+	return status;
+}
+
+/* First all that can fail, but for what other threads of the space change meanwhile. */
 status_t handle_space_protect(struct space *space, uint64_t address, uint64_t length, uint32_t protection)
 {
-	bool less = false;
-
 	if (!range_check(address, &length) || (protection & ~PROTECTION_BITS))
 		return STATUS_BAD_ARGUMENT;
 	uint64_t end = address + length;
-	spin_lock(&space->lock);
-	status_t status = protect_check(space, address, end, protection);
+	status_t status = protect_regions(space, address, end, protection, false);
 	if (status == STATUS_OK)
-		less = protect_regions(space, address, end, protection);
-	spin_unlock(&space->lock);
+		status = protect_regions(space, address, end, protection, true);
 	/* Faults give the new protection from here on; what the tables still say is taken back. */
-	while (less && address < end) {
+	while (status == STATUS_OK && address < end) {
 		address = range_restrict_some(space, address, end, protection_shown(protection));
 		if (address < end)
 			preempt_wanted();
@@ -75,69 +75,69 @@ status_t handle_space_protect(struct space *space, uint64_t address, uint64_t le
 	return status;
 }
 
-/* Some own pages of [*index, end) go; *index becomes where to go on. Returns how many, fewer than FRAMES_AT_ONCE at the end. */
-static uint32_t free_own(struct space *space, uint64_t *index, uint64_t end)
-{
-	physical_t frames[FRAMES_AT_ONCE];
-	uint64_t first = *index;
-
-	if (!frame_table_next(&space->own, &first, end))
-		return 0;
-	*index = first;
-	uint32_t count = frame_table_take_some(&space->own, index, end, frames, FRAMES_AT_ONCE);
-	range_drop_entries(space, first * PAGE_SIZE, *index * PAGE_SIZE);
-	for (uint32_t i = 0; i < count; i++)
-		page_release(frames[i]);
-	return count;
-}
-
 /* Only own pages: what a shared mapping shows is the object's (memory_discard). After a restart the
  * range is walked from its start again, which is quick where nothing is left. */
 status_t handle_space_discard(struct space *space, uint64_t address, uint64_t length)
 {
-	uint64_t index = address / PAGE_SIZE;
-	uint32_t count = 0;
-	bool covered;
-
 	if (!range_check(address, &length))
 		return STATUS_BAD_ARGUMENT;
-	do {
+	status_t status = protect_regions(space, address, address + length, 0, false);
+	for (uint64_t at = address; status == STATUS_OK && at < address + length;) {
 		spin_lock(&space->lock);
-		covered = range_covered(space, address, address + length);
-		if (covered)
-			count = free_own(space, &index, (address + length) / PAGE_SIZE);
+		at = range_free_some(space, at, address + length, true);
 		spin_unlock(&space->lock);
-		if (covered && count == FRAMES_AT_ONCE && preempt_wanted())
+		if (at < address + length && preempt_wanted())
 			return STATUS_RESTART;
-	} while (covered && count == FRAMES_AT_ONCE);
-	return covered ? STATUS_OK : STATUS_BAD_ADDRESS;
+	}
+	return status;
 }
 
-/* Own pages of [from, from + length) become those of the same place at `to`. All or none. */
-/* With the destination's region there already, and free of own pages. A fault in another thread
- * cannot see the state in between: it needs the space's lock. */
+/* The lock is let go for a moment. */
+static void pause(struct space *space)
+{
+	spin_unlock(&space->lock);
+	preempt_wanted();
+	spin_lock(&space->lock);
+}
+
+/* Some own pages of [*from, end) become those of the place that is `by` bytes further on. Their entries go before; so do
+ * those of zeros, where another thread has looked at that place already. A page that such a thread has written there
+ * stays. False: no memory, or no private region is there any more; nothing is lost. */
+static bool move_some(struct space *space, uint64_t *from, uint64_t end, uint64_t by)
+{
+	struct region *region = region_at(space, *from + by);
+	uint64_t index = *from / PAGE_SIZE, to = (*from + by) / PAGE_SIZE - index; /* to be added, modulo 2^64 */
+
+	if (!region || !(region->flags & MAP_PRIVATE_COPY))
+		return false;
+	end = smaller(end, region->end - by);
+	if (frame_table_next(&space->own, &index, end / PAGE_SIZE))
+		end = frames_stop(index, end / PAGE_SIZE) * PAGE_SIZE;
+	end = range_restrict_some(space, *from, end, 0);
+	end = range_restrict_some(space, *from + by, end + by, 0) - by;
+	for (; frame_table_next(&space->own, &index, end / PAGE_SIZE); index++)
+		if (!frame_table_find(&space->own, index + to) &&
+		    !frame_table_move(&space->own, index + to, &space->own, index))
+			return false;
+	*from = end;
+	return true;
+}
+
+/* All of them, or none. The destination's region is there already. */
 static bool move_own(struct space *space, uint64_t from, uint64_t to, uint64_t length)
 {
-	uint64_t start = from / PAGE_SIZE, end = (from + length) / PAGE_SIZE, by = to / PAGE_SIZE - start;
-	uint64_t at = start;
-	physical_t *entry;
+	uint64_t at = from, back = to;
 
-	/* First a second reference at the new place, then the old one goes: undone by taking it back. */
-	for (; (entry = frame_table_next(&space->own, &at, end)); at++) {
-		physical_t frame = *entry;
-
-		page_reference(frame);
-		pool_charge_always(space->object.pool, PAGE_SIZE); /* moving is not more memory */
-		if (frame_table_insert_charged(&space->own, at + by, frame))
-			continue;
-		end = at + by;
-		for (at = start + by; free_own(space, &at, end);)
-			;
-		return false;
+	while (at < from + length) {
+		if (!move_some(space, &at, from + length, to - from))
+			break;
+		pause(space);
 	}
-	for (at = start; free_own(space, &at, end);)
-		;
-	return true;
+	if (at == from + length)
+		return true;
+	while (back < to + length && move_some(space, &back, to + length, from - to))
+		pause(space);
+	return false;
 }
 
 /* Empty a range, letting the lock go between steps. */
@@ -146,9 +146,7 @@ static status_t unmap_all(struct space *space, uint64_t start, uint64_t end)
 	status_t status = STATUS_OK;
 
 	while (start < end && (status = range_unmap_some(space, start, end)) == STATUS_RESTART) {
-		spin_unlock(&space->lock);
-		preempt_wanted();
-		spin_lock(&space->lock);
+		pause(space);
 	}
 	return status;
 }
@@ -173,6 +171,7 @@ static status_t move_region(struct space *space, uint64_t address, uint64_t leng
 	return (status_t)to;
 }
 
+/* RESTART: let the lock go and call again. */
 /* In place where nothing is in the way: a program that grows an array keeps its addresses as long
  * as possible, and nothing is copied. `length` 0 cannot be: range_check refuses it. */
 static status_t grow_or_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
@@ -196,6 +195,8 @@ static status_t grow_or_move(struct space *space, uint64_t address, uint64_t len
 	if (!(flags & 1))
 		return STATUS_NO_SPACE;
 	new_address = region_gap(space, 0, new_length, MAP_ANYWHERE_END);
+	if (new_address == GAP_AGAIN)
+		return STATUS_RESTART;
 	return new_address ? move_region(space, address, length, new_address, new_length) : STATUS_NO_SPACE;
 }
 
@@ -205,7 +206,6 @@ static status_t grow_or_move(struct space *space, uint64_t address, uint64_t len
 status_t handle_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t new_address,
                            uint64_t new_length, uint32_t flags)
 {
-	status_t status = STATUS_OK;
 	bool moves = flags == 3;
 
 	if (!range_check(address, &length) || !range_check(moves ? new_address : USER_ADDRESS_FIRST, &new_length) ||
@@ -213,9 +213,8 @@ status_t handle_space_move(struct space *space, uint64_t address, uint64_t lengt
 		return STATUS_BAD_ARGUMENT;
 	if (moves && new_address < address + length && address < new_address + new_length)
 		return STATUS_BAD_ARGUMENT;
+	status_t status = protect_regions(space, address, address + length, 0, false);
 	spin_lock(&space->lock);
-	if (!range_covered(space, address, address + length))
-		status = STATUS_BAD_ADDRESS;
 	if (status == STATUS_OK && new_length < length) {
 		status = unmap_all(space, address + new_length, address + length);
 		length = new_length;
@@ -223,7 +222,8 @@ status_t handle_space_move(struct space *space, uint64_t address, uint64_t lengt
 	if (status == STATUS_OK && moves)
 		status = unmap_all(space, new_address, new_address + new_length);
 	if (status == STATUS_OK && (moves || new_length > length))
-		status = grow_or_move(space, address, length, new_address, new_length, flags);
+		while ((status = grow_or_move(space, address, length, new_address, new_length, flags)) == STATUS_RESTART)
+			pause(space);
 	else if (status == STATUS_OK)
 		status = (status_t)address;
 	if (status >= 0 && (uint64_t)status != address)

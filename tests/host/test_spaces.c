@@ -327,7 +327,7 @@ static void space_change(uint32_t i, uint32_t page, uint32_t count)
 
 	for (uint32_t at = page; at < page + count; at++) {
 		gap |= !space->page[at].mapped;
-		refused |= space->page[at].mapped && (protection & ~space->page[at].allowed);
+		refused |= space->page[at].mapped && !gap && (protection & ~space->page[at].allowed);
 	}
 	switch (machine_random(4)) {
 	case 0:
@@ -342,7 +342,7 @@ static void space_change(uint32_t i, uint32_t page, uint32_t count)
 			space->page[at].own = false;
 		break;
 	default:
-		expected = gap ? STATUS_BAD_ADDRESS : refused ? STATUS_NO_RIGHT : STATUS_OK;
+		expected = refused ? STATUS_NO_RIGHT : gap ? STATUS_BAD_ADDRESS : STATUS_OK; /* whichever comes first */
 		status = call(KERNEL_CALL_SPACE_PROTECT, space_slot(i), address, length, protection, 0, 0);
 		for (uint32_t at = page; status == STATUS_OK && at < page + count; at++)
 			space->page[at].flags = (space->page[at].flags & ~7u) | protection;

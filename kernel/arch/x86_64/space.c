@@ -8,7 +8,7 @@
 #define ENTRIES 512u
 #define USER_ENTRIES 256u
 #define TABLE_COVERS (ENTRIES * PAGE_SIZE)
-#define WORK_AT_ONCE 2048u /* entries looked at in one step, */
+#define WORK_AT_ONCE 256u  /* entries looked at in one step, */
 #define WALK_WORK 16u      /* and what a walk from the root counts for */
 #define TABLES_AT_ONCE 128u /* freed in one step */
 
@@ -179,7 +179,7 @@ uint64_t arch_space_restrict(struct arch_space *space, uint64_t start, uint64_t 
 	for (uint64_t work = 0; start < end && work < WORK_AT_ONCE; work += WALK_WORK) {
 		uint64_t *entry = space_entry(space, start, false), stop = space->walked + space->walked_covers;
 
-		stop = stop < end ? stop : end;
+		stop = smaller(smaller(stop, end), entry ? start + (WORK_AT_ONCE - work) * PAGE_SIZE : end);
 		if (entry) {
 			entries_restrict(space, entry, start, stop, protection);
 			work += (stop - start) / PAGE_SIZE;
