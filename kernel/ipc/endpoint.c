@@ -14,8 +14,6 @@
 #include "base/trace.h"
 #include "ipc/direct.h"
 
-#define ENDED_AT_ONCE 32 /* calls that one step of an endpoint's destruction ends */
-
 void endpoint_settle(struct endpoint *endpoint)
 {
 	DEBUG_ASSERT(!endpoint->receiver || !endpoint->newest);
@@ -475,12 +473,11 @@ static bool end_one(struct endpoint *endpoint)
 static status_t endpoint_destroy(struct object *object)
 {
 	struct endpoint *endpoint = (struct endpoint *)object;
-	for (unsigned i = 0; i < ENDED_AT_ONCE; i++)
-		if (!end_one(endpoint)) {
-			endpoint_unbind(endpoint, NULL);
-			return STATUS_OK;
-		}
-	return STATUS_RESTART;
+	while (end_one(endpoint))
+		if (preempt_wanted())
+			return STATUS_RESTART;
+	endpoint_unbind(endpoint, NULL);
+	return STATUS_OK;
 }
 
 /* The last capability is gone: the server hears of it, and its answer is the gate's end. */

@@ -5,6 +5,7 @@
  * take the bits under the endpoint's lock in the same way (endpoint.c). */
 #include "ipc/notification.h"
 #include "arch/arch.h"
+#include "base/preempt.h"
 #include "ipc/direct.h"
 #include "kernel_calls.h"
 
@@ -122,8 +123,13 @@ static status_t notification_destroy(struct object *object)
 	struct notification *notification = (struct notification *)object;
 	spin_lock(&notification->lock);
 	timer_cancel(&notification->timer);
-	while (!list_empty(&notification->waiters))
+	while (!list_empty(&notification->waiters)) {
 		thread_wake_with(list_first(&notification->waiters, struct thread, waiting), STATUS_DESTROYED);
+		spin_unlock(&notification->lock);
+		if (preempt_wanted())
+			return STATUS_RESTART;
+		spin_lock(&notification->lock);
+	}
 	struct endpoint *bound = notification->bound;
 	spin_unlock(&notification->lock);
 	if (bound)

@@ -45,6 +45,8 @@ static bool populate_contiguous(struct memory *memory)
 				page_release(memory->physical + i * PAGE_SIZE);
 			return false;
 		}
+		if (i % FRAMES_TOGETHER == 0)
+			preempt_wanted();
 	}
 	return true;
 }

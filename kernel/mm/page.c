@@ -22,6 +22,7 @@ struct frame {
 
 #define SECTION_FRAMES 8192ull
 #define SECTION_BYTES (SECTION_FRAMES * PAGE_SIZE)
+#define FRAMES_AT_ONCE 64u /* looked at between two preemption points */
 #define SECTIONS 16384 /* 512 GiB; memory above is left alone */
 #define SECTION_RECORDS (SECTION_FRAMES * sizeof(struct frame))
 
@@ -149,45 +150,55 @@ physical_t page_allocate(bool zeroed)
 	return number * PAGE_SIZE;
 }
 
-/* Under the lock: the first of `count` free neighbours, or 0. */
-/* A walk over all frames under the lock: for drivers at their start, a few times in the life of the
- * system. First fit, from low addresses up, which is where old devices can reach. */
-static uint64_t find_run(uint64_t count)
+/* A frame by its number, if it is free. */
+static bool claim(uint64_t number)
 {
-	uint64_t length = 0;
+	struct frame *frame = frame_record(number);
 
-	for (uint64_t number = 1; number < highest_frame; number++) {
-		struct frame *frame = frame_record(number);
-
-		if (!frame) {
-			number |= SECTION_FRAMES - 1;
-			length = 0;
-		} else if (!frame->free) {
-			length = 0;
-		} else if (++length == count) {
-			return number - count + 1;
-		}
-	}
-	return 0;
+	spin_lock(&lock);
+	bool free = frame && frame->free;
+	if (free)
+		unlink_free(frame);
+	spin_unlock(&lock);
+	return free;
 }
 
-/* The frames are this caller's once they are unlinked, so they are cleared without the lock and
- * with preemption points. */
+static void release_run(uint64_t number, uint64_t count)
+{
+	for (; count; number++, count--) {
+		page_release(number * PAGE_SIZE);
+		if (number % FRAMES_AT_ONCE == 0)
+			preempt_wanted();
+	}
+}
+
+/* First fit, from low addresses up, which is where old devices can reach. Frames are this caller's as they are passed,
+ * and given back where there are too few of them together: so no step is long, and they can be cleared without the
+ * lock. */
 physical_t page_allocate_contiguous(uint64_t count)
 {
-	uint64_t first = 0;
+	uint64_t number = 1, length = 0;
 
 	if (count == 0 || count > total_frames)
 		return 0;
-	spin_lock(&lock);
-	if (count <= free_frames)
-		first = find_run(count);
-	for (uint64_t i = 0; first && i < count; i++)
-		unlink_free(frame_record(first + i));
-	spin_unlock(&lock);
-	for (uint64_t i = 0; first && i < count; i++) {
+	for (; length < count && number < highest_frame; number++) {
+		if (claim(number)) {
+			length++;
+		} else {
+			release_run(number - length, length);
+			length = 0;
+		}
+		if (number % FRAMES_AT_ONCE == 0)
+			preempt_wanted();
+	}
+	uint64_t first = number - length;
+	if (length < count) {
+		release_run(first, length);
+		return 0;
+	}
+	for (uint64_t i = 0; i < count; i++) {
 		memset(arch_direct_map((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
-		if (i % PAGES_CLEARED_AT_ONCE == PAGES_CLEARED_AT_ONCE - 1)
+		if (i % PAGES_CLEARED_AT_ONCE == 0)
 			preempt_wanted();
 	}
 	return first * PAGE_SIZE;

@@ -14,6 +14,8 @@
 #include "base/trace.h"
 #include "kernel_calls.h"
 
+#define PASSED_AT_MOST 64u /* of those with more virtual time by a thread that comes: of hundreds the order is rough */
+
 struct cpu cpus[SYSTEM_CPUS_MAX];
 uint32_t cpu_count = 1;
 static uint64_t idle_cpus; /* hints, atomic: a bit per CPU that waits for work */
@@ -37,9 +39,9 @@ static void insert(struct run_queue *queue, struct thread *thread)
 	uint64_t oldest = queue->virtual_now[level] - TIME_SLICE;
 	if ((int64_t)(thread->virtual_time - oldest) < 0)
 		thread->virtual_time = oldest;
-	while (position->previous != &queue->level[level] &&
+	for (unsigned i = 0; i < PASSED_AT_MOST && position->previous != &queue->level[level] &&
 	       (int64_t)(container_of(position->previous, struct thread, runnable)->virtual_time -
-	                 thread->virtual_time) > 0)
+	                 thread->virtual_time) > 0; i++)
 		position = position->previous;
 	list_insert_before(position, &thread->runnable);
 	queue->ready_levels |= 1u << level;

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "sched/cpu.h"
 
+#define EXPIRED_AT_ONCE 8u /* by one interrupt; the next one follows at once where more are due */
+
 /* Put one heap out of two (or NULL) behind a link. */
 static void merge(struct timer **link, struct timer *first, struct timer *second)
 {
@@ -80,7 +82,7 @@ void timer_interrupt(void)
 {
 	struct cpu *cpu = cpu_self();
 	uint64_t now = arch_time_now();
-	for (;;) {
+	for (unsigned i = 0; i < EXPIRED_AT_ONCE; i++) {
 		spin_lock(&cpu->timer_lock);
 		struct timer *timer = cpu->timers;
 		bool due = timer && timer->deadline <= now;
