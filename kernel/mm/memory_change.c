@@ -139,7 +139,7 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 		status = supply_some(memory, offset + done, source, source_offset + done, length - done);
 		spin_unlock_pair(&memory->lock, &source->lock);
 		done += status == STATUS_OK ? PAGE_SIZE : 0;
-		if (done / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == 0)
+		if (status == STATUS_RESTART || done / PAGE_SIZE % PAGES_CLEARED_AT_ONCE == 0)
 			preempt_wanted();
 	}
 	return status;

@@ -6,7 +6,8 @@
 #include "mm/pool.h"
 #include "mm/region.h"
 
-#define CLONE_AT_ONCE 64u /* pages shared in one step */
+#define CLONE_AT_ONCE 32u /* pages shared in one step */
+#define MOVED_AT_ONCE 16u /* pages moved in one */
 
 /* A region boundary at an address, so that both sides can differ. */
 static bool split_at(struct space *space, uint64_t address)
@@ -112,7 +113,7 @@ static bool move_some(struct space *space, uint64_t *from, uint64_t end, uint64_
 		return false;
 	end = smaller(end, region->end - by);
 	if (frame_table_next(&space->own, &index, end / PAGE_SIZE))
-		end = frames_stop(index, end / PAGE_SIZE) * PAGE_SIZE;
+		end = smaller((index + MOVED_AT_ONCE) * PAGE_SIZE, end);
 	end = range_restrict_some(space, *from, end, 0);
 	end = range_restrict_some(space, *from + by, end + by, 0) - by;
 	for (; frame_table_next(&space->own, &index, end / PAGE_SIZE); index++)
