@@ -21,7 +21,8 @@ def main(options):
         print(f"atoll: no test is called {' or '.join(options.names)}; ./atoll test --list names them")
         return 2
     build.build(*(["host"] if host else []), *(["system"] if system or linux or fault else []),
-                *(["system-tests", "bench"] if system else []), *(["system-tests"] if fault else []))
+                *(["system-tests", "bench"] if system else []), *(["system-tests"] if fault else []),
+                *(target for _, module, _ in system for target in getattr(module, "TARGETS", ())))
     report = Report(options.verbose)
     test_linux.APPEND = options.append
     test_system.LONG = options.long

@@ -4,6 +4,7 @@ A file has a one-line text, and may set
     TIME = 60            seconds, at most, for each boot
     CPUS = (1, 4)        boot counts; the test runs once for each
     KERNEL = "debug"     or "release"
+    TARGETS = [...]      what has to be built for it beside the system and its tests
 and defines `test(system)`, which calls the methods of System below and raises (or asserts) when
 something is not as expected.
 """
@@ -91,11 +92,12 @@ class System:
     def shell(self, script, **more):
         return self.execute(["/bin/sh", "-c", script], **more)
 
-    def boot_services(self, programs, services):
+    def boot_services(self, programs, services, **more):
         """Boot only native programs: `programs` are (name, manifest text); their log is the outcome."""
         path = Path(self.folder) / "archive"
         archive.assemble(path, archive.service_part(build.BUILD, programs, services), None, None)
-        return self._boot(machine.command_line(self.options(), machine.kernel(self.options()), path), b"")
+        options = self.options(**more)
+        return self._boot(machine.command_line(options, machine.kernel(options), path), b"")
 
     def front_door(self, *arguments, stdin=b"", limit=None):
         """Run ./atoll itself."""

@@ -14,6 +14,8 @@
 #include "base/trace.h"
 #include "ipc/direct.h"
 
+#define RESET_AT_ONCE 64 /* calls queued again between two preemption points */
+
 void endpoint_settle(struct endpoint *endpoint)
 {
 	DEBUG_ASSERT(!endpoint->receiver || !endpoint->newest);
@@ -360,7 +362,11 @@ status_t handle_endpoint_reset(struct endpoint *endpoint)
 		list_remove(&call->in_cancel);
 		if (call->progress.cancel != CANCEL_NONE)
 			call->progress.cancel = CANCEL_ASKED;
-		count++;
+		if (++count % RESET_AT_ONCE == 0) {
+			spin_unlock(&endpoint->lock);
+			preempt_wanted();
+			endpoint_lock(endpoint);
+		}
 	}
 	list_for_each(&endpoint->parked, node) {
 		struct call *call = container_of(node, struct call, in_endpoint);

@@ -6,10 +6,12 @@
  * by the space's table lock (taken before, a lower level); the waker has changed the word before it takes
  * the bucket's lock. */
 #include "arch/arch.h"
+#include "base/preempt.h"
 #include "ipc/call.h"
 #include "kernel_calls.h"
 
 #define BUCKETS 256u
+#define WOKEN_AT_ONCE 16u /* between two preemption points */
 
 struct bucket {
 	struct spin_lock lock; /* LOCK_FUTEX */
@@ -120,9 +122,14 @@ status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t
 	status_t status = find_word(space, address, &word);
 	if (status != STATUS_OK)
 		return status;
-	spin_lock(&word.bucket->lock);
-	uint32_t woken = release_some(&word, count, NULL);
-	spin_unlock(&word.bucket->lock);
+	uint32_t woken = 0, step;
+	do {
+		uint32_t left = count - woken;
+		spin_lock(&word.bucket->lock);
+		step = release_some(&word, left < WOKEN_AT_ONCE ? left : WOKEN_AT_ONCE, NULL);
+		spin_unlock(&word.bucket->lock);
+		woken += step;
+	} while (step == WOKEN_AT_ONCE && (preempt_wanted(), true));
 	return woken;
 }
 

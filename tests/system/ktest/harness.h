@@ -11,7 +11,7 @@ struct test {
 };
 
 extern const struct test object_tests[], memory_tests[], space_tests[], thread_tests[], call_tests[],
-	recovery_tests[], wait_tests[], hostile_tests[], stress_tests[];
+	recovery_tests[], wait_tests[], hostile_tests[], stress_tests[], latency_tests[];
 
 /* Record a failure with its place and go on: a later check may say more. */
 void check_failed(const char *file, int line, const char *what, int64_t value);
