@@ -126,7 +126,8 @@ static __attribute__((noinline)) struct region_leaf *room_make(struct space *spa
 
 static inline void entry_put(struct region_leaf *leaf, uint32_t at, struct region *region)
 {
-	memmove(&leaf->entries[at + 1], &leaf->entries[at], (leaf->count++ - at) * sizeof(region));
+	for (uint32_t i = leaf->count++; i > at; i--)
+		leaf->entries[i] = leaf->entries[i - 1];
 	leaf->entries[at] = region;
 	leaf->last = at + 1;
 	leaf->gap = GAP_UNKNOWN;
@@ -134,7 +135,9 @@ static inline void entry_put(struct region_leaf *leaf, uint32_t at, struct regio
 
 static inline void entry_take(struct region_leaf *leaf, uint32_t at)
 {
-	memmove(&leaf->entries[at], &leaf->entries[at + 1], (--leaf->count - at) * sizeof(leaf->entries[0]));
+	leaf->count--;
+	for (uint32_t i = at; i < leaf->count; i++)
+		leaf->entries[i] = leaf->entries[i + 1];
 	leaf->last = at;
 	leaf->gap = GAP_UNKNOWN;
 }
@@ -317,7 +320,8 @@ static void region_end(struct region *region)
 	if (memory) {
 		spin_lock(&memory->lock);
 		list_remove(&region->in_memory);
-		memory_region_gone(memory);
+		if (list_empty(&memory->mappers))
+			memory_region_gone(memory);
 		spin_unlock(&memory->lock);
 		object_unreference(&memory->object);
 	}

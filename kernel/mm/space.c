@@ -98,7 +98,8 @@ status_t range_unmap_some(struct space *space, uint64_t start, uint64_t end)
 
 		if (work >= UNMAP_AT_ONCE)
 			return STATUS_RESTART;
-		start = range_free_some(space, from, to, region->shown && !space->cleared);
+		bool there = region->shown || (region->flags & MAP_PRIVATE_COPY);
+		start = there ? range_free_some(space, from, to, region->shown && !space->cleared) : to;
 		region_cut(region, start);
 		if (start == end)
 			break;
