@@ -30,7 +30,7 @@ struct frame {
 static struct frame *sections[SECTIONS];
 static physical_t adopted_start, adopted_end; /* set at boot */
 
-static struct spin_lock lock = SPIN_LOCK(LOCK_PAGE); /* the list and counts */
+static struct spin_lock lock __attribute__((aligned(64))) = SPIN_LOCK(LOCK_PAGE); /* the list and counts */
 static uint32_t first_free;
 static uint64_t total_frames, free_frames;
 static uint64_t highest_frame;

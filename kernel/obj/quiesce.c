@@ -15,8 +15,8 @@
 #define COLLECTED_ENOUGH 64 /* kick the CPUs that hold the period up */
 
 /* A bit per CPU bounds SYSTEM_CPUS_MAX at 64. Owing bits are set by the one CPU that begins a
- * period and cleared by each CPU for itself. */
-uint64_t quiesce_owing;
+ * period and cleared by each CPU for itself. Read on every way out: not beside what object.c counts. */
+uint64_t quiesce_owing __attribute__((aligned(64)));
 static uint64_t busy; /* a bit per CPU that does not idle; atomic */
 static struct object *collected; /* a stack: pushed to by anyone, taken whole */
 static uint32_t collected_count;

@@ -45,7 +45,7 @@ struct cpu {
 	uint64_t online_since, idle_time, idle_since; /* nanoseconds */
 	uint64_t slice_end;       /* when another of the same level has its turn; 0: nobody waits for one */
 	uint64_t interrupts, context_switches;
-};
+} __attribute__((aligned(64))); /* no two CPUs write to one cache line */
 
 extern struct cpu cpus[];
 extern uint32_t cpu_count;

@@ -17,7 +17,7 @@
 #define PASSED_AT_MOST 64u /* of those with more virtual time by a thread that comes: of hundreds the order is rough */
 
 struct cpu cpus[SYSTEM_CPUS_MAX];
-uint32_t cpu_count = 1;
+uint32_t cpu_count __attribute__((aligned(64))) = 1; /* read by all, so it stands apart from what is written */
 static uint64_t idle_cpus; /* hints, atomic: a bit per CPU that waits for work */
 
 void scheduler_init_cpu(struct cpu *cpu)
