@@ -16,4 +16,23 @@ struct supervisor_memory {
 	uint64_t content; /* of a pool it made: tmpfs's files, proc's processes */
 };
 
+enum supervisor_control {
+	CONTROL_RESTART, /* end it wherever it is, and start it again at once */
+	CONTROL_KILL,    /* the same as a death: one that recurs is delayed, and given up in the end */
+	CONTROL_HANG,    /* have it spin for ever at its next call, to see what comes of that */
+};
+
+enum supervisor_cause { CAUSE_NONE, CAUSE_FAULT, CAUSE_KILLED, CAUSE_HUNG, CAUSE_RESTARTED };
+enum supervisor_state { SERVICE_WAITING, SERVICE_STARTING, SERVICE_READY, SERVICE_FAILED };
+
+struct supervisor_service {
+	char name[32];
+	uint32_t state;    /* enum supervisor_state: not started or waits before a restart; runs; serves; given up */
+	uint32_t cause;    /* of its last end */
+	uint32_t restarts; /* since boot */
+	uint32_t thread;   /* number */
+	uint64_t pause;    /* nanoseconds from its last end to its first answer (without a stash: to being ready); 0: it lasts */
+	uint64_t memory;   /* bytes, all that is charged to it */
+};
+
 #endif

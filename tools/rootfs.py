@@ -15,6 +15,7 @@ from pathlib import Path
 import cpio
 
 BUSYBOX = Path("/bin/busybox")
+SVCTL = Path(__file__).resolve().parent / "svctl"   # Atoll's own command
 TIME = 1704067200   # of files that have none of their own: 2024-01-01
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -98,6 +99,8 @@ def busybox_tree(tree):
     tree.add("bin/busybox", stat.S_IFREG | 0o755, BUSYBOX.read_bytes())
     for name in applets():
         tree.add(name, stat.S_IFLNK | 0o777, b"/bin/busybox")
+    tree.add("usr/local/sbin", stat.S_IFDIR | 0o755)
+    tree.add("usr/local/sbin/svctl", stat.S_IFREG | 0o755, SVCTL.read_bytes())
     for name, text in ETC.items():
         tree.add("etc/" + name, stat.S_IFREG | 0o644, text.encode())
     tree.add("etc/mtab", stat.S_IFLNK | 0o777, b"/proc/mounts")
@@ -200,7 +203,7 @@ def key_of(source):
     if source is None:
         if not BUSYBOX.exists():
             raise RootError(f"{BUSYBOX} is missing (package busybox-static)")
-        digest.update(BUSYBOX.read_bytes())
+        digest.update(BUSYBOX.read_bytes() + SVCTL.read_bytes())
     elif Path(source).is_dir():
         for name, _, status in walk(source):
             digest.update(repr((name, status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_rdev,

@@ -4,8 +4,12 @@
  * capabilities are to be dropped afterwards (waiting for the next message must not keep them alive), and
  * one whose buffer or capabilities the kernel refused (the caller then gets the reason as its status). */
 #include "server/step.h"
+#include "protocol_server.h"
 #include "protocol_supervisor.h"
+#include <errno.h>
 #include <string.h>
+
+#define OPERATION_SERVER_LAST 0x1ffu
 
 static struct {
 	const struct server *server;
@@ -307,8 +311,36 @@ static void step_end(struct request *request, int status)
 		loop.server->committed();
 }
 
+static __attribute__((noreturn)) int spin(struct request *request)
+{
+	(void)request;
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+/* What servers have in common (protocols/server.proto). */
+static int own_hang(struct request *request)
+{
+	static const struct server hung = { .name = "hung", .handle = spin };
+	if (request->label != LABEL_CONTROL)
+		return -EPERM;
+	loop.server = &hung;
+	return 0;
+}
+
+static int own_ping(struct request *request)
+{
+	(void)request;
+	return 0;
+}
+
 static int call_dispatch(struct request *request)
 {
+	static const struct server_operations own = { .ping = own_ping, .hang = own_hang };
+	if (request->operation > OPERATION_SERVER_LAST)
+		return loop.server->handle(request);
+	if (request->operation >= OPERATION_PROTOCOL_FIRST)
+		return server_dispatch(&own, request);
 	if (request->operation != OPERATION_GATE_CLOSED)
 		return loop.server->handle(request);
 	kept_forget_session(request->label);
@@ -337,13 +369,13 @@ static void call_handle(void)
 		reply_end_caps(request);
 }
 
-/* What came: a call, or one of the kernel's own messages that carry no id. */
-static void message_handle(void)
+/* What came: a call (true), or one of the kernel's own messages that carry no id. */
+static bool message_handle(void)
 {
 	uint64_t id = loop.message.id;
 	if (id != 0) {
 		call_handle();
-		return;
+		return true;
 	}
 	uint32_t operation = MESSAGE_OPERATION(loop.message.header);
 	step_begin(0);
@@ -353,6 +385,7 @@ static void message_handle(void)
 		loop.server->cancel(loop.message.words[0], (unsigned)loop.message.words[1]);
 	step_end(NULL, 0);
 	reply_none();
+	return false;
 }
 
 /* Finish or take back what an earlier incarnation left; what the server itself does at its start is a step. */
@@ -367,26 +400,45 @@ static void server_open(const struct server *server)
 	step_end(NULL, 0);
 }
 
+/* Answer what is in hand, and receive the next message. False: there is none. */
+static inline bool loop_receive(void)
+{
+	uint64_t answered = loop.message.id;
+	if (loop.stale)
+		extra_renew();
+	int64_t status = message_reply_receive(SELF_ENDPOINT, &loop.message, &loop.extra);
+	if (status == STATUS_OK)
+		return true;
+	/* Nothing was received: the reply failed, or (never expected) the endpoint is gone. */
+	if (answered != 0)
+		reply_refused(answered, status);
+	else if (status == STATUS_DESTROYED || status == STATUS_BAD_HANDLE)
+		__builtin_trap();
+	reply_none();
+	return false;
+}
+
+/* Up to the first call that is handled. The time in which nobody wanted anything is no part of anyone's pause. */
+static void loop_awake(void)
+{
+	uint64_t before, idle = 0;
+	bool received;
+	do {
+		before = time_now();
+		received = loop_receive();
+		idle += time_now() - before;
+	} while (!received || !message_handle());
+	step_awake(time_now() - idle);
+}
+
 static _Noreturn void loop_run(void)
 {
 	loop.stale = true;
 	reply_none();
-	for (;;) {
-		uint64_t answered = loop.message.id;
-		if (loop.stale)
-			extra_renew();
-		int64_t status = message_reply_receive(SELF_ENDPOINT, &loop.message, &loop.extra);
-		if (status == STATUS_OK) {
+	loop_awake();
+	for (;;)
+		if (loop_receive())
 			message_handle();
-		} else {
-			/* Nothing was received: the reply failed, or (never expected) the endpoint is gone. */
-			if (answered != 0)
-				reply_refused(answered, status);
-			else if (status == STATUS_DESTROYED || status == STATUS_BAD_HANDLE)
-				__builtin_trap();
-			reply_none();
-		}
-	}
 }
 
 _Noreturn void server_run(const struct server *server)

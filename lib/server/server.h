@@ -14,6 +14,7 @@
 #define REQUEST_PARKED (-5000)   /* a handler's result: the call is parked, answered later */
 #define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
 #define REQUEST_FIRST 1          /* of request_once: handle it */
+#define LABEL_CONTROL 0xffull    /* of the supervisor's own gate to each server */
 #define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
 #define REQUEST_SLACK 8          /* so many more can be read after them, and after the words */
 

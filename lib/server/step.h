@@ -12,6 +12,8 @@ void step_begin(uint64_t id);
 /* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
  * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
 void step_commit(struct request *request, int status);
+/* The first call of this incarnation has been handled, at this time if it was there at once; its answer goes out next. */
+void step_awake(uint64_t time);
 /* Is this the call that was handled last, come again because the answer may not have been sent? Then the answer, as
  * it was, is in the request, and *status is its result. */
 bool step_repeated(struct request *request, int *status);

@@ -19,6 +19,11 @@ void step_commit(struct request *request, int status)
 		call_park(SELF_ENDPOINT, request->id);
 }
 
+void step_awake(uint64_t time)
+{
+	(void)time;
+}
+
 bool step_repeated(struct request *request, int *status)
 {
 	(void)request, (void)status;

@@ -207,6 +207,11 @@ void step_commit(struct request *request, int status)
 		effects_run();
 }
 
+void step_awake(uint64_t time)
+{
+	stash_journal->awake = time;
+}
+
 /* A call that has killed its server each time it came is answered, so that the others are served. */
 static bool call_refused(const struct request *request)
 {

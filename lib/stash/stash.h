@@ -40,7 +40,8 @@ struct stash_header {
 	uint64_t committed; /* one store here commits a step */
 	uint64_t step;      /* whose undo log it is: of the step in hand if its count is one more, else void */
 	uint64_t call;      /* in hand: to blame if the server dies; 0: none, or it dies by another's will */
-	uint64_t reserved[2];
+	uint64_t reserved;
+	uint64_t awake;     /* time at which this incarnation had its first answer ready; the user's */
 	_Alignas(16) unsigned char scratch[STASH_SCRATCH_SIZE]; /* the user's; never taken back */
 	_Alignas(16) unsigned char record[2][STASH_RECORD_SIZE];
 };

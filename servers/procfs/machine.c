@@ -132,7 +132,7 @@ static unsigned long long services_sum(struct supervisor_memory *all)
 	struct supervisor_memory memory;
 	char name[SERVICE_NAME_SIZE];
 	unsigned long long files = 0;
-	for (uint32_t i = 0; source_service(i, name, &memory) == 0; i++) {
+	for (uint32_t i = 0; source_service_memory(i, name, &memory) == 0; i++) {
 		memory_add(all, &memory);
 		if (!strcmp(name, "tmpfs"))
 			files = KIB(memory.content);
@@ -212,7 +212,7 @@ static void add_service(struct text *text, const char *name, const struct superv
 }
 
 /* Who has the memory that is not free, in KiB. The kernel's is what it keeps for nobody. */
-int render_services(const struct spot *spot, struct text *text)
+int render_memory(const struct spot *spot, struct text *text)
 {
 	struct system_info system;
 	struct supervisor_memory memory, all = { 0 };
@@ -224,7 +224,7 @@ int render_services(const struct spot *spot, struct text *text)
 		return status;
 	text_add(text, "%-12s%8s%8s%8s%8s%8s%8s%8s%8s%9s\n", "KiB", "code", "data", "heap", "stack", "state", "tables",
 	         "objects", "content", "sum");
-	for (uint32_t i = 0; source_service(i, name, &memory) == 0; i++) {
+	for (uint32_t i = 0; source_service_memory(i, name, &memory) == 0; i++) {
 		uint64_t sum = memory_add(&all, &memory);
 		total += sum;
 		add_service(text, name, &memory, sum);

@@ -51,7 +51,9 @@ static const struct place system_places[] = {
 };
 
 static const struct place atoll_places[] = {
-	FILE_("memory", render_services),
+	{ .name = "control", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .store = store_control },
+	FILE_("memory", render_memory),
+	FILE_("services", render_services),
 	END,
 };
 

@@ -109,7 +109,9 @@ uint32_t source_descriptors(uint32_t process, uint32_t first, uint32_t *numbers,
 int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t *gate);
 /* What a service costs, by its number; the supervisor comes last. -ENOENT: there are no more. */
 #define SERVICE_NAME_SIZE 32u
-int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
+int source_service(uint32_t index, struct supervisor_service *service);
+int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
+int source_control(uint32_t index, uint32_t what);
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard);
 void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uint32_t *newest);
 extern const char *mount_path;    /* "/proc" */
@@ -120,7 +122,8 @@ extern const char *root_type;     /* of the root file system, for the mount tabl
 
 /* Renderers (machine.c, kernel.c, process.c, mounts.c) */
 render_function render_cmdline, render_cpuinfo, render_devices, render_filesystems, render_loadavg,
-    render_meminfo, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
+    render_meminfo, render_memory,
+    render_nothing, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
     render_diskstats, render_interrupts, render_mounts, render_mountinfo, render_hostname, render_ostype,
     render_osrelease, render_os_version, render_pid_max, render_ngroups_max, render_threads_max,
     render_cap_last_cap, render_uuid, render_boot_id, render_entropy, render_overcommit, render_max_map_count,
@@ -129,6 +132,7 @@ render_function render_cmdline, render_cpuinfo, render_devices, render_filesyste
     render_maps, render_process_stat, render_statm, render_status, render_limits, render_wchan, render_cgroup,
     render_vmstat;
 int store_overcommit(const struct spot *spot, const char *bytes, size_t length);
+int store_control(const struct spot *spot, const char *bytes, size_t length);
 int store_hostname(const struct spot *spot, const char *bytes, size_t length);
 int store_ignored(const struct spot *spot, const char *bytes, size_t length);
 

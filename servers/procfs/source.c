@@ -78,14 +78,27 @@ int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t 
 	return status == -ESRCH ? -ENOENT : status;
 }
 
-int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
+int source_service(uint32_t index, struct supervisor_service *service)
 {
-	uint64_t length = 0;
-	int status = supervisor_memory(SELF_SUPERVISOR, NULL, index, memory, sizeof *memory, NULL, NULL);
-	memset(name, 0, SERVICE_NAME_SIZE);
-	if (status == 0 && supervisor_list(SELF_SUPERVISOR, NULL, index, name, SERVICE_NAME_SIZE - 1, &length, NULL, NULL, NULL))
-		memcpy(name, "supervisor", sizeof "supervisor");
+	int status = supervisor_list(SELF_SUPERVISOR, NULL, index, service, sizeof *service, NULL, NULL);
+	service->name[sizeof service->name - 1] = 0;
 	return status;
+}
+
+int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
+{
+	struct supervisor_service service = { .name = "supervisor" };
+	int status = supervisor_memory(SELF_SUPERVISOR, NULL, index, memory, sizeof *memory, NULL, NULL);
+	if (status == 0)
+		source_service(index, &service);
+	memcpy(name, service.name, SERVICE_NAME_SIZE);
+	return status;
+}
+
+/* It may be this server that is to be ended: the supervisor is told when this step cannot come again. */
+int source_control(uint32_t index, uint32_t what)
+{
+	return supervisor_control_once(SELF_SUPERVISOR, index, what);
 }
 
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)

@@ -11,11 +11,13 @@
 #define RESTART_DELAY 10000000ull       /* nanoseconds, doubled each time */
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
+#define PRIORITY_SUPERVISOR (PRIORITY_DRIVER - 1)
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
 struct state state;
 
 static void services_continue(void);
+static void service_lost(struct service *service, enum supervisor_cause cause);
 
 /* --- time --- */
 
@@ -26,6 +28,8 @@ static void timer_set(void)
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].deadline && state.services[i].deadline < earliest)
 			earliest = state.services[i].deadline;
+	if (state.look && state.look < earliest)
+		earliest = state.look;
 	if (earliest != UINT64_MAX)
 		notification_set_timer(state.notification, earliest, BIT_TIMER);
 }
@@ -41,12 +45,25 @@ static void service_overdue(struct service *service)
 	service->was_ready = true;
 }
 
+static void services_look(uint64_t now)
+{
+	struct service *hung = NULL;
+	if (!state.look || state.look > now)
+		return;
+	state.look = state.stopping ? 0 : watch_look(now, &hung);
+	if (!hung)
+		return;
+	log_line("%s hangs", hung->manifest.name);
+	service_lost(hung, CAUSE_HUNG);
+}
+
 static void timer_expired(void)
 {
 	uint64_t now = time_now();
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].deadline && state.services[i].deadline <= now)
 			service_overdue(&state.services[i]);
+	services_look(now);
 	services_continue();
 }
 
@@ -78,6 +95,8 @@ static void session_begin(void)
 		return;
 	begun = true;
 	log_line("%u services run", state.service_count);
+	if (watch_begin())
+		state.look = time_now();
 	if (!service_find("proc"))
 		return;
 	if (session_prepare()) {
@@ -143,14 +162,28 @@ static void service_restart(struct service *service)
 	service->deadline = now + (RESTART_DELAY << (service->recent - RESTARTS_AT_ONCE - 1));
 }
 
+/* It does not serve any more, or must not; only what faulted or hung has a call to blame. */
+static void service_lost(struct service *service, enum supervisor_cause cause)
+{
+	if (cause != CAUSE_HUNG)
+		service->ended = time_now();
+	service->cause = cause;
+	service_end(service, cause != CAUSE_FAULT && cause != CAUSE_HUNG);
+	if (cause != CAUSE_RESTARTED) {
+		service_restart(service);
+		return;
+	}
+	service->restarts++;
+	service_start(service);
+}
+
 /* The answer to a thread's exception: it is stopped for good (and gone by then). */
 static int service_died(struct service *service, const struct request *request)
 {
 	const uint64_t *words = request->words;
 	log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
 	         words[1], words[2], words[3]);
-	service_end(service, false);
-	service_restart(service);
+	service_lost(service, CAUSE_FAULT);
 	services_continue();
 	return -EFAULT;
 }
@@ -171,6 +204,7 @@ static int handle_ready(struct request *request)
 	service->state = SERVICE_READY;
 	service->was_ready = true;
 	service->deadline = 0;
+	service->ready = time_now();
 	services_continue();
 	return 0;
 }
@@ -178,26 +212,34 @@ static int handle_ready(struct request *request)
 static int handle_list(struct request *request, const struct supervisor_list_in *in,
                        struct supervisor_list_out *out)
 {
+	static struct supervisor_service answer; /* read when the answer goes out */
+	struct pool_info pool = { 0 };
+	(void)out;
 	if (in->index >= state.service_count)
 		return -ENOENT;
 	const struct service *service = &state.services[in->index];
-	out->state = service->state;
-	out->restarts = service->restarts;
-	out->thread = (uint32_t)service->thread_number;
-	size_t length = strlen(service->manifest.name);
-	request_reply_data(request, service->manifest.name,
-	                   length < request->receive_length ? length : request->receive_length);
+	pool_info(service->pool, &pool);
+	answer = (struct supervisor_service){ .state = service->state, .cause = service->cause,
+	                                      .restarts = service->restarts, .thread = (uint32_t)service->thread_number,
+	                                      .pause = service_pause(service), .memory = pool.used };
+	strcpy(answer.name, service->manifest.name);
+	request_reply_data(request, &answer, sizeof(answer));
 	return 0;
 }
 
-/* A service that lives, for another that may look into it. */
+static bool runs(const struct service *service)
+{
+	return service->state == SERVICE_STARTING || service->state == SERVICE_READY;
+}
+
+/* A service, for another that may look into it and end it. */
 static int service_for_supervision(const struct request *request, uint32_t index, struct service **service)
 {
 	const struct service *caller = service_of(request);
 	if (!caller || !caller->manifest.supervise)
 		return -EPERM;
 	*service = index < state.service_count ? &state.services[index] : NULL;
-	return *service && (*service)->state != SERVICE_WAITING && (*service)->state != SERVICE_FAILED ? 0 : -ENOENT;
+	return *service ? 0 : -ENOENT;
 }
 
 static int handle_inspect(struct request *request, const struct supervisor_inspect_in *in)
@@ -206,6 +248,8 @@ static int handle_inspect(struct request *request, const struct supervisor_inspe
 	int status = service_for_supervision(request, in->index, &service);
 	if (status < 0)
 		return status;
+	if (!runs(service))
+		return -ENOENT;
 	if (!service->stash)
 		return -ENOTSUP;
 	request_send_cap(request, 0, service->thread, false);
@@ -214,15 +258,32 @@ static int handle_inspect(struct request *request, const struct supervisor_inspe
 	return 0;
 }
 
-static int handle_restart(struct request *request, const struct supervisor_restart_in *in)
+/* One that has been given up is started, too. */
+static void service_renew(struct service *service)
+{
+	service->recent = 0;
+	if (runs(service))
+		service_lost(service, CAUSE_RESTARTED);
+	else
+		service_start(service);
+}
+
+static int handle_control(struct request *request, const struct supervisor_control_in *in)
 {
 	struct service *service;
 	int status = service_for_supervision(request, in->index, &service);
 	if (status < 0)
 		return status;
-	service_end(service, true);
-	service->restarts++;
-	service_start(service);
+	if (in->what != CONTROL_RESTART && !runs(service))
+		return -ENOENT;
+	if (in->what == CONTROL_RESTART)
+		service_renew(service);
+	else if (in->what == CONTROL_KILL)
+		service_lost(service, CAUSE_KILLED);
+	else if (in->what == CONTROL_HANG)
+		watch_hang(in->index);
+	else
+		return -EINVAL;
 	timer_set();
 	return 0;
 }
@@ -257,7 +318,7 @@ static int handle(struct request *request)
 		.ready = handle_ready,
 		.list = handle_list,
 		.shut_down = handle_shut_down,
-		.restart = handle_restart,
+		.control = handle_control,
 		.memory = handle_memory,
 		.inspect = handle_inspect,
 	};
@@ -301,6 +362,8 @@ static bool slots_arrange(void)
 	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
 	cap_copy(SELF_CAPTABLE, SELF_INCARNATION, SELF_CAPTABLE, SELF_POOL, RIGHTS_ALL);
 	log_system_slot = SLOT_SYSTEM;
+	/* Before any of those it watches, even if they spin. */
+	thread_set_schedule(SELF_THREAD, PRIORITY_SUPERVISOR, WEIGHT_NORMAL, 0);
 	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
 	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;
 }

@@ -7,6 +7,9 @@
 
 #define SLOTS_DEFAULT 4096
 #define WORDS_MAX 8
+#define MILLISECOND 1000000ull
+#define LIMIT_DEFAULT (1000 * MILLISECOND)
+#define LIMIT_FORGETFUL (30000 * MILLISECOND) /* of what begins with nothing when it is ended */
 
 struct words {
 	char *word[WORDS_MAX];
@@ -135,6 +138,21 @@ static bool parse_memory(struct manifest *manifest, const struct words *words)
 	}
 }
 
+static bool parse_limit(struct manifest *manifest, const struct words *words)
+{
+	char *unit;
+	if (words->count != 2)
+		return false;
+	manifest->limit = strtoull(words->word[1], &unit, 0) * MILLISECOND;
+	if (strcmp(unit, "s") == 0)
+		manifest->limit *= 1000;
+	else if (strcmp(words->word[1], "none") == 0)
+		manifest->limit = UINT64_MAX;
+	else if (strcmp(unit, "ms") != 0)
+		return false;
+	return manifest->limit > 0;
+}
+
 static bool parse_slots(struct manifest *manifest, const struct words *words)
 {
 	if (words->count != 2)
@@ -180,7 +198,7 @@ static bool parse_line(struct manifest *manifest, const struct words *words)
 		{ "irq", parse_irq },         { "ioport", parse_ioport },     { "system", parse_system },
 		{ "archive", parse_archive }, { "file", parse_file },         { "argument", parse_argument },
 		{ "memory", parse_memory },   { "priority", parse_priority }, { "slots", parse_slots },
-		{ "stash", parse_stash },     { "supervise", parse_supervise },
+		{ "stash", parse_stash },     { "supervise", parse_supervise }, { "limit", parse_limit },
 	};
 	for (unsigned i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		if (strcmp(words->word[0], items[i].word) == 0)
@@ -217,5 +235,7 @@ unsigned manifest_parse(struct manifest *manifest, const char *name, const char 
 		if (words.count > 0 && !parse_line(manifest, &words))
 			return number;
 	}
+	if (manifest->limit == 0)
+		manifest->limit = manifest->stash ? LIMIT_DEFAULT : LIMIT_FORGETFUL;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct manifest {
 	struct grant grants[GRANTS_MAX];
 	unsigned grant_count;
 	uint64_t memory; /* bytes; 0: no limit of its own */
+	uint64_t limit;  /* nanoseconds that it may take for one call; UINT64_MAX: for ever */
 	uint32_t slots;
 	uint32_t priority;
 	bool stash;     /* it recovers */

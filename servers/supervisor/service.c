@@ -4,6 +4,7 @@
  * space, its threads and whatever it makes; destroying that pool ends all of it, gates that it handed out
  * included, so a successor never meets a label it does not know. */
 #include "supervisor.h"
+#include "server/server.h"
 #include "stash/stash.h"
 #include <stdio.h>
 #include <string.h>
@@ -64,12 +65,13 @@ static bool service_objects(struct service *service)
 	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
 		service->manifest.memory = own.limit;
 	slot_t *const slots[] = { &service->pool,        &service->captable, &service->endpoint, &service->gate,
-		                  &service->incarnation, &service->space_pool, &service->space, &service->thread };
+		                  &service->control,     &service->incarnation, &service->space_pool, &service->space, &service->thread };
 	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
 		*slots[i] = slot_allocate();
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
 	       captable_create(service->pool, service->manifest.slots, service->captable) >= 0 &&
 	       endpoint_create(service->pool, service->endpoint) >= 0 &&
+	       gate_create(SELF_POOL, service->endpoint, LABEL_CONTROL, service->control) >= 0 &&
 	       gate_create(SELF_POOL, SELF_ENDPOINT, label, service->gate) >= 0 && service_stash(service);
 }
 
@@ -179,15 +181,38 @@ bool service_start(struct service *service)
 	return true;
 }
 
-/* Whether it has committed a step since it died last. */
+static uint64_t stash_number(const struct service *service, uint64_t offset)
+{
+	uint64_t number = 0;
+	if (service->stash)
+		memory_read(service->stash, STASH_SIZE + offset, &number, sizeof(number));
+	return number;
+}
+
+uint64_t service_steps(const struct service *service)
+{
+	return stash_number(service, offsetof(struct stash_header, committed)) >> 1;
+}
+
 bool service_progressed(struct service *service)
 {
-	uint64_t steps, before = service->stash_steps;
-	if (!service->stash || memory_read(service->stash, STASH_SIZE + offsetof(struct stash_header, committed), &steps,
-	                                   sizeof(steps)) != sizeof(steps))
-		return false;
-	service->stash_steps = steps;
-	return steps >= before + 4; /* counted by twos; one is its first, that of being there again */
+	uint64_t before = service->stash_steps;
+	service->stash_steps = service_steps(service);
+	return service->stash_steps >= before + 2; /* one is its first, that of being there again */
+}
+
+uint64_t service_pause(const struct service *service)
+{
+	uint64_t awake = service->stash ? stash_number(service, offsetof(struct stash_header, awake)) : service->ready;
+	return service->ended && awake > service->ended ? awake - service->ended : 0;
+}
+
+static void incarnation_forget(const struct service *service)
+{
+	cap_drop(SELF_CAPTABLE, service->thread);
+	cap_drop(SELF_CAPTABLE, service->space);
+	cap_drop(SELF_CAPTABLE, service->space_pool);
+	cap_drop(SELF_CAPTABLE, service->incarnation);
 }
 
 void service_end(struct service *service, bool deliberate)
@@ -199,9 +224,6 @@ void service_end(struct service *service, bool deliberate)
 	const uint64_t none = 0;
 	if (deliberate && service->stash)
 		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
-	cap_drop(SELF_CAPTABLE, service->thread);
-	cap_drop(SELF_CAPTABLE, service->space);
-	cap_drop(SELF_CAPTABLE, service->space_pool);
-	cap_drop(SELF_CAPTABLE, service->incarnation);
+	incarnation_forget(service);
 	endpoint_reset(service->endpoint);
 }

@@ -8,6 +8,7 @@
 
 #include "atoll/atoll.h"
 #include "manifest.h"
+#include "protocols/supervisor.h"
 
 #define SERVICES_MAX 32
 #define LABEL_SERVICE_FIRST 0x100 /* + number: a service's gates to the supervisor and to the log */
@@ -19,18 +20,12 @@ enum supervisor_slot {
 	SLOT_ARCHIVE = 17,
 };
 
-enum service_state {
-	SERVICE_WAITING,  /* has not been started, or waits before a restart */
-	SERVICE_STARTING, /* runs, has not said ready yet */
-	SERVICE_READY,
-	SERVICE_FAILED,   /* given up */
-};
-
 struct service {
 	struct manifest manifest;
-	uint32_t state; /* enum service_state */
+	uint32_t state; /* enum supervisor_state */
 	/* Outlive incarnations */
 	slot_t pool, captable, endpoint, gate;
+	slot_t control;         /* the supervisor's gate to it */
 	slot_t program;         /* memory object: the ELF file */
 	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
 	uint64_t stash_steps;   /* committed when the last incarnation died */
@@ -41,6 +36,8 @@ struct service {
 	uint64_t started;       /* time */
 	uint64_t deadline;      /* STARTING: to be ready by; WAITING: to be started at; 0: none */
 	uint32_t restarts;      /* since boot */
+	uint32_t cause;         /* of its last end: enum supervisor_cause */
+	uint64_t ended, ready;  /* times: of that, and of its successor's being ready */
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
 };
@@ -52,6 +49,7 @@ struct state {
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
 	bool stopping;
+	uint64_t look; /* time at which the services are to be looked at for one that hangs; 0: not */
 };
 extern struct state state;
 
@@ -79,9 +77,22 @@ struct service *service_find(const char *name);
 /* A gate to a service with this label into a new slot; 0: there is no such service. */
 slot_t service_gate(const char *name, uint64_t label);
 bool service_start(struct service *service);
+/* Whether it has committed a step since it died last. */
 bool service_progressed(struct service *service);
+/* Steps it has committed; 0: it has no stash. */
+uint64_t service_steps(const struct service *service);
+/* From its last end to its first answer; 0: it has never ended, or that is still to come. */
+uint64_t service_pause(const struct service *service);
 /* Everything of this incarnation is gone afterwards. `deliberate`: the call in hand is not to blame. */
 void service_end(struct service *service, bool deliberate);
+
+/* --- watch.c: servers that hang --- */
+bool watch_begin(void);
+/* Have it spin at its next call. */
+void watch_hang(unsigned number);
+/* Look at all; to be done again at the time that comes back. *hung: a service that is to be ended (and has been as good as
+ * since service->ended); else it stays as it is. */
+uint64_t watch_look(uint64_t now, struct service **hung);
 
 /* --- memory.c: what it costs --- */
 struct supervisor_memory;

@@ -65,11 +65,30 @@ int source_system(struct system_info *info)
 	return 0;
 }
 
-int source_service(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
+int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory)
 {
 	strcpy(name, index ? "supervisor" : "a");
 	*memory = (struct supervisor_memory){ .code = 4096, .heap = 8192, .content = index ? 0 : 1 << 20 };
 	return index < 2 ? 0 : -ENOENT;
+}
+
+int source_service(uint32_t index, struct supervisor_service *service)
+{
+	if (index >= 2)
+		return -ENOENT;
+	*service = (struct supervisor_service){ .state = SERVICE_READY, .cause = index ? CAUSE_HUNG : CAUSE_NONE,
+	                                        .restarts = index, .thread = 5, .pause = index * 123456, .memory = 8192 };
+	strcpy(service->name, index ? "pipe" : "log");
+	return 0;
+}
+
+static unsigned control_index, control_what;
+
+int source_control(uint32_t index, uint32_t what)
+{
+	control_index = index;
+	control_what = what;
+	return 0;
 }
 
 int source_command(uint32_t process, uint32_t part, struct text *text)
@@ -252,6 +271,24 @@ static void test_listing(void)
 	check_listing(&at.spot, 4, 2);
 }
 
+static int control(const char *line)
+{
+	control_index = control_what = 99;
+	return store_control(NULL, line, strlen(line));
+}
+
+static void test_services(void)
+{
+	const char *shown = show("atoll/services");
+	CHECK(strstr(shown, "\nlog         ready             0  -                 -           8       5\n") != NULL);
+	CHECK(strstr(shown, "\npipe        ready             1  hung            123           8       5\n") != NULL);
+	CHECK(control("kill pipe\n") == 0 && control_index == 1 && control_what == CONTROL_KILL);
+	CHECK(control(" hang  log") == 0 && control_index == 0 && control_what == CONTROL_HANG);
+	CHECK(control("kill pip") == -ENOENT && control("kill pipes") == -ENOENT && control_index == 99);
+	CHECK(control("") == -EINVAL && control("kill") == -EINVAL && control("maim pipe") == -EINVAL);
+	CHECK(control("kill pipe log") == -EINVAL && control_index == 99);
+}
+
 static void test_formats(void)
 {
 	char state;
@@ -289,6 +326,7 @@ int main(void)
 	test_walk();
 	test_permissions();
 	test_listing();
+	test_services();
 	test_formats();
 	printf("test_procfs: %s\n", failures ? "FAILED" : "ok");
 	return failures != 0;

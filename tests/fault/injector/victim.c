@@ -73,7 +73,7 @@ bool victim_stop(const struct victim *victim, struct registers *registers)
 
 int victim_restart(const struct victim *victim)
 {
-	return supervisor_restart(SELF_SUPERVISOR, NULL, victim->number);
+	return supervisor_control(SELF_SUPERVISOR, NULL, victim->number, CONTROL_RESTART);
 }
 
 /* The trailer of an entry says which granules it holds (lib/stash/stash.c). */

@@ -32,7 +32,7 @@ int main(void)
 	for (;;) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 		thread_sleep(time_now() + (seed >> 33) % apart, 0);
-		int status = supervisor_restart(SELF_SUPERVISOR, NULL, (uint32_t)victims[(seed >> 20) % count]);
+		int status = supervisor_control(SELF_SUPERVISOR, NULL, (uint32_t)victims[(seed >> 20) % count], CONTROL_RESTART);
 		if (status == 0 && ++kills % 100 == 0)
 			log_line("%u kills", kills);
 		else if (status != 0)

@@ -1,0 +1,73 @@
+/* The services, and what may be done to them: the supervisor's side of /proc/atoll (docs/decisions/007-svc.md). */
+#include "procfs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MICROSECONDS(nanoseconds) ((unsigned long long)((nanoseconds) / 1000))
+#define WORD_SIZE 32u
+
+static const char *name_in(const char *const *names, uint32_t count, uint32_t number)
+{
+	return number < count ? names[number] : "?";
+}
+
+/* One line a service. The pause is from its last end to its first answer; "-": there was none. */
+int render_services(const struct spot *spot, struct text *text)
+{
+	static const char *const states[] = { "waiting", "starting", "ready", "failed" };
+	static const char *const causes[] = { "-", "fault", "killed", "hung", "restarted" };
+	struct supervisor_service service;
+	(void)spot;
+	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread");
+	for (uint32_t i = 0; source_service(i, &service) == 0; i++) {
+		text_add(text, "%-12s%-10s%9u  %-10s", service.name, name_in(states, 4, service.state), service.restarts,
+		         name_in(causes, 5, service.cause));
+		if (service.pause)
+			text_add(text, "%9llu", MICROSECONDS(service.pause));
+		else
+			text_add(text, "%9s", "-");
+		text_add(text, "%12llu%8u\n", (unsigned long long)(service.memory / 1024), service.thread);
+	}
+	return 0;
+}
+
+int render_nothing(const struct spot *spot, struct text *text)
+{
+	(void)spot, (void)text;
+	return 0;
+}
+
+/* The next word of a line; "" at its end. */
+static void word_take(const char **at, const char *end, char word[WORD_SIZE])
+{
+	size_t length = 0;
+	while (*at < end && (**at == ' ' || **at == '\n'))
+		(*at)++;
+	for (; *at < end && **at != ' ' && **at != '\n'; (*at)++)
+		if (length < WORD_SIZE - 1)
+			word[length++] = **at;
+	word[length] = 0;
+}
+
+/* A line "WHAT SERVICE". */
+int store_control(const struct spot *spot, const char *bytes, size_t length)
+{
+	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang" };
+	const uint32_t count = sizeof commands / sizeof commands[0];
+	char command[WORD_SIZE], name[WORD_SIZE], more[WORD_SIZE];
+	const char *at = bytes;
+	uint32_t what = 0, index = 0;
+	struct supervisor_service service = { .name = "" };
+	(void)spot;
+	word_take(&at, bytes + length, command);
+	word_take(&at, bytes + length, name);
+	word_take(&at, bytes + length, more);
+	while (what < count && strcmp(command, commands[what]))
+		what++;
+	if (what == count || !*name || *more)
+		return -EINVAL;
+	while (source_service(index, &service) == 0 && strcmp(service.name, name))
+		index++;
+	return strcmp(service.name, name) ? -ENOENT : source_control(index, what);
+}

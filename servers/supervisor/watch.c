@@ -1,0 +1,163 @@
+/* Servers that hang.
+ *
+ * A worker pings those that have run since they answered it last. When one has not answered for as long as its manifest
+ * allows for a call, the main thread looks at it again and again: it hangs if it finishes no step and is either blocked
+ * where no other server is to blame, or runs and uses the time. So neither a machine that stood still nor a server
+ * that gets no time is taken for one that hangs. The ping itself has no deadline: the successor answers it. */
+#include "supervisor.h"
+#include "protocol_server.h"
+
+#define PERIOD 500000000ull /* nanoseconds from look to look */
+#define LOOKS 8             /* that it fails before it is said to hang, spread over its limit */
+#define STACK 4096
+
+static struct {
+	slot_t notification, thread;
+	char stack[STACK] __attribute__((aligned(16)));
+	/* Shared with the worker */
+	uint32_t to_ping, to_hang; /* bits by service */
+	uint32_t pinged;           /* number + 1 of the service that has not answered yet; 0: none */
+	uint64_t since;
+	struct {
+		uint64_t thread, switches;
+	} answered[SERVICES_MAX]; /* what a thread had when it answered */
+	/* Of the service that does not answer */
+	struct {
+		uint64_t since, thread, time, used, switches, steps;
+		unsigned failed;
+	} suspect;
+} watch;
+
+_Static_assert(SERVICES_MAX <= 32, "a bit for each");
+
+/* --- the worker --- */
+
+static uint32_t take(uint32_t *bits)
+{
+	return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
+}
+
+static void ping(unsigned number)
+{
+	const struct service *service = &state.services[number];
+	struct thread_info info = { 0 };
+	watch.since = time_now();
+	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
+	server_ping(service->control, NULL);
+	thread_info(service->thread, &info);
+	watch.answered[number].thread = info.number;
+	watch.answered[number].switches = info.switches;
+	__atomic_store_n(&watch.pinged, 0, __ATOMIC_RELEASE);
+}
+
+static void work(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		notification_wait(watch.notification, 0, 0);
+		uint32_t hang = take(&watch.to_hang), asked = take(&watch.to_ping);
+		for (unsigned i = 0; i < SERVICES_MAX; i++) {
+			if (hang >> i & 1)
+				server_hang(state.services[i].control, NULL);
+			if (asked >> i & 1)
+				ping(i);
+		}
+	}
+}
+
+static bool worker_renew(void)
+{
+	object_destroy(watch.thread);
+	cap_drop(SELF_CAPTABLE, watch.thread);
+	watch.pinged = 0;
+	return worker_start(watch.thread, work, NULL, watch.stack, STACK) >= 0;
+}
+
+bool watch_begin(void)
+{
+	watch.notification = slot_allocate();
+	watch.thread = slot_allocate();
+	return notification_create(SELF_POOL, watch.notification) >= 0 && worker_renew();
+}
+
+static void worker_tell(uint32_t *what, uint32_t bits)
+{
+	__atomic_or_fetch(what, bits, __ATOMIC_ACQ_REL);
+	notification_signal(watch.notification, 1);
+}
+
+void watch_hang(unsigned number)
+{
+	worker_tell(&watch.to_hang, 1u << number);
+}
+
+/* --- the main thread --- */
+
+static bool serves(const struct service *service)
+{
+	return service->was_ready && (service->state == SERVICE_READY || service->state == SERVICE_STARTING);
+}
+
+/* It has run since it answered, or runs. */
+static bool has_run(unsigned number)
+{
+	struct thread_info info;
+	return serves(&state.services[number]) && thread_info(state.services[number].thread, &info) >= 0 &&
+	       (info.state != THREAD_BLOCKED || info.number != watch.answered[number].thread ||
+	        info.switches != watch.answered[number].switches);
+}
+
+/* This look at the suspect, beside the last one: nothing came of the time in between, though it had it. */
+static bool look_fails(const struct thread_info *info, uint64_t steps, uint64_t now)
+{
+	uint64_t used = info->user_time + info->system_time - watch.suspect.used;
+	if (steps != watch.suspect.steps)
+		return false;
+	if (info->switches == watch.suspect.switches) /* blocked, or on a CPU of its own, where its time is not counted yet */
+		return true;
+	return info->state != THREAD_BLOCKED && used >= (now - watch.suspect.time) / 8;
+}
+
+static bool suspect_hangs(const struct service *service, const struct thread_info *info, uint64_t now)
+{
+	uint64_t steps = service_steps(service);
+	bool same = watch.suspect.since == watch.since && watch.suspect.thread == info->number;
+	watch.suspect.failed = same && look_fails(info, steps, now) ? watch.suspect.failed + 1 : 0;
+	watch.suspect.since = watch.since;
+	watch.suspect.thread = info->number;
+	watch.suspect.time = now;
+	watch.suspect.used = info->user_time + info->system_time;
+	watch.suspect.switches = info->switches;
+	watch.suspect.steps = steps;
+	return watch.suspect.failed >= LOOKS;
+}
+
+/* Who waits for another server is not to blame, and must not keep that from being looked at. */
+static bool passes_over(const struct service *service, struct thread_info *info)
+{
+	return !serves(service) || thread_info(service->thread, info) < 0 || info->waiting_call;
+}
+
+uint64_t watch_look(uint64_t now, struct service **hung)
+{
+	uint32_t pinged = __atomic_load_n(&watch.pinged, __ATOMIC_ACQUIRE), bits = 0;
+	struct service *service = pinged ? &state.services[pinged - 1] : NULL;
+	struct thread_info info;
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (i + 1 != pinged && has_run(i))
+			bits |= 1u << i;
+	if (bits)
+		worker_tell(&watch.to_ping, bits);
+	if (!service || service->manifest.limit == UINT64_MAX || now - watch.since < service->manifest.limit)
+		return now + PERIOD;
+	if (passes_over(service, &info)) {
+		worker_renew();
+		return now + PERIOD;
+	}
+	if (suspect_hangs(service, &info, now)) {
+		service->ended = watch.since;
+		*hung = service;
+	}
+	uint64_t apart = service->manifest.limit / LOOKS;
+	return now + (apart < PERIOD ? apart : PERIOD);
+}

@@ -1,0 +1,50 @@
+"""/proc/atoll shows how the services fare and ends them, for root alone; one that hangs is found out; nobody notices."""
+
+TIME = 60
+CPUS = (1, 4)
+SCRIPT = r"""
+say() { svctl $1; echo "$1: $?"; }
+fate() { svctl list | awk -v name=$1 '$1 == name { print $1, $2, $3, $4, ($5 == "-" || $5 < 1000000) ? "soon" : "late" }'; }
+fate pipe
+(sleep 5; echo late) | cat > /tmp/late &
+say "kill pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
+say "restart pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
+say "kill procfs"; fate procfs
+say "hang pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
+say "hang procfs"; fate procfs
+say "hang log"; echo hello > /dev/kmsg; sleep 4; fate log
+say "kill nothing" 2> /dev/null; say "maim pipe" 2> /dev/null
+wait; cat /tmp/late
+su user -c 'svctl kill pipe' 2> /dev/null || echo refused
+fate pipe
+"""
+EXPECTED = b"""pipe ready 0 - soon
+kill pipe: 0
+1
+pipe ready 1 killed soon
+restart pipe: 0
+1
+pipe ready 2 restarted soon
+kill procfs: 0
+procfs ready 1 killed soon
+hang pipe: 0
+1
+pipe ready 3 hung late
+hang procfs: 0
+procfs ready 2 hung late
+hang log: 0
+log ready 1 hung late
+kill nothing: 1
+maim pipe: 2
+late
+refused
+pipe ready 3 hung late
+"""
+
+
+def test(system):
+    done = system.shell(SCRIPT)
+    system.equal((done.output.decode(), done.error, done.status), (EXPECTED.decode(), b"", 0), "what is shown")
+    for name in ("pipe", "procfs", "log"):
+        system.contains(done.log, f"{name} hangs")
+    system.contains(done.log, "hello")
