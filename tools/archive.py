@@ -96,9 +96,9 @@ def system_part(build, only_supervisor=None):
     return output.getvalue()
 
 
-def changed_part(build, replaced, more, files):
-    """What counts instead of, or beside, system_part: other programs {name: path}, more services {name: (path,
-    manifest text)}, files for them {name: bytes}."""
+def changed_part(build, replaced, more, files, programs):
+    """What counts instead of, or beside, the other parts: other programs of services {name: path}, more services {name:
+    (path, manifest text)}, files for them {name: bytes}, Linux programs for /bin {name: path}."""
     output = io.BytesIO()
     writer = cpio.Writer(output)
     for name, path in replaced.items():
@@ -108,6 +108,8 @@ def changed_part(build, replaced, more, files):
     for name, (path, manifest) in more.items():
         writer.file(f"system/{program_in(manifest, name)}", stripped(path, build), 0o755)
         writer.file(f"system/{name}.manifest", manifest.encode())
+    for name, path in programs.items():
+        writer.file(f"root/bin/{name}", Path(path).read_bytes(), 0o755)
     if more:
         writer.file("system/services", services() + "".join(f"{name}\n" for name in more).encode())
     writer.finish()

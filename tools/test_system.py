@@ -76,14 +76,15 @@ class System:
         return Outcome(status, b"".join(caught["output"]), b"".join(caught["error"]),
                        log.read_text(errors="replace") if log.exists() else "")
 
-    def execute(self, command, stdin=b"", replaced=None, services=None, files=None, **more):
+    def execute(self, command, stdin=b"", replaced=None, services=None, files=None, programs=None, **more):
         """`./atoll exec` without the process around it. `replaced`: other programs, {name: path}; `services`: more
-        of them, {name: (path, manifest text)}, started last; `files`: for their manifests, {name: bytes}."""
+        of them, {name: (path, manifest text)}, started last; `files`: for their manifests, {name: bytes};
+        `programs`: Linux programs in /bin, {name: path}."""
         options = self.options(**more)
         path = machine.archive_for(self.folder, options, "exec", command, dict(machine.ENVIRONMENT))
-        if replaced or services:
+        if replaced or services or programs:
             with open(path, "ab") as output:
-                output.write(archive.changed_part(build.BUILD, replaced or {}, services or {}, files or {}))
+                output.write(archive.changed_part(build.BUILD, replaced or {}, services or {}, files or {}, programs or {}))
         outcome = self._boot(machine.command_line(options, machine.kernel(options), path), stdin)
         if outcome.status in (guest.STATUS_BROKEN, guest.STATUS_TIME_OUT):
             raise Failure(f"status {outcome.status}; the end of the log:\n" + "\n".join(outcome.log.splitlines()[-25:]))
@@ -130,6 +131,8 @@ def load(path):
 
 def tests():
     """Every test: (name, module, CPUs)."""
+    if str(TESTS) not in sys.path:
+        sys.path.insert(0, str(TESTS))   # what several tests share
     for path in sorted(TESTS.glob("*.py")):
         module = load(path)
         for cpus in getattr(module, "CPUS", (1,)):
@@ -153,6 +156,5 @@ def run_one(report, name, module, cpus):
 
 def run(report, chosen):
     report.say(f"{len(chosen)} system tests")
-    sys.path.insert(0, str(TESTS))
     for name, module, cpus in chosen:
         run_one(report, name, module, cpus)

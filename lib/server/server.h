@@ -10,6 +10,7 @@
 #define SERVER_H
 
 #include "atoll/atoll.h"
+#include "stash/not_state.h"
 
 #define REQUEST_PARKED (-5000)   /* a handler's result: the call is parked, answered later */
 #define REQUEST_NO_REPLY (-5001) /* a handler's result: the caller is gone (process exit) */
@@ -17,9 +18,6 @@
 #define LABEL_CONTROL 0xffull    /* of the supervisor's own gate to each server */
 #define REQUEST_INLINE_MAX 8192  /* bytes of a caller's send buffer that arrive with the call */
 #define REQUEST_SLACK 8          /* so many more can be read after them, and after the words */
-
-/* For a variable that means nothing from one step to the next (a buffer for an answer): it is neither kept nor saved. */
-#define NOT_STATE __attribute__((section(".bss.not_state")))
 
 /* The call in hand; valid during the step. */
 struct request {

@@ -253,7 +253,8 @@ void step_answered(const struct request *request)
 int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
                     uint64_t data_length, const slot_t *caps, unsigned cap_count)
 {
-	return effect_answer(id, status, words, data, data_length, caps, cap_count);
+	int noted = effect_answer(id, status, words, data, data_length, caps, cap_count);
+	return noted == 0 ? 0 : answer_send(id, status, words, data, data_length, caps, cap_count);
 }
 
 int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)

@@ -40,7 +40,7 @@ int content_own(struct node *node)
 }
 
 /* The object's end follows the size page by page, so that a mapping past the end of the file
- * faults as it should. */
+ * faults as it should. The size itself is still what it was, or what it was is past this. */
 static int content_resize(struct node *node, uint64_t size)
 {
 	uint64_t capacity = capacity_for(size);
@@ -52,6 +52,11 @@ static int content_resize(struct node *node, uint64_t size)
 	return status;
 }
 
+static int content_grow(struct node *node, uint64_t size)
+{
+	return memory_object_guard(node->content.object, node->size) ? content_resize(node, size) : -ENOSPC;
+}
+
 int content_begin_write(struct node *node, uint64_t offset, uint64_t length)
 {
 	if (offset > FILE_SIZE_MAX || length > FILE_SIZE_MAX - offset)
@@ -59,7 +64,7 @@ int content_begin_write(struct node *node, uint64_t offset, uint64_t length)
 	int status = content_own(node);
 	node->content.counted = false;
 	if (status == 0 && offset + length > node->size)
-		status = content_resize(node, offset + length);
+		status = content_grow(node, offset + length);
 	return status;
 }
 
@@ -77,33 +82,37 @@ void content_end_write(struct node *node, uint64_t offset, uint64_t length, uint
 		node_touch(node, true);
 }
 
+/* The bytes go when the step counts, after those who read without calls have been told. */
+static void content_shrink(struct node *node, uint64_t size)
+{
+	node->content.borrowed = size ? node->content.borrowed : NULL;
+	node->size = size;
+	node_touch(node, true);
+	if (node->content.object) {
+		node->content.capacity = capacity_for(size);
+		memory_object_cut(node->content.object, size);
+	}
+}
+
 int content_truncate(struct node *node, uint64_t size)
 {
+	int status = 0;
 	if (size > FILE_SIZE_MAX)
 		return -EFBIG;
-	int status = 0;
 	node->content.counted = false;
-	if (node->content.borrowed && size)
+	if (size > node->size || (node->content.borrowed && size))
 		status = content_own(node);
-	else
-		node->content.borrowed = NULL;
+	if (status == 0 && size > node->size)
+		status = content_grow(node, size);
 	if (status)
 		return status;
-	if (size < node->size)
-		window_shrink(node, size);
-	if (size < node->size && node->content.object && size % CONTENT_PAGE)
-		memory_object_discard(node->content.object, size, pages_for(size) - size);
-	if (size == 0 && node->content.object)
-		memory_object_discard(node->content.object, 0, CONTENT_PAGE);
-	if (size > node->size && !node->content.object)
-		status = content_own(node);
-	if (status == 0 && node->content.object)
-		status = content_resize(node, size);
-	if (status == 0) {
+	if (size < node->size) {
+		content_shrink(node, size);
+	} else {
 		node->size = size;
 		node_touch(node, true);
 	}
-	return status;
+	return 0;
 }
 
 enum { KEEP_SIZE = 1, PUNCH_HOLE = 2, ZERO_RANGE = 0x10 };

@@ -92,7 +92,7 @@ slot_t fifo_gate(struct node *node)
 static int zero_read(struct request *request, uint64_t length, uint64_t *count)
 {
 	if (length <= sizeof zeros) {
-		request_reply_data(request, zeros, length);
+		request_reply_lasting(request, zeros, length);
 		*count = length;
 		return 0;
 	}
@@ -108,7 +108,7 @@ static int zero_read(struct request *request, uint64_t length, uint64_t *count)
 
 static int random_read(struct request *request, uint64_t length, uint64_t *count)
 {
-	static uint8_t bytes[RANDOM_PART];
+	static NOT_STATE uint8_t bytes[RANDOM_PART];
 	if (length <= sizeof bytes) {
 		random_fill(bytes, length);
 		request_reply_data(request, bytes, length);
@@ -130,7 +130,7 @@ static int random_read(struct request *request, uint64_t length, uint64_t *count
  * priority nor sequence to tell: 6 (information), and the line's position. */
 static int kmsg_read(struct open_file *file, struct request *request, uint64_t length, uint64_t *count)
 {
-	static char line[RECORD_MAX], record[RECORD_MAX + 64];
+	static NOT_STATE char line[RECORD_MAX], record[RECORD_MAX + 64];
 	uint64_t got, next;
 	int status = log_read(SELF_LOG, NULL, file->offset, 0, line, sizeof line - 1, &got, NULL, &next);
 	if (status || got == 0)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LISTING_MAX 32768u
+#define LISTING_MAX 24576u /* what lib/server remembers of an answer */
 #define TMPFS_MAGIC 0x01021994
 #define GET_ENTROPY_COUNT 0x80045200u
 #define BYTES_READABLE 0x541bu
@@ -28,7 +28,7 @@ static int content_read(const struct node *node, struct request *request, uint64
 		return 0;
 	length = smaller(length, node->size - offset);
 	if (!node->content.object) {
-		request_reply_data(request, node->content.borrowed + offset, length);
+		request_reply_lasting(request, node->content.borrowed + offset, length);
 		*count = length;
 		return 0;
 	}
@@ -176,7 +176,7 @@ static int serve_seek(struct request *request, const struct file_seek_in *in, st
 
 static int serve_status(struct request *request)
 {
-	static struct file_attributes attributes;
+	static NOT_STATE struct file_attributes attributes;
 	node_attributes(this_file(request)->node, &attributes);
 	request_reply_data(request, &attributes, sizeof attributes);
 	return 0;
@@ -207,7 +207,7 @@ static int serve_set_attributes(struct request *request, const struct file_set_a
 static int serve_read_directory(struct request *request, const struct file_read_directory_in *in,
                                 struct file_read_directory_out *out)
 {
-	static char listing[LISTING_MAX];
+	static NOT_STATE char listing[LISTING_MAX];
 	struct open_file *file = this_file(request);
 	if (!open_file_readable(file))
 		return -EBADF;
@@ -226,7 +226,7 @@ static int serve_read_directory(struct request *request, const struct file_read_
 static int serve_control(struct request *request, const struct file_control_in *in,
                          struct file_control_out *out)
 {
-	static int32_t answer;
+	static NOT_STATE int32_t answer;
 	const struct open_file *file = this_file(request);
 	out->result = 0;
 	if (open_file_is_path(file))
@@ -313,7 +313,7 @@ static int serve_window(struct request *request, struct file_window_out *out)
 		return -ENODEV;
 	if (window_open(node) < 0)
 		return -ENOMEM;
-	const slot_t shown[] = { node->content.object, node->content.window_page };
+	const slot_t shown[] = { node->content.object, shared_page_handle(node->content.window) };
 	return show(request, 2, shown, (const uint32_t[]){ RIGHT_READ, RIGHT_READ });
 }
 
@@ -333,7 +333,8 @@ static int serve_write_window(struct request *request, struct file_write_window_
 	if (status)
 		return status;
 	file->writes_alone = true;
-	const slot_t shown[] = { node->content.object, node->content.window_page, node->content.written_page };
+	const slot_t shown[] = { node->content.object, shared_page_handle(node->content.window),
+		                 shared_page_handle(node->content.written) };
 	const uint32_t both = RIGHT_READ | RIGHT_WRITE;
 	return show(request, 3, shown, (const uint32_t[]){ both, RIGHT_READ, both });
 }
@@ -408,7 +409,7 @@ void fill_system_info(struct file_system_info *info)
 
 static int serve_system_status(struct request *request)
 {
-	static struct file_system_info info;
+	static NOT_STATE struct file_system_info info;
 	fill_system_info(&info);
 	request_reply_data(request, &info, sizeof info);
 	return 0;

@@ -9,7 +9,7 @@
 
 #define GRAIN 16u
 #define SMALL_MAX 512u
-#define CHUNK (64u * 1024)
+#define CHUNK (64u * 1024 - GRAIN) /* 64 KiB with its head */
 
 struct free_block {
 	struct free_block *next;
@@ -44,10 +44,7 @@ void *heap_allocate(size_t size)
 		block = carve(grains * GRAIN);
 	if (!block)
 		return NULL;
-	uint64_t *words = (uint64_t *)block;
-	for (size_t i = 0; i < grains * (GRAIN / 8); i++)
-		words[i] = 0;
-	return block;
+	return memset(block, 0, grains * GRAIN);
 }
 
 void heap_free(void *pointer, size_t size)

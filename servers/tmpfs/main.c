@@ -60,7 +60,7 @@ static int serve_renew(struct request *request, const struct filesystem_renew_in
 
 static int serve_examine(struct request *request, const struct filesystem_examine_in *in)
 {
-	static struct file_attributes attributes; /* read when the answer goes out */
+	static NOT_STATE struct file_attributes attributes; /* read when the answer goes out */
 	const struct open_file *file =
 		request->caps[0].kind == MESSAGE_CAP_LABEL ? open_file_find(request->caps[0].label) : NULL;
 	(void)in;
@@ -142,15 +142,15 @@ static int serve_load_archive(struct request *request, const struct filesystem_l
                               struct filesystem_load_archive_out *out)
 {
 	slot_t memory = request_take_cap(request, 0);
-	uint64_t start = in->offset & ~(ATOLL_PAGE_SIZE - 1);
-	uint64_t size = (in->offset + in->length - start + ATOLL_PAGE_SIZE - 1) & ~(ATOLL_PAGE_SIZE - 1);
+	const uint8_t *bytes;
 	if (!memory)
 		return -EINVAL;
-	int64_t address = space_map(SELF_SPACE, memory, 0, size, start, MAP_READ | MAP_ANYWHERE);
-	slot_free(memory); /* the mapping keeps it: files borrow from it */
-	if (address < 0)
-		return status_to_errno(address);
-	return archive_load((const uint8_t *)address + (in->offset - start), in->length, &out->files);
+	int status = archive_keep(memory, in->offset, in->length, &bytes);
+	if (status) {
+		slot_free(memory);
+		return status;
+	}
+	return archive_load(bytes, in->length, &out->files);
 }
 
 static int serve_fetch(struct request *request, const struct filesystem_fetch_in *in, struct filesystem_fetch_out *out)
@@ -240,15 +240,32 @@ static void closed(uint64_t label)
 		open_file_release(file);
 }
 
+static void first(void)
+{
+	const char *mount_path = startup_argument(1);
+	if (environment_start(startup_slot("system")) == 0 && tree_start(mount_path ? mount_path : "") == 0)
+		return;
+	log_line("tmpfs: not enough memory to start");
+	__builtin_trap();
+}
+
+/* Shared pages are mapped when they are needed, and say what is true already. */
+static void again(void)
+{
+	random_again();
+	if (archive_map() < 0)
+		__builtin_trap(); /* no memory for a mapping that was there before */
+}
+
 int main(void)
 {
 	static const struct server server = {
-		.name = "tmpfs", .handle = handle, .cancel = cancel, .closed = closed
+		.name = "tmpfs",
+		.first = first,
+		.again = again,
+		.handle = handle,
+		.cancel = cancel,
+		.closed = closed,
 	};
-	const char *mount_path = startup_argument(1);
-	if (environment_start(startup_slot("system")) != 0 || tree_start(mount_path ? mount_path : "") != 0) {
-		log_line("tmpfs: not enough memory to start");
-		return 1;
-	}
 	server_run(&server);
 }

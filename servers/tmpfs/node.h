@@ -57,10 +57,8 @@ struct content {
 	bool shared;   /* somebody has it mapped for writing: it is never right for long */
 	uint64_t capacity;
 	uint64_t resident; /* bytes */
-	struct file_window *window; /* what readers of the object see (window.c); NULL: nobody asked */
-	handle_t window_page;
-	struct file_written *written; /* what those wrote who write without calls; NULL: nobody does */
-	handle_t written_page;
+	uint32_t window;  /* shared page: what readers of the object see (window.c); 0: nobody asked */
+	uint32_t written; /* shared page: what those wrote who write without calls; 0: nobody does */
 	bool calls_only; /* for writing: an open file with a write window came to append */
 };
 
@@ -177,8 +175,7 @@ void content_free(struct node *node);
 int window_open(struct node *node); /* of a file with a memory object: 0 or -ENOMEM */
 int window_open_writing(struct node *node); /* the same, and it can be written */
 void window_fold(struct node *node); /* before times are looked at or changed: what was written without calls */
-void window_tell(struct node *node); /* after a change of size or times */
-void window_shrink(struct node *node, uint64_t size); /* before bytes are taken away */
+void window_tell(struct node *node); /* after a change of size or times; before bytes are taken away */
 void window_close(struct node *node);
 
 #endif

@@ -7,18 +7,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #define PIECE_FILES 64u /* little is kept of a crowd that is gone */
-#define PIECES_MAX 16384u
+#define PIECES_FIRST 16u
 
-static struct open_file *pieces[PIECES_MAX];
-static uint32_t piece_count;
+static struct open_file **pieces;
+static uint32_t piece_count, piece_room;
 static struct open_file *free_files;
+
+static bool room_grow(void)
+{
+	uint32_t room = piece_room ? piece_room * 2 : PIECES_FIRST;
+	struct open_file **larger = heap_allocate(room * sizeof *larger);
+	if (!larger)
+		return false;
+	if (pieces) {
+		memcpy(larger, pieces, piece_count * sizeof *larger);
+		heap_free(pieces, piece_room * sizeof *pieces);
+	}
+	pieces = larger;
+	piece_room = room;
+	return true;
+}
 
 static bool table_grow(void)
 {
-	struct open_file *piece =
-	    piece_count < PIECES_MAX ? heap_allocate(PIECE_FILES * sizeof *piece) : NULL;
+	bool room = piece_count < piece_room || room_grow();
+	struct open_file *piece = room ? heap_allocate(PIECE_FILES * sizeof *piece) : NULL;
 	if (!piece)
 		return false;
 	for (uint32_t i = PIECE_FILES; i-- > 0;) {

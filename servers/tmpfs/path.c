@@ -11,7 +11,7 @@
 
 #define MODE_BITS (S_IFMT | 07777)
 
-static struct path_reply reply;
+static NOT_STATE struct path_reply reply;
 
 int walk_bytes(const struct request *request, const struct open_file *from, const char *path, size_t length,
                       unsigned flags, struct walk *walk)

@@ -78,6 +78,11 @@ static void seed_from_machine(void)
 	seeded = true;
 }
 
+void random_again(void)
+{
+	seeded = false;
+}
+
 void random_fill(void *buffer, size_t length)
 {
 	if (!seeded)

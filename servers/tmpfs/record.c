@@ -31,7 +31,7 @@ static int describe_lock(const struct request *request, bool open_file_owned, st
 static int query_lock(struct request *request, const struct node *node, const struct lock_request *lock,
                       struct file_lock *wire)
 {
-	static struct file_lock answer;
+	static NOT_STATE struct file_lock answer;
 	struct lock_request found;
 	answer = *wire;
 	answer.type = F_UNLCK;

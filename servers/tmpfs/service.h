@@ -107,7 +107,12 @@ slot_t fifo_gate(struct node *node); /* of a named pipe, made when first needed;
 
 void random_seed(const void *bytes, size_t length);
 void random_fill(void *buffer, size_t length);
+void random_again(void); /* what was given out by a step that was taken back is not given out to others */
 
 int environment_start(slot_t system);
+/* The boot archive stays mapped at one place, from incarnation to incarnation: files borrow from it. 0 or a negative errno;
+ * the slot is still the caller's then. */
+int archive_keep(slot_t memory, uint64_t offset, uint64_t length, const uint8_t **bytes);
+int64_t archive_map(void); /* again, if there is one; a status */
 
 #endif

@@ -20,8 +20,8 @@ struct cursor {
 };
 
 #define SLACK 8
-static char expansions[4][EXPANSION_MAX + SLACK];
-static unsigned expansion_pair;
+static NOT_STATE char expansions[4][EXPANSION_MAX + SLACK];
+static NOT_STATE unsigned expansion_pair;
 
 static const char *skip_slashes(const char *at, const char *end)
 {

@@ -604,7 +604,7 @@ static void test_windows(void)
 	node_reference(node);
 	CHECK(content_truncate(node, 5000) == 0);
 	CHECK(window_open(node) == 0 && window_open(node) == 0);
-	const struct file_window *window = node->content.window;
+	const struct file_window *window = shared_page_at(node->content.window);
 	CHECK(window->size == 5000 && window->accessed_until == 0);
 	node_accessed(node);
 	CHECK(window->accessed_until == (uint64_t)(node->access_time + DAY));
@@ -638,8 +638,8 @@ static void test_write_windows(void)
 	node_reference(node);
 	CHECK(content_truncate(node, 5000) == 0);
 	CHECK(window_open_writing(node) == 0 && window_open_writing(node) == 0);
-	const struct file_window *window = node->content.window;
-	struct file_written *written = node->content.written;
+	const struct file_window *window = shared_page_at(node->content.window);
+	struct file_written *written = shared_page_at(node->content.written);
 	struct file_attributes attributes = { .mode = 04755 };
 	CHECK(window->writable && window->size == 5000);
 	node_accessed(node);

@@ -105,17 +105,45 @@ uint64_t memory_object_resident(handle_t handle)
 	return pages * CONTENT_PAGE;
 }
 
-void *shared_page_make(handle_t *handle)
+/* A page's number is that of its object. */
+uint32_t shared_page_make(void)
 {
-	*handle = memory_object_make(CONTENT_PAGE);
-	return *handle ? objects[*handle].bytes : NULL;
+	return memory_object_make(CONTENT_PAGE);
 }
 
-void shared_page_drop(void *page, handle_t handle)
+handle_t shared_page_handle(uint32_t page)
 {
-	if (page != objects[handle].bytes)
+	return objects[page].bytes ? page : 0;
+}
+
+void *shared_page_at(uint32_t page)
+{
+	return objects[page].bytes;
+}
+
+void shared_page_drop(uint32_t page)
+{
+	handle_drop(page);
+}
+
+/* Every step counts here. */
+void step_then(void (*run)(uint64_t a, uint64_t b, uint64_t c), uint64_t a, uint64_t b, uint64_t c)
+{
+	run(a, b, c);
+}
+
+bool memory_object_guard(handle_t handle, uint64_t size)
+{
+	return size <= objects[handle].size && !fails();
+}
+
+void memory_object_cut(handle_t handle, uint64_t size)
+{
+	uint64_t pages = size ? (size + CONTENT_PAGE - 1) / CONTENT_PAGE : 1;
+	if (pages * CONTENT_PAGE > objects[handle].size)
 		abort();
-	handle_drop(handle);
+	memory_object_resize(handle, pages * CONTENT_PAGE);
+	memset(objects[handle].bytes + size, 0, pages * CONTENT_PAGE - size);
 }
 
 void handle_drop(handle_t handle)

@@ -1,43 +1,63 @@
-/* A recoverable server that dies at the Nth store of a call's step; N is another number in each incarnation, so that in the
- * end every store of every kind of request has been the last one. Linked with hooks that count (lib/stash/save.S). */
+/* A recoverable server that dies at the Nth store of a call's step. N is another number for each call, and takes all values below
+ * a prime before it comes again; so who makes the same few calls over and over sees each of them end at each of its stores.
+ * Some calls end their server twice in a row; then it is let through. Linked with hooks that count (lib/stash/save.S). */
 #include "stash/stash.h"
 
-#define CALL STASH_JOURNAL + 40    /* struct stash_header: the call in hand, */
-#define LIVES STASH_JOURNAL + 48   /* reserved: how many incarnations there were */
-#define SPREAD 151                 /* a prime: N takes all values below it, small ones far from each other */
-#define STRIDE 37
+#define DEATHS STASH_JOURNAL + 8   /* struct stash_header, unused: of the call that the server died in last, */
+#define CALL STASH_JOURNAL + 40    /* the call in hand, */
+#define CALLS STASH_JOURNAL + 48   /* reserved: how many calls there were, */
+#define LAST STASH_JOURNAL + 56    /* and the one it died in */
+#define SPREAD 257
+#define STRIDE 37                  /* small numbers far from each other */
 
 	.data
 	.globl stash_countdown
 stash_countdown:
 	.quad 1
-counting:
+current:
+	.quad 0                      /* the call whose stores are counted */
+left:
 	.quad 0
 
 	.text
 	.globl stash_stop
 stash_stop:
-	movq $1, stash_countdown     /* outside of a call's step: look again at the next store */
-	cmpq $0, CALL
-	je 1f
-	cmpq $0, counting
-	jne 2f
-	movq $1, counting
+	movq $1, stash_countdown     /* look again at the next store */
 	push %rax
-	push %rdx
+	mov CALL, %rax
+	test %rax, %rax
+	je 1f
+	cmp %rax, current
+	jne 2f
+	decq left
+	je 5f
+1:	pop %rax
+	ret
+2:	mov %rax, current
+	cmp %rax, LAST
+	je 4f
+	movq $0, DEATHS
+	incq CALLS
+3:	push %rdx
 	push %rcx
-	incq LIVES
-	imulq $STRIDE, LIVES, %rax
+	imulq $STRIDE, CALLS, %rax
 	xor %edx, %edx
 	mov $SPREAD, %ecx
 	div %rcx
 	inc %rdx
-	mov %rdx, stash_countdown
+	mov %rdx, left
 	pop %rcx
 	pop %rdx
-	pop %rax
-1:	ret
-2:	movq $0, CALL                /* it is not the call's fault: see death_count */
+	jmp 1b
+4:	movq $0, left                /* it comes again: one time in two to its end at once */
+	cmpq $2, DEATHS
+	jae 1b
+	testb $1, CALLS
+	jne 3b
+	jmp 1b
+5:	mov %rax, LAST
+	incq DEATHS
+	movq $0, CALL                /* it is not the call's fault: see death_count */
 	ud2
 
 	.section .note.GNU-stack, "", @progbits
