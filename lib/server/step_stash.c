@@ -267,7 +267,12 @@ void step_save(const void *to, uint64_t length)
 	stash_save_bytes(to, length);
 }
 
-/* --- memory for the heap --- */
+/* --- memory for the heap, and what the log needs no more --- */
+
+void stash_trim(uint64_t offset, uint64_t length)
+{
+	memory_discard(SELF_STASH, offset, length);
+}
 
 bool stash_supply(uint64_t offset, uint64_t length)
 {

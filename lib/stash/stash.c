@@ -12,6 +12,7 @@
 #include "stash/stash.h"
 
 #define GRANULES (STASH_SIZE / STASH_GRANULE)
+#define LOG_KEPT 0x10000u /* bytes of the log that keep their memory */
 
 /* By granule: saved by the step in hand. One more for a store that runs over the end. */
 unsigned char stash_tags[GRANULES + 1];
@@ -89,9 +90,12 @@ void stash_begin(void)
 void stash_commit(bool new_record)
 {
 	struct stash_header *header = stash_journal;
+	uint64_t length = header->log_end - STASH_LOG;
 	__atomic_store_n(&header->committed, header->step ^ new_record, __ATOMIC_RELEASE);
 	log_unwind(false);
 	header->log_end = STASH_LOG;
+	if (length > LOG_KEPT)
+		stash_trim(STASH_SIZE + (STASH_LOG - STASH_JOURNAL) + LOG_KEPT, length - LOG_KEPT);
 }
 
 void stash_roll_back(void)

@@ -84,6 +84,8 @@ char *stash_strdup(const char *text);
 
 /* Given by what the stash is used in: memory for this part of the heap, before it is touched. False: there is none. */
 bool stash_supply(uint64_t offset, uint64_t length);
+/* Likewise: a long step has left so much of the memory object without use. */
+void stash_trim(uint64_t offset, uint64_t length);
 #endif
 
 #endif

@@ -52,16 +52,15 @@ struct open_file *open_file_make(struct node *node, struct session *session, uin
 		return NULL;
 	struct open_file *file = free_files;
 	free_files = file->next_free;
-	file->generation++;
-	file->node = node_reference(node);
-	file->session = session_reference(session);
-	file->offset = 0;
-	file->flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
-	file->device = 0;
-	file->writes_alone = false;
-	file->holders = 0;
-	file->number = 0;
-	file->table = NULL;
+	node_reference(node);
+	session_reference(session);
+	*file = (struct open_file){
+		.node = node,
+		.session = session,
+		.flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC),
+		.generation = file->generation + 1,
+		.index = file->index,
+	};
 	return file;
 }
 

@@ -22,6 +22,12 @@ bool stash_supply(uint64_t offset, uint64_t length)
 	return offset + length <= STASH_IMAGE_MAX + USED_MAX;
 }
 
+/* Nothing may rest on what is there. */
+void stash_trim(uint64_t offset, uint64_t length)
+{
+	memset((void *)(STASH_JOURNAL + offset - STASH_SIZE), 0xdd, length);
+}
+
 /* Before the C library allocates: its own heap would begin behind the image, where the stash's is. */
 static void stash_map(void)
 {
