@@ -64,13 +64,13 @@ struct region_info {
 };
 
 /* memory_create flags. Pages that are allocated at once are charged at once, so the call says
- * NO_MEMORY where a touch would have faulted later. A contiguous object never moves: it cannot be
- * resized, discarded from, cloned or supplied from, and its physical address may be given to a
- * device for as long as the object lives. */
+ * NO_MEMORY where a touch would have faulted later. A pinned object's pages stay where they are: it
+ * cannot be resized, discarded from or supplied from, and their physical addresses (memory_physical)
+ * may be given to a device for as long as the object lives. */
 enum memory_flags {
 	MEMORY_ZERO = 0,           /* anonymous: pages are zero-filled on first touch */
 	MEMORY_POPULATE = 1 << 0,  /* all pages are allocated at once */
-	MEMORY_CONTIGUOUS = 1 << 1 /* physically contiguous, for devices (implies POPULATE) */
+	MEMORY_PINNED = 1 << 1     /* for devices (implies POPULATE); each page is wherever it is */
 };
 
 /* The size is always whole pages. `resident` counts pages that other objects share as well: each
@@ -78,7 +78,6 @@ enum memory_flags {
 struct memory_info {
 	uint64_t size;             /* bytes */
 	uint64_t resident;         /* bytes of pages present */
-	uint64_t physical_address; /* of contiguous and physical objects; 0 otherwise */
 	uint64_t number;           /* unique while the object lives */
 };
 

@@ -8,7 +8,7 @@
 
 status_t handle_memory_create(struct pool *pool, uint64_t size, uint32_t flags, uint32_t slot)
 {
-	if (size > MEMORY_SIZE_MAX || (flags & ~(MEMORY_POPULATE | MEMORY_CONTIGUOUS)))
+	if (size > MEMORY_SIZE_MAX || (flags & ~(MEMORY_POPULATE | MEMORY_PINNED)))
 		return STATUS_BAD_ARGUMENT;
 	return thread_install_new((struct object *)memory_create(pool, size, flags), slot);
 }
@@ -63,11 +63,22 @@ status_t handle_memory_info(struct memory *memory, uint64_t info)
 	struct memory_info answer = {
 		.size = memory->size,
 		.resident = memory->frames.count * PAGE_SIZE,
-		.physical_address = memory->physical,
 		.number = memory->object.number,
 	};
 	spin_unlock(&memory->lock);
 	return arch_user_write(info, &answer, sizeof(answer));
+}
+
+status_t handle_memory_physical(struct memory *memory, uint64_t offset)
+{
+	physical_t page;
+
+	if (!memory->pinned && memory->kind != MEMORY_PHYSICAL)
+		return STATUS_BAD_ARGUMENT;
+	spin_lock(&memory->lock);
+	enum fault_result result = memory_page(memory, offset, false, &page);
+	spin_unlock(&memory->lock);
+	return result == FAULT_RESOLVED ? (status_t)(page + offset % PAGE_SIZE) : STATUS_BAD_ARGUMENT;
 }
 
 status_t handle_space_create(struct pool *pool, uint32_t slot)

@@ -29,40 +29,14 @@ static struct memory *memory_make(struct pool *pool, enum memory_kind kind, uint
 	return memory;
 }
 
-/* A frame that cannot be recorded has been released by frame_table_insert; those behind it are this
- * function's still, those before it the object's, whose end releases them. */
-static bool populate_contiguous(struct memory *memory)
-{
-	uint64_t count = memory->size / PAGE_SIZE;
-
-	memory->contiguous = true;
-	memory->physical = page_allocate_contiguous(count);
-	if (!memory->physical)
-		return count == 0;
-	for (uint64_t i = 0; i < count; i++) {
-		if (!frame_table_insert(&memory->frames, i, memory->physical + i * PAGE_SIZE)) {
-			while (++i < count)
-				page_release(memory->physical + i * PAGE_SIZE);
-			return false;
-		}
-		if (i % FRAMES_TOGETHER == 0)
-			preempt_wanted();
-	}
-	return true;
-}
-
 struct memory *memory_create(struct pool *pool, uint64_t size, uint32_t flags)
 {
 	struct memory *memory = memory_make(pool, MEMORY_ANONYMOUS, size);
-	bool good = true;
 
 	if (!memory)
 		return NULL;
-	if (flags & MEMORY_CONTIGUOUS)
-		good = populate_contiguous(memory);
-	else if (flags & MEMORY_POPULATE)
-		good = memory_copy_in(memory, 0, NULL, memory->size) == memory->size;
-	if (good)
+	memory->pinned = flags & MEMORY_PINNED;
+	if (!flags || memory_copy_in(memory, 0, NULL, memory->size) == memory->size)
 		return memory;
 	object_unreference(&memory->object);
 	return NULL;

@@ -19,10 +19,10 @@ struct memory {
 	struct object object;
 	struct spin_lock lock;     /* LOCK_MEMORY: everything below */
 	enum memory_kind kind;     /* set at creation */
-	bool contiguous, uncached; /* set at creation */
+	bool pinned, uncached;     /* set at creation */
 	uint64_t size;             /* bytes, whole pages */
 	struct frame_table frames; /* by page number */
-	physical_t physical;       /* contiguous and physical */
+	physical_t physical;       /* of the first page of a physical one */
 	struct object *pager;      /* gate; held as a capability */
 	struct list_node mappers;  /* struct region.in_memory */
 	struct list_node hidden;   /* the same, of those that show nothing of the pages being hidden */

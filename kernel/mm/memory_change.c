@@ -56,7 +56,7 @@ status_t handle_memory_resize(struct memory *memory, uint64_t size)
 {
 	uint64_t rounded = page_up(size);
 
-	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->contiguous)
+	if (size > MEMORY_SIZE_MAX || memory->kind == MEMORY_PHYSICAL || memory->pinned)
 		return STATUS_BAD_ARGUMENT;
 	spin_lock(&memory->lock);
 	if (size < memory->size && size % PAGE_SIZE)
@@ -76,7 +76,7 @@ status_t handle_memory_discard(struct memory *memory, uint64_t offset, uint64_t 
 	status_t status = STATUS_OK;
 	uint64_t end, first, last;
 
-	if (memory->kind == MEMORY_PHYSICAL || memory->contiguous)
+	if (memory->kind == MEMORY_PHYSICAL || memory->pinned)
 		return STATUS_BAD_ARGUMENT;
 	spin_lock(&memory->lock);
 	if (offset > memory->size)
@@ -130,7 +130,7 @@ status_t handle_memory_supply(struct memory *memory, uint64_t offset, struct mem
 {
 	status_t status = STATUS_OK;
 
-	if (memory->kind != MEMORY_PAGED || source->kind != MEMORY_ANONYMOUS || source->contiguous)
+	if (memory->kind != MEMORY_PAGED || source->kind != MEMORY_ANONYMOUS || source->pinned)
 		return STATUS_BAD_ARGUMENT;
 	if ((offset | source_offset | length) % PAGE_SIZE || (offset | source_offset | length) > MEMORY_SIZE_MAX)
 		return STATUS_BAD_ARGUMENT; /* no sum of two can wrap */

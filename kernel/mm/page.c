@@ -2,27 +2,22 @@
  *
  * Memory is divided into sections of 32 MiB. Each section that has free memory has an array of its
  * frames' records, placed at the beginning of the first free memory seen in it. Free frames are on one
- * doubly linked list through those records (never through the frames), so that a run of neighbours
- * can be unlinked for a contiguous allocation, and a freed frame is used again while it is in the cache.
+ * list through those records (never through the frames), so a freed frame is used again while it is in the cache.
  */
 #include "mm/page.h"
 #include "arch/arch.h"
 #include "base/lock.h"
 #include "base/log.h"
-#include "base/preempt.h"
 #include "base/string.h"
 
-/* 16 bytes for each 4 KiB. `references` of a frame in use is changed without the lock; the rest
- * only while it is free, and under it. */
+/* 8 bytes for each 4 KiB. */
 struct frame {
 	uint32_t references; /* atomic; 0: free or not ours */
-	uint32_t next, previous; /* frame numbers while free, 0: end of list; `next` also on an owner's list */
-	uint32_t free;
+	uint32_t next;       /* frame number on the list of free frames, or on an owner's; 0: end of list */
 };
 
 #define SECTION_FRAMES 8192ull
 #define SECTION_BYTES (SECTION_FRAMES * PAGE_SIZE)
-#define FRAMES_AT_ONCE 64u /* looked at between two preemption points */
 #define SECTIONS 16384 /* 512 GiB; memory above is left alone */
 #define SECTION_RECORDS (SECTION_FRAMES * sizeof(struct frame))
 
@@ -31,9 +26,8 @@ static struct frame *sections[SECTIONS];
 static physical_t adopted_start, adopted_end; /* set at boot */
 
 static struct spin_lock lock __attribute__((aligned(64))) = SPIN_LOCK(LOCK_PAGE); /* the list and counts */
-static uint32_t first_free;
+static physical_t free_list;
 static uint64_t total_frames, free_frames;
-static uint64_t highest_frame;
 static physical_t zero_frame;
 
 static struct frame *frame_record(uint64_t number)
@@ -49,30 +43,6 @@ static struct frame *frame_record(uint64_t number)
 static struct frame *frame_of(physical_t page)
 {
 	return &sections[page / SECTION_BYTES][page / PAGE_SIZE % SECTION_FRAMES];
-}
-
-static void link_free(uint32_t number, struct frame *frame)
-{
-	frame->free = 1;
-	frame->previous = 0;
-	frame->next = first_free;
-	if (first_free)
-		frame_record(first_free)->previous = number;
-	first_free = number;
-	free_frames++;
-}
-
-static void unlink_free(struct frame *frame)
-{
-	if (frame->previous)
-		frame_record(frame->previous)->next = frame->next;
-	else
-		first_free = frame->next;
-	if (frame->next)
-		frame_record(frame->next)->previous = frame->previous;
-	frame->free = 0;
-	frame->references = 1;
-	free_frames--;
 }
 
 /* The part of a free range in one section. */
@@ -92,14 +62,10 @@ static void add_in_section(physical_t start, physical_t end)
 		start += SECTION_RECORDS;
 	}
 	/* From the end, so that low memory is handed out first. */
-	for (physical_t page = end; page > start; page -= PAGE_SIZE) {
-		uint64_t number = page / PAGE_SIZE - 1;
-
-		link_free((uint32_t)number, frame_record(number));
-		total_frames++;
-	}
-	if (end / PAGE_SIZE > highest_frame)
-		highest_frame = end / PAGE_SIZE;
+	total_frames += (end - start) / PAGE_SIZE;
+	free_frames += (end - start) / PAGE_SIZE;
+	for (physical_t page = end; page > start; page -= PAGE_SIZE)
+		page_push(&free_list, page - PAGE_SIZE);
 }
 
 void page_add_range(physical_t start, physical_t end)
@@ -140,68 +106,18 @@ bool page_is_memory(physical_t page)
 
 physical_t page_allocate(bool zeroed)
 {
-	spin_lock(&lock);
-	uint32_t number = first_free;
-	if (number)
-		unlink_free(frame_record(number));
-	spin_unlock(&lock);
-	if (number && zeroed)
-		memset(arch_direct_map(number * PAGE_SIZE), 0, PAGE_SIZE);
-	return number * PAGE_SIZE;
-}
-
-/* A frame by its number, if it is free. */
-static bool claim(uint64_t number)
-{
-	struct frame *frame = frame_record(number);
+	physical_t page = 0;
 
 	spin_lock(&lock);
-	bool free = frame && frame->free;
-	if (free)
-		unlink_free(frame);
+	if (free_list) {
+		page = page_pop(&free_list);
+		frame_of(page)->references = 1;
+		free_frames--;
+	}
 	spin_unlock(&lock);
-	return free;
-}
-
-static void release_run(uint64_t number, uint64_t count)
-{
-	for (; count; number++, count--) {
-		page_release(number * PAGE_SIZE);
-		if (number % FRAMES_AT_ONCE == 0)
-			preempt_wanted();
-	}
-}
-
-/* First fit, from low addresses up, which is where old devices can reach. Frames are this caller's as they are passed,
- * and given back where there are too few of them together: so no step is long, and they can be cleared without the
- * lock. */
-physical_t page_allocate_contiguous(uint64_t count)
-{
-	uint64_t number = 1, length = 0;
-
-	if (count == 0 || count > total_frames)
-		return 0;
-	for (; length < count && number < highest_frame; number++) {
-		if (claim(number)) {
-			length++;
-		} else {
-			release_run(number - length, length);
-			length = 0;
-		}
-		if (number % FRAMES_AT_ONCE == 0)
-			preempt_wanted();
-	}
-	uint64_t first = number - length;
-	if (length < count) {
-		release_run(first, length);
-		return 0;
-	}
-	for (uint64_t i = 0; i < count; i++) {
-		memset(arch_direct_map((first + i) * PAGE_SIZE), 0, PAGE_SIZE);
-		if (i % PAGES_CLEARED_AT_ONCE == 0)
-			preempt_wanted();
-	}
-	return first * PAGE_SIZE;
+	if (page && zeroed)
+		memset(arch_direct_map(page), 0, PAGE_SIZE);
+	return page;
 }
 
 /* Relaxed is enough: the caller holds a reference, or a lock under which one is held, so the count
@@ -222,7 +138,8 @@ void page_release(physical_t page)
 	if (__atomic_sub_fetch(&frame->references, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
 	spin_lock(&lock);
-	link_free((uint32_t)(page / PAGE_SIZE), frame);
+	page_push(&free_list, page);
+	free_frames++;
 	spin_unlock(&lock);
 }
 

@@ -36,7 +36,6 @@ void page_add_range(physical_t start, physical_t end); /* at boot, free memory *
 void page_adopt_range(physical_t start, physical_t end);
 bool page_is_memory(physical_t page); /* added or adopted: not device memory */
 physical_t page_allocate(bool zeroed);                 /* 0: none; references 1 */
-physical_t page_allocate_contiguous(uint64_t count);   /* zeroed; 0: none */
 void page_reference(physical_t page);
 void page_release(physical_t page); /* frees it with the last reference */
 uint32_t page_references(physical_t page);

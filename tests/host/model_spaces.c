@@ -4,7 +4,7 @@
 #include "test_spaces.h"
 #include <string.h>
 
-void model_memory_new(uint32_t i, uint32_t pages, bool paged, bool contiguous)
+void model_memory_new(uint32_t i, uint32_t pages, bool paged, bool pinned)
 {
 	static uint64_t serials;
 	struct model_memory *memory = &memories[i];
@@ -13,7 +13,7 @@ void model_memory_new(uint32_t i, uint32_t pages, bool paged, bool contiguous)
 	memory->alive = true;
 	memory->serial = ++serials;
 	memory->paged = paged;
-	memory->contiguous = contiguous;
+	memory->pinned = pinned;
 	memory->pages = pages;
 	for (uint32_t page = 0; page < MEMORY_PAGES; page++)
 		memory->page[page].present = !paged;

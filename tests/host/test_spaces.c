@@ -104,7 +104,7 @@ static void memory_make(uint32_t i)
 	if (status == STATUS_NO_MEMORY)
 		return;
 	CHECK(status == STATUS_OK);
-	model_memory_new(i, (uint32_t)(size / PAGE_SIZE), paged, !paged && (flags & MEMORY_CONTIGUOUS));
+	model_memory_new(i, (uint32_t)(size / PAGE_SIZE), paged, !paged && (flags & MEMORY_PINNED));
 }
 
 static void memory_size(uint32_t i)
@@ -112,7 +112,7 @@ static void memory_size(uint32_t i)
 	uint64_t size = machine_random(MEMORY_PAGES * PAGE_SIZE + 1);
 	status_t status = call(KERNEL_CALL_MEMORY_RESIZE, memory_slot(i), size, 0, 0, 0, 0);
 
-	if (memories[i].contiguous) {
+	if (memories[i].pinned) {
 		CHECK(status == STATUS_BAD_ARGUMENT);
 	} else if (status == STATUS_NO_MEMORY) {
 		abandon_memory(i);
@@ -127,7 +127,7 @@ static void memory_clear(uint32_t i)
 	uint64_t offset = machine_random(MEMORY_PAGES * PAGE_SIZE), length = machine_random(3 * PAGE_SIZE);
 	status_t status = call(KERNEL_CALL_MEMORY_DISCARD, memory_slot(i), offset, length, 0, 0, 0);
 
-	if (memories[i].contiguous) {
+	if (memories[i].pinned) {
 		CHECK(status == STATUS_BAD_ARGUMENT);
 	} else if (status == STATUS_NO_MEMORY) {
 		abandon_memory(i);
@@ -186,7 +186,7 @@ static void memory_give(uint32_t to, uint32_t from)
 			abandon_memory(from);
 		return;
 	}
-	if (!target->paged || origin->paged || origin->contiguous || first + count > target->pages ||
+	if (!target->paged || origin->paged || origin->pinned || first + count > target->pages ||
 	    source + count > origin->pages) {
 		CHECK(status == STATUS_BAD_ARGUMENT);
 		return;

@@ -19,7 +19,7 @@
 enum { SLOT_TABLE = 1, SLOT_POOL = 2, SLOT_GATE = 3, SLOT_ROOT_POOL = 4, SLOT_SPACE = 61 };
 
 struct model_memory {
-	bool alive, paged, contiguous;
+	bool alive, paged, pinned;
 	uint64_t serial; /* a page of a space remembers which object it was mapped from */
 	uint32_t pages;
 	struct {
@@ -47,7 +47,7 @@ extern struct model_memory memories[MEMORIES];
 extern struct model_space spaces[SPACES];
 extern const uint32_t cell_offsets[CELLS];
 
-void model_memory_new(uint32_t memory, uint32_t pages, bool paged, bool contiguous);
+void model_memory_new(uint32_t memory, uint32_t pages, bool paged, bool pinned);
 void memory_gone(uint32_t memory);
 void model_memory_resize(uint32_t memory, uint64_t size);
 void model_memory_discard(uint32_t memory, uint64_t offset, uint64_t length);

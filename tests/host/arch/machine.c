@@ -253,12 +253,10 @@ static void check_not_shown(physical_t page)
 }
 
 physical_t __real_page_allocate(bool zeroed);
-physical_t __real_page_allocate_contiguous(uint64_t count);
 void __real_page_release(physical_t page);
 void *__real_kernel_allocate(uint32_t size);
 void __real_kernel_free(void *memory, uint32_t size);
 physical_t __wrap_page_allocate(bool zeroed);
-physical_t __wrap_page_allocate_contiguous(uint64_t count);
 void __wrap_page_release(physical_t page);
 void *__wrap_kernel_allocate(uint32_t size);
 void __wrap_kernel_free(void *memory, uint32_t size);
@@ -271,15 +269,6 @@ physical_t __wrap_page_allocate(bool zeroed)
 		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), PAGE_SIZE);
 	if (page && !zeroed)
 		memset(arch_direct_map(page), 0xa5, PAGE_SIZE);
-	return page;
-}
-
-physical_t __wrap_page_allocate_contiguous(uint64_t count)
-{
-	physical_t page = __real_page_allocate_contiguous(count);
-
-	if (page)
-		ASAN_UNPOISON_MEMORY_REGION(arch_direct_map(page), count * PAGE_SIZE);
 	return page;
 }
 

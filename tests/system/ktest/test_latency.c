@@ -71,11 +71,11 @@ static void mapped_many_times(void)
 	CHECK_STATUS(object_destroy(T2), STATUS_OK);
 }
 
-static void contiguous(void)
+static void populated(void)
 {
 	for (unsigned i = 0; i < 3; i++)
-		CHECK_STATUS(memory_create(SELF_POOL, 8ull << 20, MEMORY_CONTIGUOUS, T1 + i), STATUS_OK);
-	CHECK_STATUS(memory_create(SELF_POOL, 8ull << 30, MEMORY_CONTIGUOUS, T4), STATUS_NO_MEMORY);
+		CHECK_STATUS(memory_create(SELF_POOL, 8ull << 20, MEMORY_PINNED, T1 + i), STATUS_OK);
+	CHECK_STATUS(memory_create(SELF_POOL, 8ull << 30, MEMORY_PINNED, T4), STATUS_NO_MEMORY);
 	CHECK_STATUS(memory_create(SELF_POOL, 8ull << 20, MEMORY_POPULATE, T5), STATUS_OK);
 	CHECK_STATUS(memory_resize(T5, 1), STATUS_OK);
 }
@@ -284,7 +284,7 @@ static void captable_full(void)
 const struct test latency_tests[] = {
 	{"latency: shared by many spaces", shared_by_many_spaces},
 	{"latency: mapped many times", mapped_many_times},
-	{"latency: contiguous memory", contiguous},
+	{"latency: memory whose pages are there at once", populated},
 	{"latency: many regions", many_regions},
 	{"latency: many regions go", many_regions_go},
 	{"latency: own pages", own_pages},

@@ -118,6 +118,19 @@ static void regions_split_move_and_answer(void)
 	CHECK_STATUS(space_unmap(SELF_SPACE, at, 3 * PAGE), STATUS_OK);
 }
 
+static void pinned_pages_say_where_they_are(void)
+{
+	CHECK_STATUS(memory_create(SELF_POOL, 3 * PAGE, MEMORY_PINNED, T1), STATUS_OK);
+	int64_t first = memory_physical(T1, 0), second = memory_physical(T1, PAGE + 8);
+	CHECK(first > 0 && first % PAGE == 0 && second % PAGE == 8 && second - 8 != first);
+	CHECK_STATUS(memory_physical(T1, 0), first);
+	CHECK_STATUS(memory_physical(T1, 3 * PAGE), STATUS_BAD_ARGUMENT);
+	CHECK_STATUS(memory_resize(T1, PAGE), STATUS_BAD_ARGUMENT);
+	CHECK_STATUS(memory_discard(T1, 0, PAGE), STATUS_BAD_ARGUMENT);
+	CHECK_STATUS(memory_create(SELF_POOL, PAGE, MEMORY_POPULATE, T2), STATUS_OK);
+	CHECK_STATUS(memory_physical(T2, 0), STATUS_BAD_ARGUMENT);
+}
+
 static void bad_ranges(void)
 {
 	uint32_t flags = MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY;
@@ -145,6 +158,7 @@ const struct test space_tests[] = {
 	{"space: a private mapping keeps its writes", private_mapping_keeps_its_writes},
 	{"space: a cloned space is apart", cloned_space_is_apart},
 	{"space: regions split, move and answer", regions_split_move_and_answer},
+	{"memory: pinned pages say where they are", pinned_pages_say_where_they_are},
 	{"space: bad ranges", bad_ranges},
 	{0},
 };
