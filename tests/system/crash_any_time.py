@@ -7,9 +7,9 @@ from crash import workload
 
 TIME = 240
 CPUS = (1, 4)
-MANIFEST = "service killer\nsupervise\npriority driver\nargument {apart}\n{victims}"
+MANIFEST = "service killer\nsupervise\nlimit none\npriority driver\nargument {apart}\n{victims}"
 VICTIMS = ("pipe", "procfs", "log", "tmpfs", "serial0", "serial1", "serial3")
-COUNTS = dict(sorts=30, fifos=8, looks=15, lines=40, rounds=60, beside=20)
+COUNTS = dict(sorts=30, fifos=8, looks=15, lines=40, rounds=25, beside=8)
 
 
 def test(system):
