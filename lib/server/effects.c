@@ -142,10 +142,15 @@ void effects_settle(void)
 			slot_release((slot_t)effect->arguments[0]);
 }
 
-void effects_run(void)
+void effects_run(uint32_t *done)
 {
-	for (struct effect *effect = effects.first; effect; effect = effect->next)
+	uint32_t number = 0;
+	for (struct effect *effect = effects.first; effect; effect = effect->next) {
+		if (number++ < *done)
+			continue;
 		effect->run(effect->arguments[0], effect->arguments[1], effect->arguments[2]);
+		__atomic_store_n(done, number, __ATOMIC_RELEASE);
+	}
 }
 
 void effects_drop_answered(void)

@@ -23,8 +23,8 @@ void effect_drop_answered(slot_t slot);
 
 /* Last in a step: the slots that will be emptied are free in the next one. */
 void effects_settle(void);
-/* After the commit. */
-void effects_run(void);
+/* After the commit: those from number *done on, which counts them as they are done. */
+void effects_run(uint32_t *done);
 /* First in a step. `answered`: the answer to the last call has certainly been sent. */
 void effects_forget(bool answered);
 void effects_drop_answered(void);

@@ -175,10 +175,9 @@ slot_t server_notification(void)
 
 slot_t server_make_gate(uint64_t label)
 {
-	slot_t slot = slot_allocate();
+	slot_t slot = slot_for_new();
 	if (slot == 0)
 		return 0;
-	step_note_gate(slot);
 	if (gate_create(SELF_POOL, SELF_ENDPOINT, label, slot) < 0) {
 		slot_free(slot);
 		return 0;

@@ -72,6 +72,9 @@ int64_t parked_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORD
 int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length);
 int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length);
 
+/* A slot in which the step in hand makes an object: if the step is taken back the object is destroyed, whoever else has got
+ * it by then. 0: none left. */
+slot_t slot_for_new(void);
 /* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
  * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
  * and never.) */

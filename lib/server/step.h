@@ -27,8 +27,6 @@ int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS]
 int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
 /* These bytes will be written by what is not recoverable code. */
 void step_save(const void *to, uint64_t length);
-/* A gate will be made in this slot. */
-void step_note_gate(slot_t slot);
 
 /* server.c: the answer itself. */
 int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,

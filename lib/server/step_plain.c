@@ -59,9 +59,9 @@ int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORD
 	return call_send(gate, operation, words, send, length);
 }
 
-void step_note_gate(slot_t slot)
+slot_t slot_for_new(void)
 {
-	(void)slot;
+	return slot_allocate();
 }
 
 void step_save(const void *to, uint64_t length)

@@ -19,7 +19,7 @@
 #define RECORD_BYTES 0x6000 /* longer answers are sent again from where they are in the stash */
 #define NOTES_MAX 960
 #define UNDO_MAX 32
-#define NOTE_GATE 0x80000000u
+#define NOTE_MADE 0x80000000u /* an object is made in the slot */
 #define DEATHS_MAX 3 /* of one call */
 
 struct record {
@@ -39,6 +39,8 @@ struct scratch {
 	uint32_t deaths;          /* so many times */
 	uint32_t note_count;
 	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
+	uint32_t done;             /* so many effects have been carried out, */
+	uint64_t done_step;        /* of this step */
 	uint64_t undo_count;
 	struct undo {
 		step_action run;
@@ -56,15 +58,25 @@ static struct scratch *scratch(void)
 
 /* --- slots --- */
 
-slot_t slot_allocate(void)
+static slot_t slot_note(uint32_t flag)
 {
 	struct scratch *notes = scratch();
-	if (notes->note_count == NOTES_MAX)
+	slot_t slot = notes->note_count < NOTES_MAX ? slot_take() : 0;
+	if (slot == 0)
 		return 0;
-	slot_t slot = slot_take();
-	notes->notes[notes->note_count] = slot;
+	notes->notes[notes->note_count] = slot | flag;
 	__atomic_store_n(&notes->note_count, notes->note_count + 1, __ATOMIC_RELEASE);
 	return slot;
+}
+
+slot_t slot_allocate(void)
+{
+	return slot_note(0);
+}
+
+slot_t slot_for_new(void)
+{
+	return slot_note(NOTE_MADE);
 }
 
 void slot_free(slot_t slot)
@@ -73,25 +85,14 @@ void slot_free(slot_t slot)
 		effect_drop(slot);
 }
 
-void step_note_gate(slot_t slot)
-{
-	struct scratch *notes = scratch();
-	for (uint32_t i = notes->note_count; i-- > 0;) {
-		if (notes->notes[i] == slot) {
-			notes->notes[i] = slot | NOTE_GATE;
-			return;
-		}
-	}
-}
-
-/* A gate is destroyed rather than dropped: the server would be told of the end of what, after the step has run again,
- * has the same label. */
+/* What was made is destroyed rather than dropped. Of a gate the server would be told that it has ended, when that, after the
+ * step has run again, has the same label; and what else was made may be held by itself or by others. */
 static void notes_undo(void)
 {
 	for (uint32_t i = 0; i < scratch()->note_count; i++) {
 		uint32_t note = scratch()->notes[i];
-		slot_t slot = note & ~NOTE_GATE;
-		if (note & NOTE_GATE && (cap_info(SELF_CAPTABLE, slot) & 0xff) == OBJECT_GATE)
+		slot_t slot = note & ~NOTE_MADE;
+		if (note & NOTE_MADE)
 			object_destroy(slot);
 		cap_drop(SELF_CAPTABLE, slot);
 	}
@@ -123,6 +124,18 @@ static void actions_undo(void)
 	}
 }
 
+/* What was carried out is not done again, but for the one that was in hand. */
+static void effects_carry_out(void)
+{
+	struct scratch *notes = scratch();
+	uint64_t step = stash_journal->committed >> 1;
+	if (notes->done_step != step) {
+		__atomic_store_n(&notes->done, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&notes->done_step, step, __ATOMIC_RELEASE);
+	}
+	effects_run(&notes->done);
+}
+
 /* --- steps --- */
 
 static void death_count(void)
@@ -146,7 +159,7 @@ bool step_open(void)
 	}
 	if (!stash_open(&fresh))
 		__builtin_trap();
-	effects_run();
+	effects_carry_out();
 	return fresh;
 }
 
@@ -204,7 +217,7 @@ void step_commit(struct request *request, int status)
 			call_park(SELF_ENDPOINT, request->id);
 	}
 	if (effects.first)
-		effects_run();
+		effects_carry_out();
 }
 
 void step_awake(uint64_t time)

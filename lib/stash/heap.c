@@ -12,7 +12,7 @@
 #define SMALL_CLASSES (SMALL_MAX / 16 + 1)
 #define LARGE_CLASSES 80u /* four for each doubling from SMALL_MAX to STASH_SIZE */
 #define CLASSES (SMALL_CLASSES + LARGE_CLASSES)
-#define SUPPLY 0x10000u
+#define SUPPLY 0x2000u
 #define HEAP_END (STASH_BASE + STASH_SIZE)
 #define FIRST_BLOCK (STASH_HEAP + 8ull) /* so that what follows a head is aligned */
 

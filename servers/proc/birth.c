@@ -51,7 +51,7 @@ static int child_build(struct process *child, struct process *parent, bool share
 	} else {
 		child->space = address_space_clone(child->account, parent->space);
 	}
-	child->captable = slot_allocate();
+	child->captable = slot_for_new();
 	if (!child->space || !child->captable)
 		return -ENOMEM;
 	int64_t status = captable_clone(child->account->pool, parent->captable, child->captable);
@@ -87,7 +87,7 @@ static void child_abandon(struct process *child)
 	if (child->threads)
 		thread_end(child->threads);
 	if (child->captable)
-		slot_free(child->captable);
+		object_end(child->captable);
 	if (child->space)
 		address_space_release(child->space);
 	if (child->account)
@@ -127,7 +127,7 @@ int thread_serve(struct process *process, const struct process_make_thread_in *i
 	thread->blocked = caller->blocked;
 	thread_place_like(thread, caller);
 	*id = number;
-	thread_start(thread->slot);
+	thread_let_run(thread);
 	return 0;
 }
 
@@ -156,7 +156,7 @@ static int fork_process(struct request *request, const struct process_fork *fork
 	thread->blocked = caller->blocked;
 	thread_place_like(thread, caller);
 	*id = number;
-	thread_start(thread->slot);
+	thread_let_run(thread);
 	if (!(fork->flags & CLONE_VFORK))
 		return 0;
 	child->vfork_call = request->id;

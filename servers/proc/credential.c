@@ -66,34 +66,66 @@ static void merge(struct process_credentials *now, uint32_t mask, const struct p
 	}
 }
 
-/* A session with these credentials and this root becomes the root directory. */
-static int root_set(slot_t captable, const struct process_credentials *who, slot_t directory)
+/* A session with these credentials and this root, in a new slot; or a negative errno. */
+static int root_make(const struct process_credentials *who, slot_t directory)
 {
-	slot_t fresh = state.scratch[1];
+	slot_t root = slot_allocate();
 	uint64_t reserved;
-	int status = filesystem_make_session(state.filesystem, NULL, who->file_user, who->file_group, who->group_count,
-	                                     who->groups, who->group_count * sizeof who->groups[0], directory, &reserved, fresh);
-	if (status == 0)
-		status = status_to_errno(cap_copy(captable, PROCESS_ROOT, SELF_CAPTABLE, fresh, RIGHTS_ALL));
-	cap_drop(SELF_CAPTABLE, fresh);
-	return status;
+	int status = !root ? -ENOMEM
+	                   : filesystem_make_session(state.filesystem, NULL, who->file_user, who->file_group, who->group_count,
+	                                             who->groups, who->group_count * sizeof who->groups[0], directory,
+	                                             &reserved, root);
+	if (status < 0 && root)
+		slot_free(root);
+	return status < 0 ? status : (int)root;
 }
 
-int root_renew(slot_t captable, const struct process_credentials *new)
+static void slot_give_away(slot_t captable, uint32_t slot, slot_t own)
+{
+	captable_give(captable, slot, own, RIGHTS_ALL);
+	slot_free(own);
+}
+
+/* The working directory below a root. A directory of another file server keeps its gate: proc never calls a gate that a
+ * process gave it. 0: it is such a one, or there is none. */
+static slot_t directory_make(slot_t captable, slot_t root)
+{
+	slot_t old = state.scratch[0], fresh = slot_allocate();
+	bool done = fresh && cap_copy(SELF_CAPTABLE, old, captable, PROCESS_DIRECTORY, RIGHTS_ALL) >= 0 &&
+	            filesystem_renew(state.filesystem, NULL, 0, old, root, NULL, fresh) == 0;
+	cap_drop(SELF_CAPTABLE, old);
+	if (!done && fresh)
+		slot_free(fresh);
+	return done ? fresh : 0;
+}
+
+int directories_renew(slot_t captable, const struct process_credentials *new, bool trusted)
 {
 	slot_t old = state.scratch[0];
 	if (cap_copy(SELF_CAPTABLE, old, captable, PROCESS_ROOT, RIGHTS_ALL) < 0)
 		return 0; /* it has none */
-	int status = root_set(captable, new, old);
+	int root = root_make(new, old);
 	cap_drop(SELF_CAPTABLE, old);
-	return status;
+	if (root < 0)
+		return root;
+	slot_t directory = directory_make(captable, (slot_t)root);
+	if (directory)
+		slot_give_away(captable, PROCESS_DIRECTORY, directory);
+	else if (trusted) /* whoever it was may answer anything there */
+		captable_give(captable, PROCESS_DIRECTORY, (slot_t)root, RIGHTS_ALL);
+	slot_give_away(captable, PROCESS_ROOT, (slot_t)root);
+	return 0;
 }
 
 int root_change(struct process *process, slot_t directory)
 {
 	if (process->credentials.effective_user != 0 || !state.filesystem)
 		return -EPERM;
-	return root_set(process->captable, &process->credentials, directory);
+	int root = root_make(&process->credentials, directory);
+	if (root < 0)
+		return root;
+	slot_give_away(process->captable, PROCESS_ROOT, (slot_t)root);
+	return 0;
 }
 
 static int session_as_real(const struct process *process, slot_t root)
@@ -130,22 +162,6 @@ int directories_as_real(struct request *request, const struct process *process)
 	return status;
 }
 
-/* The working directory too. A directory of another file server keeps its gate: proc never calls a gate
- * that a process gave it. */
-bool directory_renew(slot_t captable)
-{
-	slot_t old = state.scratch[0], root = state.scratch[1], fresh = slot_allocate();
-	bool done = fresh && cap_copy(SELF_CAPTABLE, old, captable, PROCESS_DIRECTORY, RIGHTS_ALL) >= 0 &&
-	            cap_copy(SELF_CAPTABLE, root, captable, PROCESS_ROOT, RIGHTS_ALL) >= 0 &&
-	            filesystem_renew(state.filesystem, NULL, 0, old, root, NULL, fresh) == 0 &&
-	            cap_copy(captable, PROCESS_DIRECTORY, SELF_CAPTABLE, fresh, RIGHTS_ALL) >= 0;
-	cap_drop(SELF_CAPTABLE, old);
-	cap_drop(SELF_CAPTABLE, root);
-	if (fresh)
-		slot_free(fresh);
-	return done;
-}
-
 static bool same_file_ids(const struct process_credentials *a, const struct process_credentials *b)
 {
 	return a->file_user == b->file_user && a->file_group == b->file_group && a->group_count == b->group_count &&
@@ -163,10 +179,9 @@ int credentials_set(struct process *process, uint32_t mask, const struct process
 	if (!user)
 		return -EAGAIN;
 	if (state.filesystem && !same_file_ids(&new, &process->credentials)) {
-		status = root_renew(process->captable, &new);
+		status = directories_renew(process->captable, &new, false);
 		if (status < 0)
 			return status == -ENOMEM ? -EAGAIN : -EPERM;
-		directory_renew(process->captable);
 	}
 	process->user->threads -= process->thread_count;
 	user->threads += process->thread_count;

@@ -1,6 +1,6 @@
 /* The end of a process.
  *
- * Its threads, captable, space and pool are destroyed at once; the servers learn of it from the
+ * Its threads, captable, space and pool are destroyed with the step; the servers learn of it from the
  * gates that close. What stays is the zombie: ids, status and usage, until its parent has waited.
  * A zombie whose parent does not care goes at the end of the step. */
 #include "proc.h"
@@ -21,6 +21,12 @@ void process_reap(struct process *process)
 	state.reaped = process;
 }
 
+static void locks_release(uint64_t filesystem, uint64_t process, uint64_t unused)
+{
+	(void)unused;
+	filesystem_release_owner((slot_t)filesystem, NULL, (uint32_t)process);
+}
+
 static void destroy_objects(struct process *process)
 {
 	struct pool_info info;
@@ -28,11 +34,10 @@ static void destroy_objects(struct process *process)
 		process->memory_peak = info.used;
 	while (process->threads)
 		thread_end(process->threads);
-	object_destroy(process->captable); /* every file it had open closes now */
-	slot_free(process->captable);
+	object_end(process->captable); /* every file it had open closes now */
 	process->captable = 0;
 	if (process->holds_locks)
-		filesystem_release_owner(state.filesystem, NULL, process->id);
+		step_then(locks_release, state.filesystem, process->id, 0);
 	address_space_release(process->space);
 	process->space = NULL;
 	account_release(process->account);
@@ -108,9 +113,9 @@ void process_end(struct process *process, uint32_t status)
 	process->exit_status = status;
 	process->stop_status = 0;
 	process->continue_report = false;
-	wait_drop(process);
 	timers_drop(process, 0);
 	destroy_objects(process);
+	wait_drop(process);
 	vfork_done(process);
 	queue_clear(&process->signals);
 	program_release(process->program);

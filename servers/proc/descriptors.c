@@ -31,7 +31,7 @@ static uint32_t table_read(const struct process *process, uint32_t first, struct
 
 uint32_t descriptors_list(struct request *request, const struct process *process, uint32_t first)
 {
-	static uint32_t numbers[NUMBERS_MOST]; /* read when the answer goes out */
+	static NOT_STATE uint32_t numbers[NUMBERS_MOST]; /* read when the answer goes out */
 	struct process_descriptor_entry part[AT_ONCE];
 	uint64_t most = request->receive_length / sizeof numbers[0];
 	most = most < NUMBERS_MOST ? most : NUMBERS_MOST;

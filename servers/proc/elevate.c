@@ -39,10 +39,8 @@ static bool captable_trusted(slot_t captable, const struct launch *launch, slot_
 		return false;
 	if (cap_copy(captable, launch->head.program_slot, SELF_CAPTABLE, program, RIGHTS_ALL) < 0)
 		return false;
-	if (cap_info(captable, PROCESS_ROOT) <= 0 || root_renew(captable, new) < 0)
+	if (cap_info(captable, PROCESS_ROOT) <= 0 || directories_renew(captable, new, true) < 0)
 		return false;
-	if (!directory_renew(captable)) /* not to be trusted: whoever it was may answer anything there */
-		cap_copy(captable, PROCESS_DIRECTORY, captable, PROCESS_ROOT, RIGHTS_ALL);
 	cap_copy(captable, PROCESS_PIPE, SELF_CAPTABLE, state.pipe, RIGHTS_ALL);
 	cap_copy(captable, PROCESS_LOG, SELF_CAPTABLE, state.log, RIGHTS_ALL);
 	return true;
@@ -53,7 +51,7 @@ int launch_elevate(struct launch *launch, struct process *process, slot_t progra
 	struct process_credentials new;
 	if (!risen(&process->credentials, program, &new))
 		return 0;
-	slot_t captable = slot_allocate();
+	slot_t captable = slot_for_new();
 	if (!captable)
 		return -ENOMEM;
 	int64_t status = captable_clone(process->account->pool, process->captable, captable);
@@ -66,8 +64,7 @@ int launch_elevate(struct launch *launch, struct process *process, slot_t progra
 			cap_drop(captable, thread->own_slot);
 	cap_drop(captable, PROCESS_FILES); /* opened for whoever it was */
 	if (!captable_trusted(captable, launch, program, &new)) {
-		object_destroy(captable);
-		slot_free(captable);
+		object_end(captable);
 		return 0;
 	}
 	launch->captable = captable;

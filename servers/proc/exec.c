@@ -45,9 +45,10 @@ int exec_serve(struct request *request, struct process *process, const struct pr
 	timers_drop(process, 1);
 	threads_replace(process, caller, fresh);
 	launch_commit(&launch, process);
-	thread_give(fresh, PROCESS_THREAD);
+	captable_give(process->captable, PROCESS_THREAD, fresh->slot, THREAD_RIGHTS);
+	fresh->own_slot = PROCESS_THREAD;
 	vfork_done(process);
-	thread_start(fresh->slot);
+	thread_let_run(fresh);
 	/* What came while the old threads were on their way here has alerted one that is gone. */
 	if (process->signals.first || fresh->signals.first)
 		thread_alert(fresh->slot);
@@ -56,7 +57,7 @@ int exec_serve(struct request *request, struct process *process, const struct pr
 
 static int first_captable(struct process *process, struct request *request)
 {
-	process->captable = slot_allocate();
+	process->captable = slot_for_new();
 	if (!process->captable)
 		return -ENOMEM;
 	int64_t status = captable_create(process->account->pool, CAPTABLE_SLOTS, process->captable);
@@ -148,6 +149,6 @@ int start_serve(struct request *request, uint32_t *id)
 	state.started = true;
 	prepared_forget();
 	*id = process->id;
-	thread_start(thread->slot);
+	thread_let_run(thread);
 	return 0;
 }

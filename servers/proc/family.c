@@ -57,7 +57,7 @@ void process_forget(struct process *process)
 	*link = process->next;
 	identity_get(process->id)->process = NULL;
 	identity_release(process->id);
-	relation_forget(process->id);
+	relation_forget(process);
 	free(process->directory);
 	free(process);
 }

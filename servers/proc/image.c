@@ -44,7 +44,7 @@ uint64_t image_robust_head(void)
 
 static int segment_copy(slot_t to, uint64_t to_offset, uint64_t from_offset, uint64_t length)
 {
-	static char chunk[COPY_CHUNK];
+	static NOT_STATE char chunk[COPY_CHUNK];
 	for (uint64_t done = 0; done < length;) {
 		uint64_t piece = length - done < COPY_CHUNK ? length - done : COPY_CHUNK;
 		if (memory_read(state.personality, from_offset + done, chunk, piece) != (int64_t)piece ||
@@ -61,7 +61,7 @@ static int segment_load(const Elf64_Phdr *program)
 		return -ENOEXEC;
 	uint64_t start = program->p_vaddr & ~PAGE_MASK, offset = program->p_vaddr & PAGE_MASK;
 	uint64_t length = (offset + program->p_memsz + PAGE_MASK) & ~PAGE_MASK;
-	slot_t memory = slot_allocate();
+	slot_t memory = slot_for_new();
 	int64_t status = memory ? memory_create(SELF_POOL, length, MEMORY_ZERO, memory) : STATUS_NO_MEMORY;
 	if (status < 0)
 		return status_to_errno(status);
@@ -115,7 +115,7 @@ struct account *account_create(void)
 	struct account *account = calloc(1, sizeof *account);
 	if (!account)
 		return NULL;
-	account->pool = slot_allocate();
+	account->pool = slot_for_new();
 	account->users = 1;
 	if (!account->pool || pool_create(state.pool, LIMIT_INFINITY >> 1, account->pool) < 0) {
 		if (account->pool)
@@ -130,15 +130,14 @@ void account_release(struct account *account)
 {
 	if (--account->users)
 		return;
-	object_destroy(account->pool); /* and all that was made from it */
-	slot_free(account->pool);
+	object_end(account->pool); /* and all that was made from it */
 	free(account);
 }
 
 static struct address_space *address_space_new(struct account *account)
 {
 	struct address_space *space = calloc(1, sizeof *space);
-	if (space && !(space->space = slot_allocate())) {
+	if (space && !(space->space = slot_for_new())) {
 		free(space);
 		return NULL;
 	}
@@ -182,8 +181,7 @@ void address_space_release(struct address_space *space)
 {
 	if (--space->users)
 		return;
-	object_destroy(space->space);
-	slot_free(space->space);
+	object_end(space->space);
 	account_release(space->account);
 	free(space);
 }

@@ -97,7 +97,7 @@ static uint64_t regions_of(const struct process *process, const char **bytes)
 
 static uint64_t threads_of(const struct process *process, const char **bytes)
 {
-	static uint32_t ids[THREADS_ANSWERED];
+	static NOT_STATE uint32_t ids[THREADS_ANSWERED];
 	uint64_t count = 0;
 	for (const struct thread *thread = process->threads; thread && count < THREADS_ANSWERED; thread = thread->next)
 		ids[count++] = thread->id;

@@ -104,7 +104,7 @@ int launch_read(struct launch *launch, slot_t handoff)
 static int64_t handoff_show(const struct launch *launch)
 {
 	slot_t space = launch->space->space;
-	static char chunk[CHUNK];
+	static NOT_STATE char chunk[CHUNK];
 	uint64_t size = launch->head.size;
 	int64_t status = space_map(space, 0, PERSONALITY_HANDOFF, (size + PAGE_MASK) & ~PAGE_MASK, 0,
 	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);
@@ -146,10 +146,8 @@ int launch_prepare(struct launch *launch, struct process *process, struct thread
 
 void launch_abandon(struct launch *launch)
 {
-	if (launch->captable) {
-		object_destroy(launch->captable);
-		slot_free(launch->captable);
-	}
+	if (launch->captable)
+		object_end(launch->captable);
 	if (launch->space)
 		address_space_release(launch->space);
 	program_release(launch->program);
@@ -159,8 +157,7 @@ void launch_commit(struct launch *launch, struct process *process)
 {
 	if (launch->captable) {
 		/* Whoever held a way into the process as it was holds nothing of what it becomes. */
-		object_destroy(process->captable);
-		slot_free(process->captable);
+		object_end(process->captable);
 		process->captable = launch->captable;
 		process->serial = launch->serial;
 		process->credentials = launch->head.credentials;
@@ -169,8 +166,8 @@ void launch_commit(struct launch *launch, struct process *process)
 		address_space_release(process->space);
 	process->space = launch->space;
 	process->descriptors = image_descriptors();
-	cap_copy(process->captable, PROCESS_SPACE, SELF_CAPTABLE, launch->space->space, RIGHTS_ALL);
-	cap_copy(process->captable, PROCESS_HANDOFF, SELF_CAPTABLE, launch->handoff, RIGHTS_ALL);
+	captable_give(process->captable, PROCESS_SPACE, launch->space->space, RIGHTS_ALL);
+	captable_give(process->captable, PROCESS_HANDOFF, launch->handoff, RIGHTS_ALL);
 	program_release(process->program);
 	process->program = launch->program;
 	memcpy(process->name, launch->name, sizeof process->name);

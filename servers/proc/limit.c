@@ -40,7 +40,7 @@ int limit_set(struct process *caller, struct process *target, uint32_t resource,
 		/* Data is private; text and files shown are not charged to the process. */
 		if (data < LIMIT_INFINITY / 4 && data + POOL_SLACK + target->limits[RESOURCE_STACK].soft < most)
 			most = data + POOL_SLACK + target->limits[RESOURCE_STACK].soft;
-		pool_set_limit(target->account->pool, most);
+		pool_limit(target->account->pool, most);
 	}
 	return 0;
 }

@@ -87,13 +87,13 @@ static bool make_init(void)
 	return first && group_create(ID_FIRST, first);
 }
 
-static bool make_state(void)
+static bool state_make(void)
 {
 	state.filesystem = startup_slot("tmpfs");
 	state.system = startup_slot("system");
 	state.personality = startup_slot("personality");
 	state.notification = server_notification();
-	state.pool = slot_allocate();
+	state.pool = slot_for_new();
 	for (int i = 0; i < SCRATCH_COUNT; i++)
 		if (!(state.scratch[i] = slot_allocate()))
 			return false;
@@ -105,20 +105,37 @@ static bool make_state(void)
 	return state.pool && pool_create(SELF_POOL, LIMIT_INFINITY >> 1, state.pool) >= 0 && make_init();
 }
 
-int main(void)
+static void first(void)
 {
-	static const struct server server = {
-		.name = "proc",
-		.handle = handle,
-		.cancel = cancel,
-		.signalled = signalled,
-	};
-	if (!make_state()) {
+	if (!state_make()) {
 		log_line("no memory to start with");
-		return 1;
+		abort();
 	}
 	int status = image_load();
 	if (status < 0)
 		log_line("personality: no usable image (%d)", status);
+}
+
+static void again(void)
+{
+	for (int i = 0; i < SCRATCH_COUNT; i++)
+		cap_drop(SELF_CAPTABLE, state.scratch[i]); /* whatever the step that was taken back left there */
+	if (relation_again() < 0) {
+		log_line("no memory for the table of relations");
+		abort();
+	}
+	timers_again();
+}
+
+int main(void)
+{
+	static const struct server server = {
+		.name = "proc",
+		.first = first,
+		.again = again,
+		.handle = handle,
+		.cancel = cancel,
+		.signalled = signalled,
+	};
 	server_run(&server);
 }

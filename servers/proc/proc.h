@@ -116,6 +116,7 @@ struct process {
 	struct process *next_in_group;
 	struct process *next_reaped; /* state.reaped */
 	bool reaped;
+	bool told; /* relation.c: the table knows it */
 	bool holds_locks; /* record locks, which the file server releases at the end */
 	bool executed; /* since the fork: its parent may not set its group any more */
 
@@ -249,9 +250,10 @@ void address_space_release(struct address_space *space);
 
 /* relation.c: the table by which processes know their parent, group and session without asking */
 int relation_start(void);
+int relation_again(void); /* as the state says */
 slot_t relation_memory(void);
-void relation_tell(const struct process *process); /* after any of the three has changed */
-void relation_forget(uint32_t id);
+void relation_tell(struct process *process); /* after any of the three has changed */
+void relation_forget(const struct process *process);
 
 /* family.c: processes, groups and sessions as such */
 struct process *process_create(uint32_t id, struct process *parent, struct group *group);
@@ -267,6 +269,7 @@ void group_check_orphaned(struct group *group);
 
 /* thread.c */
 #define CPUS_ALL (~0ull)
+#define THREAD_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_COPY) /* of a process over its own */
 struct thread_start_point {
 	uint64_t instruction, stack, fs_base, gs_base, argument;
 	slot_t captable; /* 0: the process's */
@@ -296,6 +299,14 @@ int thread_serve(struct process *process, const struct process_make_thread_in *i
 /* What every process finds in its captable. `serial`: of the label of its gate. */
 int captable_fill(slot_t captable, const struct process *process, uint64_t serial, slot_t space);
 void vfork_done(struct process *child);
+
+/* deed.c: when the step counts */
+void object_end(slot_t slot); /* destroys what is in the slot, and frees it */
+void thread_let_run(const struct thread *thread);
+void thread_hold(const struct thread *thread);
+void captable_give(slot_t captable, uint32_t slot, slot_t own, uint32_t rights); /* what is in proc's slot */
+void pool_limit(slot_t pool, uint64_t bytes);
+void word_clear(slot_t space, uint64_t address); /* a futex */
 
 /* exec.c */
 struct process_exec_in;
@@ -359,13 +370,14 @@ int timer_set(struct process *process, const struct interval_timer *setting, uin
 int timer_get(struct process *process, uint32_t number, uint64_t *remaining, uint64_t *interval, uint64_t *overrun);
 void timers_expire(void);
 void timers_drop(struct process *process, uint32_t first);
+void timers_again(void);
 
 /* credential.c */
-/* Give a directory of this captable these credentials, in place. 0, or a negative errno and it is as it was. */
-int root_renew(slot_t captable, const struct process_credentials *new);
+/* Gates with these credentials in the places of its root and working directories, when the step counts. `trusted`: its program may
+ * trust both. 0, or a negative errno and it is as it was. */
+int directories_renew(slot_t captable, const struct process_credentials *new, bool trusted);
 int root_change(struct process *process, slot_t directory);
 int directories_as_real(struct request *request, const struct process *process);
-bool directory_renew(slot_t captable); /* false: it is not the file server's; unchanged */
 int credentials_set(struct process *process, uint32_t mask, const struct process_credentials *wanted);
 bool credentials_may_signal(const struct process *sender, const struct process *target, uint32_t signal);
 bool credentials_may_change(const struct process *caller, const struct process *target);

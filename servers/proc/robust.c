@@ -22,31 +22,37 @@ static bool read_at(slot_t space, uint64_t address, void *to, uint64_t length)
 	return space_read(space, address, to, length) == STATUS_OK;
 }
 
-static void word_release(const struct thread *thread, slot_t space, uint64_t address)
+static void word_release(slot_t space, uint32_t owner, uint64_t address)
 {
-	uint32_t value;
-	if (address & 3 || !read_at(space, address, &value, sizeof value) || (value & OWNER) != thread->id)
+	uint32_t value, died;
+	if (address & 3 || !read_at(space, address, &value, sizeof value))
 		return;
-	value = (value & WAITERS) | OWNER_DIED;
-	if (space_write(space, address, &value, sizeof value) >= 0)
+	died = (value & WAITERS) | OWNER_DIED;
+	bool before = value == died; /* perhaps by an incarnation that did not come to wake anybody */
+	if (before || ((value & OWNER) == owner && space_write(space, address, &died, sizeof died) >= 0))
 		futex_wake_space(space, (uint32_t *)(uintptr_t)address, 1);
 }
 
-void robust_release(const struct thread *thread, slot_t space)
+static void list_release(uint64_t space, uint64_t owner, uint64_t block)
 {
 	struct robust_head head;
 	uint64_t at;
-	if (!read_at(space, thread->block + image_robust_head(), &at, sizeof at) || !at || !read_at(space, at, &head, sizeof head))
+	if (!read_at((slot_t)space, block + image_robust_head(), &at, sizeof at) || !at || !read_at((slot_t)space, at, &head, sizeof head))
 		return;
 	uint64_t entry = head.first & ~1ull, pending = head.pending & ~1ull;
 	for (unsigned i = 0; i < ENTRIES_MOST && entry != at; i++) {
 		uint64_t next;
-		if (!read_at(space, entry, &next, sizeof next))
+		if (!read_at((slot_t)space, entry, &next, sizeof next))
 			break;
 		if (entry != pending)
-			word_release(thread, space, entry + (uint64_t)head.word_offset);
+			word_release((slot_t)space, (uint32_t)owner, entry + (uint64_t)head.word_offset);
 		entry = next & ~1ull;
 	}
 	if (pending)
-		word_release(thread, space, pending + (uint64_t)head.word_offset);
+		word_release((slot_t)space, (uint32_t)owner, pending + (uint64_t)head.word_offset);
+}
+
+void robust_release(const struct thread *thread, slot_t space)
+{
+	step_then(list_release, space, thread->id, thread->block);
 }

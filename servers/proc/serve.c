@@ -215,7 +215,7 @@ static int serve_set_affinity(struct request *request, const struct process_set_
 
 static int serve_info(struct request *request, const struct process_info_in *in)
 {
-	static struct process_info info; /* read when the answer goes out */
+	static NOT_STATE struct process_info info; /* read when the answer goes out */
 	const struct process *process = meant(request, in->process);
 	const struct thread *thread = in->thread ? thread_find(in->thread) : NULL;
 	if (!process || (in->thread && (!thread || thread->process != process)))
@@ -227,7 +227,7 @@ static int serve_info(struct request *request, const struct process_info_in *in)
 
 static int serve_list(struct request *request, const struct process_list_in *in, struct process_list_out *out)
 {
-	static uint32_t ids[1024]; /* read when the answer goes out */
+	static NOT_STATE uint32_t ids[1024]; /* read when the answer goes out */
 	uint64_t most = request->receive_length / sizeof ids[0];
 	if (most > sizeof ids / sizeof ids[0])
 		most = sizeof ids / sizeof ids[0];
@@ -265,7 +265,7 @@ static int serve_set_name(struct request *request)
 
 static int serve_usage(struct request *request, const struct process_usage_in *in)
 {
-	static struct process_usage usage; /* read when the answer goes out */
+	static NOT_STATE struct process_usage usage; /* read when the answer goes out */
 	if (in->who < -1 || in->who > 1)
 		return -EINVAL;
 	usage_fill(caller_of(request), in->who, &usage);
@@ -275,7 +275,7 @@ static int serve_usage(struct request *request, const struct process_usage_in *i
 
 static int serve_system(struct request *request)
 {
-	static struct system_info info; /* read when the answer goes out */
+	static NOT_STATE struct system_info info; /* read when the answer goes out */
 	int64_t status = state.system ? system_info(state.system, &info) : STATUS_BAD_HANDLE;
 	if (status < 0)
 		return status_to_errno(status);
@@ -313,9 +313,11 @@ static int serve_hold_locks(struct request *request)
 static int serve_set_directory(struct request *request)
 {
 	struct process *process = caller_of(request);
-	char *copy = strndup(request->data, request->data_length);
+	char *copy = malloc(request->data_length + 1);
 	if (!copy)
 		return -ENOMEM;
+	memcpy(copy, request->data, request->data_length);
+	copy[request->data_length] = '\0';
 	free(process->directory);
 	process->directory = copy;
 	return 0;

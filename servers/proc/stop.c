@@ -26,7 +26,7 @@ void process_halt(struct process *process, uint32_t signal)
 	process->state = PROCESS_STOPPED;
 	process->stop_fetched = false;
 	for (struct thread *thread = process->threads; thread; thread = thread->next)
-		thread_stop(thread->slot);
+		thread_hold(thread);
 	process->stop_status = signal << 8 | 0x7f;
 	process->continue_report = false;
 	tell_parent(process, CHILD_STOPPED, signal);
@@ -43,7 +43,7 @@ void process_continue(struct process *process)
 		if (thread->stop_call)
 			process_stop_answer(thread->stop_call, 0);
 		thread->stop_call = 0;
-		thread_start(thread->slot);
+		thread_let_run(thread);
 	}
 	tell_parent(process, CHILD_CONTINUED, SIGNAL_CONT);
 }

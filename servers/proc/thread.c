@@ -91,7 +91,7 @@ struct thread *thread_make(struct process *process, uint32_t id, struct address_
 	thread->process = process;
 	thread->block = start->gs_base ? start->gs_base : image_block();
 	thread->cpu_mask = CPUS_ALL;
-	thread->slot = slot_allocate();
+	thread->slot = slot_for_new();
 	queue_init(&thread->signals);
 	if (!thread->slot || thread_build(thread, space, start) < 0) {
 		if (thread->slot)
@@ -116,7 +116,7 @@ int thread_give(struct thread *thread, uint32_t slot)
 		return 0;
 	thread->own_slot = slot;
 	return status_to_errno(cap_copy(thread->process->captable, slot, SELF_CAPTABLE, thread->slot,
-	                                RIGHT_READ | RIGHT_WRITE | RIGHT_COPY));
+	                                THREAD_RIGHTS));
 }
 
 int thread_place(struct thread *thread, uint64_t cpu_mask)
@@ -125,15 +125,6 @@ int thread_place(struct thread *thread, uint64_t cpu_mask)
 	if (status >= 0)
 		thread->cpu_mask = cpu_mask;
 	return status_to_errno(status);
-}
-
-/* Whoever joins this thread waits for the word to become 0; it may free the stack right after,
- * so the thread must be gone by now. */
-static void thread_announce(const struct thread *thread, const struct address_space *space)
-{
-	uint32_t zero = 0;
-	if (space_write(space->space, thread->clear_child_tid, &zero, sizeof zero) >= 0)
-		futex_wake_space(space->space, (uint32_t *)(uintptr_t)thread->clear_child_tid, 1);
 }
 
 /* Its slot in the process's captable is not emptied here: the personality has given it back by itself, and
@@ -146,8 +137,7 @@ void thread_end(struct thread *thread)
 		process->user_time += info.user_time;
 		process->system_time += info.system_time;
 	}
-	object_destroy(thread->slot);
-	slot_free(thread->slot);
+	object_end(thread->slot);
 	if (thread->stop_call) /* nobody is there to read the answer, but the call must end */
 		parked_answer(thread->stop_call, -EINTR, NULL, NULL, 0, NULL, 0);
 	if (process->space)
@@ -163,9 +153,10 @@ void thread_end(struct thread *thread)
 	process->thread_count--;
 	process->user->threads--;
 	state.thread_count--;
+	/* Whoever joins this thread waits for the word to become 0; it may free the stack right after. */
 	struct address_space *space = process->space;
 	if (thread->clear_child_tid && space && (process->threads || space->users > 1))
-		thread_announce(thread, space);
+		word_clear(space->space, thread->clear_child_tid);
 	queue_clear(&thread->signals);
 	thread_give_back(thread);
 }

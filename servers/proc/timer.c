@@ -11,6 +11,12 @@ static void timers_program(void)
 	state.timer = soonest;
 }
 
+void timers_again(void)
+{
+	state.timer = state.armed ? state.armed->expiry : 0;
+	notification_set_timer(state.notification, state.timer, 1);
+}
+
 static void timer_arm(struct interval_timer *timer)
 {
 	struct interval_timer **link = &state.armed;

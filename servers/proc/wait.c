@@ -109,7 +109,7 @@ static int wait_park(struct request *request, const struct wait_request *wait)
 int wait_serve(struct request *request, struct process *process, int64_t selector, uint32_t options,
                uint32_t kind, struct process_wait_out *out)
 {
-	static struct process_usage usage; /* read when the answer goes out */
+	static NOT_STATE struct process_usage usage; /* read when the answer goes out */
 	if (kind > 3)
 		return -EINVAL;
 	struct wait_request wait = { .id = request->id, .process = process, .selector = selector,
