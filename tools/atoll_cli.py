@@ -139,9 +139,11 @@ Boot the debug kernel stopped at its first instruction, with gdb attached and sy
     ./atoll debug                       a shell; its terminal is on another pty (its name is printed)
     ./atoll debug -- /bin/ls            one command
     ./atoll debug --batch 'bt'          run gdb commands instead of a session (may be repeated)
+    ./atoll debug --replay LOG          a call that killed its server three times is made again
 
 tools/gdb/atoll.py adds commands that print objects, captables and endpoints (`help atoll`).""")
     debug.add_argument("--batch", action="append", default=[], metavar="COMMAND", help="a gdb command to run")
+    debug.add_argument("--replay", metavar="LOG", help="a system log (--keep-log) that tells of a refused call")
     debug.add_argument("arguments", nargs="*", metavar="COMMAND", help="default: /bin/sh -l")
     image = command_parser(commands, "image", "make a bootable ISO", """\
 Make an ISO that GRUB boots on BIOS and on UEFI machines, with your own root tree in it.

@@ -11,6 +11,7 @@ import build
 import guest
 import machine
 import qemu
+import replay
 
 
 def wait_for(path, seconds=10):
@@ -32,6 +33,18 @@ def gdb_line(kernel, socket, batch):
     return line
 
 
+def add_replay(path, log):
+    """The last call that a server refused, made again when all services run."""
+    call = replay.read(log)[-1]
+    more, files = replay.service(call)
+    with open(path, "ab") as output:
+        output.write(archive.changed_part(build.BUILD, {}, more, files))
+    print(f"atoll: operation {call.operation:#x} will be called again through label {call.label:#x} of {call.server}; "
+          f"its program: add-symbol-file {build.BUILD / call.server}", file=sys.stderr)
+    if call.capabilities:
+        print(f"atoll: without the {call.capabilities} capabilities that went with it", file=sys.stderr)
+
+
 def main(options):
     options.debug_kernel = True
     machine.check(options)
@@ -41,6 +54,8 @@ def main(options):
         folder = Path(folder)
         socket = folder / "gdb"
         path = machine.archive_for(folder, options, "run", command, machine.terminal_environment(), options.directory)
+        if options.replay:
+            add_replay(path, options.replay)
         line = machine.command_line(options, machine.kernel(options), path)
         line += ["-S", "-gdb", f"unix:path={socket},server=on,wait=off"]
         line += qemu.file_serial(0, folder / "terminal") if options.batch else qemu.serial(0, "pty")

@@ -231,9 +231,7 @@ static bool call_refused(const struct request *request)
 	const struct scratch *notes = scratch();
 	if (request->id != notes->deadly || notes->deaths < DEATHS_MAX)
 		return false;
-	log_line("call %#lx (label %#lx, operation %#x, words %#lx %#lx %#lx %#lx %#lx %#lx) has killed its server %u times and is refused",
-	         request->id, request->label, request->operation, request->words[0], request->words[1], request->words[2],
-	         request->words[3], request->words[4], request->words[5], notes->deaths);
+	quarantine_tell(request, notes->deaths, stash_journal->committed >> 1);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* A link in a chain of servers that recover: what it is told it counts, keeps for a while and tells the next one. It speaks
- * the log's protocol: `write` is told on, in two parts where the level is 0; `size` answers how many there were and what they hash to. */
+ * the log's protocol: `write` is told on, in two parts where the level is 0; `size` answers how many there were and what
+ * they hash to. It dies of what begins with "deadly". */
 #include "protocol_log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static int tell(uint32_t level, const char *text, uint64_t length)
 static int handle_write(struct request *request, const struct log_write_in *in)
 {
 	uint64_t length = request->data_length;
+	if (length >= 6 && memcmp(request->data, "deadly", 6) == 0)
+		__builtin_trap();
 	struct told *told = malloc(sizeof *told + length);
 	if (!told)
 		return -ENOMEM;

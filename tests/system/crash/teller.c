@@ -1,9 +1,11 @@
-/* `teller NUMBER LINKS`: tells the first of a chain of links so many things, compares what each has then heard with what it
- * was told, and stops the machine. */
+/* `teller NUMBER LINKS [TEXT]`: tells the first of a chain of links so many things, compares what each has then heard with what it
+ * was told, and stops the machine.
+ * Before that it tells it the text. */
 #include "protocol_log.h"
 #include "protocol_supervisor.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t hash, count, parts;
 
@@ -36,6 +38,9 @@ int main(void)
 {
 	unsigned number = (unsigned)atoi(startup_argument(1)), links = (unsigned)atoi(startup_argument(2));
 	supervisor_ready(SELF_SUPERVISOR, NULL);
+	if (startup_argument(3))
+		log_line("teller: the answer to %s is %d", startup_argument(3),
+		         log_write(startup_slot("link0"), NULL, 5, startup_argument(3), strlen(startup_argument(3))));
 	for (unsigned i = 0; i < number; i++)
 		tell(startup_slot("link0"), i);
 	for (unsigned i = 0; i < links; i++)
