@@ -11,6 +11,7 @@
 #define RESTART_DELAY 10000000ull       /* nanoseconds, doubled each time */
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
+#define STANDBY_DELAY 100000000ull /* nanoseconds after being ready: others are served first */
 #define PRIORITY_SUPERVISOR (PRIORITY_DRIVER - 1)
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
@@ -28,6 +29,9 @@ static void timer_set(void)
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].deadline && state.services[i].deadline < earliest)
 			earliest = state.services[i].deadline;
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].prepare && state.services[i].prepare < earliest)
+			earliest = state.services[i].prepare;
 	if (state.look && state.look < earliest)
 		earliest = state.look;
 	if (earliest != UINT64_MAX)
@@ -64,6 +68,9 @@ static void timer_expired(void)
 		if (state.services[i].deadline && state.services[i].deadline <= now)
 			service_overdue(&state.services[i]);
 	services_look(now);
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].prepare && state.services[i].prepare <= now)
+			service_prepare(&state.services[i]);
 	services_continue();
 }
 
@@ -205,6 +212,7 @@ static int handle_ready(struct request *request)
 	service->was_ready = true;
 	service->deadline = 0;
 	service->ready = time_now();
+	service->prepare = service->ready + STANDBY_DELAY;
 	services_continue();
 	return 0;
 }
@@ -220,7 +228,7 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	const struct service *service = &state.services[in->index];
 	pool_info(service->pool, &pool);
 	answer = (struct supervisor_service){ .state = service->state, .cause = service->cause,
-	                                      .restarts = service->restarts, .thread = (uint32_t)service->thread_number,
+	                                      .restarts = service->restarts, .thread = (uint32_t)service->now.thread_number,
 	                                      .pause = service_pause(service), .memory = pool.used };
 	strcpy(answer.name, service->manifest.name);
 	request_reply_data(request, &answer, sizeof(answer));
@@ -252,8 +260,8 @@ static int handle_inspect(struct request *request, const struct supervisor_inspe
 		return -ENOENT;
 	if (!service->stash)
 		return -ENOTSUP;
-	request_send_cap(request, 0, service->thread, false);
-	request_send_cap(request, 1, service->space, false);
+	request_send_cap(request, 0, service->now.thread, false);
+	request_send_cap(request, 1, service->now.space, false);
 	request_send_cap(request, 2, service->stash, false);
 	return 0;
 }

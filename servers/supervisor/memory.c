@@ -83,8 +83,8 @@ void memory_of_service(const struct service *service, struct supervisor_memory *
 {
 	*memory = (struct supervisor_memory){ .code = program_of(service), .state = resident_of(service->stash),
 	                                      .content = content_of(service) };
-	add_pages(service->space, memory);
-	uint64_t space = used_of(service->space_pool);
+	add_pages(service->now.space, memory);
+	uint64_t space = used_of(service->now.space_pool);
 	memory->tables = difference(space, pages_of(memory));
 	memory->objects = difference(used_of(service->pool), space + memory->state + memory->content);
 }

@@ -121,14 +121,14 @@ int64_t program_fill_stash(const struct service *service)
 }
 
 /* The same in every incarnation: image and heap, and the journal. */
-static int64_t stash_map(const struct service *service)
+static int64_t stash_map(const struct service *service, slot_t space)
 {
-	int64_t status = space_map(service->space, service->stash, STASH_BASE, STASH_SIZE, 0, MAP_READ | MAP_WRITE);
-	return status < 0 ? status : space_map(service->space, service->stash, STASH_JOURNAL, STASH_JOURNAL_SIZE,
+	int64_t status = space_map(space, service->stash, STASH_BASE, STASH_SIZE, 0, MAP_READ | MAP_WRITE);
+	return status < 0 ? status : space_map(space, service->stash, STASH_JOURNAL, STASH_JOURNAL_SIZE,
 	                                       STASH_SIZE, MAP_READ | MAP_WRITE);
 }
 
-int64_t program_load(struct service *service, struct image *image)
+int64_t program_load(const struct service *service, slot_t space, struct image *image)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
@@ -144,14 +144,14 @@ int64_t program_load(struct service *service, struct image *image)
 		const Elf64_Phdr *segment = &segments[i];
 		if (segment->p_type != PT_LOAD || (service->stash && in_stash(segment)))
 			continue;
-		int64_t status = segment_map(service->space, service->program, segment);
+		int64_t status = segment_map(space, service->program, segment);
 		if (status < 0)
 			return status;
 		if (header.e_phoff >= segment->p_offset &&
 		    header.e_phoff + size <= segment->p_offset + segment->p_filesz)
 			image->header_address = segment->p_vaddr + header.e_phoff - segment->p_offset;
 	}
-	return service->stash ? stash_map(service) : STATUS_OK;
+	return service->stash ? stash_map(service, space) : STATUS_OK;
 }
 
 /* The stack under construction: words from its bottom up, strings above them. */
@@ -224,7 +224,7 @@ static void stack_auxiliary(struct stack *stack, const struct image *image)
 	stack_word(stack, 0);
 }
 
-int64_t program_stack(struct service *service, const struct image *image, uint64_t *stack_pointer)
+int64_t program_stack(const struct service *service, slot_t space, const struct image *image, uint64_t *stack_pointer)
 {
 	static struct stack stack;
 	const struct manifest *manifest = &service->manifest;
@@ -236,13 +236,13 @@ int64_t program_stack(struct service *service, const struct image *image, uint64
 	stack_word(&stack, 0);
 	stack_environment(&stack, manifest);
 	stack_auxiliary(&stack, image);
-	int64_t status = space_map(service->space, 0, STACK_TOP - STACK_SIZE, STACK_SIZE, 0,
+	int64_t status = space_map(space, 0, STACK_TOP - STACK_SIZE, STACK_SIZE, 0,
 	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);
 	if (status < 0)
 		return status;
 	*stack_pointer = STACK_TOP - STACK_IMAGE;
-	status = space_write(service->space, *stack_pointer, stack.words, sizeof(stack.words));
+	status = space_write(space, *stack_pointer, stack.words, sizeof(stack.words));
 	if (status < 0)
 		return status;
-	return space_write(service->space, STACK_TOP - sizeof(stack.strings), stack.strings, sizeof(stack.strings));
+	return space_write(space, STACK_TOP - sizeof(stack.strings), stack.strings, sizeof(stack.strings));
 }

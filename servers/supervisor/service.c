@@ -65,7 +65,9 @@ static bool service_objects(struct service *service)
 	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
 		service->manifest.memory = own.limit;
 	slot_t *const slots[] = { &service->pool,        &service->captable, &service->endpoint, &service->gate,
-		                  &service->control,     &service->incarnation, &service->space_pool, &service->space, &service->thread };
+		                  &service->control,     &service->now.pool, &service->now.space_pool, &service->now.space,
+		                  &service->now.thread,  &service->next.pool, &service->next.space_pool, &service->next.space,
+		                  &service->next.thread };
 	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
 		*slots[i] = slot_allocate();
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
@@ -124,54 +126,88 @@ bool services_create(void)
 /* What the incarnation is called by itself. What a server makes that recovers stays when it dies. */
 static bool service_introduce(const struct service *service)
 {
-	slot_t pool = service->stash ? service->pool : service->incarnation;
-	return cap_copy(service->captable, SELF_SPACE, SELF_CAPTABLE, service->space, RIGHTS_ALL) >= 0 &&
-	       cap_copy(service->captable, SELF_THREAD, SELF_CAPTABLE, service->thread, RIGHTS_ALL) >= 0 &&
-	       cap_copy(service->captable, SELF_INCARNATION, SELF_CAPTABLE, service->incarnation, RIGHTS_ALL) >= 0 &&
+	slot_t pool = service->stash ? service->pool : service->now.pool;
+	return cap_copy(service->captable, SELF_SPACE, SELF_CAPTABLE, service->now.space, RIGHTS_ALL) >= 0 &&
+	       cap_copy(service->captable, SELF_THREAD, SELF_CAPTABLE, service->now.thread, RIGHTS_ALL) >= 0 &&
+	       cap_copy(service->captable, SELF_INCARNATION, SELF_CAPTABLE, service->now.pool, RIGHTS_ALL) >= 0 &&
 	       cap_copy(service->captable, SELF_POOL, SELF_CAPTABLE, pool, RIGHTS_ALL) >= 0;
 }
 
-static int64_t service_thread(struct service *service, const struct image *image, uint64_t stack)
+static int64_t incarnation_thread(const struct service *service, const struct incarnation *made, uint64_t entry, uint64_t stack)
 {
 	struct thread_parameters parameters = {
-		.registers = { .rip = image->entry, .rsp = stack },
+		.registers = { .rip = entry, .rsp = stack },
 		.flags = THREAD_REFLECT,
-		.slot = service->thread,
+		.slot = made->thread,
 		.priority = service->manifest.priority,
 		.weight = WEIGHT_NORMAL,
 	};
-	return thread_create(service->incarnation, service->space, service->captable, service->gate, 0,
-	                     &parameters);
+	return thread_create(made->pool, made->space, service->captable, service->gate, 0, &parameters);
 }
 
-static int64_t service_build(struct service *service)
+/* All but the start. */
+static int64_t incarnation_make(const struct service *service, struct incarnation *made)
 {
 	struct image image;
 	uint64_t stack;
-	int64_t status = pool_create(service->pool, service->manifest.memory, service->incarnation);
+	int64_t status = pool_create(service->pool, service->manifest.memory, made->pool);
 	if (status >= 0)
-		status = pool_create(service->incarnation, service->manifest.memory, service->space_pool);
+		status = pool_create(made->pool, service->manifest.memory, made->space_pool);
 	if (status >= 0)
-		status = space_create(service->space_pool, service->space);
+		status = space_create(made->space_pool, made->space);
 	if (status >= 0)
-		status = program_load(service, &image);
+		status = program_load(service, made->space, &image);
 	if (status >= 0)
-		status = program_stack(service, &image, &stack);
+		status = program_stack(service, made->space, &image, &stack);
 	if (status >= 0)
-		status = service_thread(service, &image, stack);
-	if (status < 0)
-		return status;
-	service->thread_number = (uint64_t)status;
-	return service_introduce(service) ? STATUS_OK : STATUS_NO_MEMORY;
+		status = incarnation_thread(service, made, image.entry, stack);
+	made->thread_number = (uint64_t)status;
+	return status;
+}
+
+/* First the thread: one whose space is being taken away would see its kernel calls fail, and might
+ * yet answer its caller with that. */
+static void incarnation_end(const struct incarnation *ended)
+{
+	object_destroy(ended->thread);
+	object_destroy(ended->pool);
+	cap_drop(SELF_CAPTABLE, ended->thread);
+	cap_drop(SELF_CAPTABLE, ended->space);
+	cap_drop(SELF_CAPTABLE, ended->space_pool);
+	cap_drop(SELF_CAPTABLE, ended->pool);
+}
+
+void service_prepare(struct service *service)
+{
+	service->prepare = 0;
+	if (!service->stash || service->standby)
+		return;
+	service->standby = incarnation_make(service, &service->next) >= 0;
+	if (!service->standby)
+		incarnation_end(&service->next);
+}
+
+static int64_t service_take_next(struct service *service)
+{
+	struct incarnation empty = service->now;
+	if (!service->standby)
+		return incarnation_make(service, &service->now);
+	service->now = service->next;
+	service->next = empty;
+	service->standby = false;
+	return STATUS_OK;
 }
 
 bool service_start(struct service *service)
 {
-	int64_t status = service_build(service);
+	int64_t status = service_take_next(service);
+	if (status >= 0 && !service_introduce(service))
+		status = STATUS_NO_MEMORY;
 	if (status >= 0)
-		status = thread_start(service->thread);
+		status = thread_start(service->now.thread);
 	if (status < 0) {
 		log_line("%s: cannot be started: %ld", service->manifest.name, status);
+		incarnation_end(&service->now);
 		service->state = SERVICE_FAILED;
 		return false;
 	}
@@ -207,23 +243,11 @@ uint64_t service_pause(const struct service *service)
 	return service->ended && awake > service->ended ? awake - service->ended : 0;
 }
 
-static void incarnation_forget(const struct service *service)
-{
-	cap_drop(SELF_CAPTABLE, service->thread);
-	cap_drop(SELF_CAPTABLE, service->space);
-	cap_drop(SELF_CAPTABLE, service->space_pool);
-	cap_drop(SELF_CAPTABLE, service->incarnation);
-}
-
 void service_end(struct service *service, bool deliberate)
 {
-	/* First the thread: one whose space is being taken away would see its kernel calls fail, and might
-	 * yet answer its caller with that. */
-	object_destroy(service->thread);
-	object_destroy(service->incarnation);
 	const uint64_t none = 0;
+	incarnation_end(&service->now);
 	if (deliberate && service->stash)
 		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
-	incarnation_forget(service);
 	endpoint_reset(service->endpoint);
 }

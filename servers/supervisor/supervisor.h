@@ -20,6 +20,12 @@ enum supervisor_slot {
 	SLOT_ARCHIVE = 17,
 };
 
+/* What of a service ends with its program. */
+struct incarnation {
+	slot_t pool, space_pool, space, thread;
+	uint64_t thread_number;
+};
+
 struct service {
 	struct manifest manifest;
 	uint32_t state; /* enum supervisor_state */
@@ -30,9 +36,11 @@ struct service {
 	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
 	uint64_t stash_steps;   /* committed when the last incarnation died */
 	uint64_t program_size;
-	/* Of this incarnation; everything it makes is charged to its own pool and ends with it */
-	slot_t incarnation, space_pool, space, thread;
-	uint64_t thread_number;
+	/* Everything an incarnation makes is charged to its own pool and ends with it */
+	struct incarnation now;
+	struct incarnation next; /* the standby: made beforehand, of a server that recovers */
+	bool standby;            /* there is one */
+	uint64_t prepare;        /* time at which it is to be made; 0: not */
 	uint64_t started;       /* time */
 	uint64_t deadline;      /* STARTING: to be ready by; WAITING: to be started at; 0: none */
 	uint32_t restarts;      /* since boot */
@@ -76,7 +84,10 @@ bool services_create(void);
 struct service *service_find(const char *name);
 /* A gate to a service with this label into a new slot; 0: there is no such service. */
 slot_t service_gate(const char *name, uint64_t label);
+/* With the incarnation that stands by, or one made now. */
 bool service_start(struct service *service);
+/* Have one stand by. */
+void service_prepare(struct service *service);
 /* Whether it has committed a step since it died last. */
 bool service_progressed(struct service *service);
 /* Steps it has committed; 0: it has no stash. */
@@ -105,13 +116,13 @@ void memory_of_supervisor(struct supervisor_memory *memory);
 struct image {
 	uint64_t entry, header_address, header_count, header_size;
 };
-int64_t program_load(struct service *service, struct image *image);
+int64_t program_load(const struct service *service, slot_t space, struct image *image);
 /* Into a fresh memory object: pages of zeros are left out, and take no memory until they are touched. */
 bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t size);
 /* The first contents of the stash: the program's variables. */
 int64_t program_fill_stash(const struct service *service);
 /* The initial stack; *stack is what rsp starts with. */
-int64_t program_stack(struct service *service, const struct image *image, uint64_t *stack);
+int64_t program_stack(const struct service *service, slot_t space, const struct image *image, uint64_t *stack);
 
 /* --- session.c: the first program; run by workers, without the C library --- */
 #define STREAMS 3 /* descriptors 0 to 2 */

@@ -44,7 +44,7 @@ static void ping(unsigned number)
 	watch.since = time_now();
 	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
 	server_ping(service->control, NULL);
-	thread_info(service->thread, &info);
+	thread_info(service->now.thread, &info);
 	watch.answered[number].thread = info.number;
 	watch.answered[number].switches = info.switches;
 	__atomic_store_n(&watch.pinged, 0, __ATOMIC_RELEASE);
@@ -102,7 +102,7 @@ static bool serves(const struct service *service)
 static bool has_run(unsigned number)
 {
 	struct thread_info info;
-	return serves(&state.services[number]) && thread_info(state.services[number].thread, &info) >= 0 &&
+	return serves(&state.services[number]) && thread_info(state.services[number].now.thread, &info) >= 0 &&
 	       (info.state != THREAD_BLOCKED || info.number != watch.answered[number].thread ||
 	        info.switches != watch.answered[number].switches);
 }
@@ -135,7 +135,7 @@ static bool suspect_hangs(const struct service *service, const struct thread_inf
 /* Who waits for another server is not to blame, and must not keep that from being looked at. */
 static bool passes_over(const struct service *service, struct thread_info *info)
 {
-	return !serves(service) || thread_info(service->thread, info) < 0 || info->waiting_call;
+	return !serves(service) || thread_info(service->now.thread, info) < 0 || info->waiting_call;
 }
 
 uint64_t watch_look(uint64_t now, struct service **hung)
