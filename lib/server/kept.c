@@ -23,11 +23,9 @@ void kept_set_notification(slot_t slot)
 	kept.notification = slot;
 }
 
-/* By label: the number of the last call that was to be carried out once. Numbers of a session only grow, and a call of a
+/* Numbers of a session only grow, and a call of a
  * number that has been seen can only be a repetition: its maker makes one after the other, and the next when the one
  * before has been answered. */
-static uint64_t once_numbers[ONCE_LABELS];
-
 int request_once(const struct request *request)
 {
 	uint64_t number = request->words[MESSAGE_WORDS - 1];
@@ -38,14 +36,14 @@ int request_once(const struct request *request)
 		return -EFAULT;
 	if (request->label >= ONCE_LABELS)
 		return -EPERM;
-	if (number <= once_numbers[request->label])
+	if (number <= kept.once[request->label])
 		return 0;
-	once_numbers[request->label] = number;
+	kept.once[request->label] = number;
 	return REQUEST_FIRST;
 }
 
 void kept_forget_session(uint64_t label)
 {
-	if (label < ONCE_LABELS && once_numbers[label])
-		once_numbers[label] = 0;
+	if (label < ONCE_LABELS && kept.once[label])
+		kept.once[label] = 0;
 }

@@ -43,6 +43,7 @@ extern struct kept {
 	slot_t notification;
 	slot_t receive_slots[MESSAGE_CAPS_MAX]; /* where capabilities of the next call arrive */
 	bool taken; /* some of them, so that they are to be refilled */
+	uint64_t once[ONCE_LABELS]; /* by label: the number of the last call that was to be carried out once */
 } kept;
 void kept_take_slot(unsigned index); /* it is the server's now */
 void kept_refill(void);

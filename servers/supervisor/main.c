@@ -76,13 +76,15 @@ static void timer_expired(void)
 
 /* --- the first program --- */
 
-static void worker_run(unsigned number, void (*job)(void *))
+static void worker_run(enum job job, void (*run)(void *))
 {
-	static char stacks[3][WORKER_STACK] __attribute__((aligned(16)));
-	static slot_t slots[3];
-	if (slots[number] == 0)
-		slots[number] = slot_allocate();
-	int64_t status = worker_start(slots[number], job, NULL, stacks[number], WORKER_STACK);
+	static char stacks[JOBS][WORKER_STACK] __attribute__((aligned(16)));
+	slot_t *slot = &state.workers[job];
+	if (*slot == 0)
+		*slot = slot_allocate();
+	object_destroy(*slot); /* a predecessor's */
+	state.job = job;
+	int64_t status = worker_start(*slot, run, NULL, stacks[job], WORKER_STACK);
 	if (status < 0)
 		log_line("no worker: %ld", status);
 }
@@ -92,22 +94,21 @@ static void machine_stop(void)
 	if (state.stopping)
 		return;
 	state.stopping = true;
-	worker_run(2, session_stop);
+	worker_run(JOB_STOP, session_stop);
 }
 
 static void session_begin(void)
 {
-	static bool begun;
-	if (begun)
+	if (state.begun)
 		return;
-	begun = true;
+	state.begun = true;
 	log_line("%u services run", state.service_count);
 	if (watch_begin())
 		state.look = time_now();
 	if (!service_find("proc"))
 		return;
 	if (session_prepare()) {
-		worker_run(0, session_start);
+		worker_run(JOB_START, session_start);
 		return;
 	}
 	log_line("nothing to run");
@@ -121,7 +122,7 @@ static void session_started(void)
 		machine_stop();
 		return;
 	}
-	worker_run(1, session_wait);
+	worker_run(JOB_WAIT, session_wait);
 }
 
 static void session_ended(void)
@@ -235,16 +236,24 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	return 0;
 }
 
+/* Its own end is tried out like that of others: when the step counts, so that it does not come again. */
+static bool dying;
+
 static bool runs(const struct service *service)
 {
 	return service->state == SERVICE_STARTING || service->state == SERVICE_READY;
 }
 
+static bool may_supervise(const struct request *request)
+{
+	const struct service *caller = service_of(request);
+	return caller && caller->manifest.supervise;
+}
+
 /* A service, for another that may look into it and end it. */
 static int service_for_supervision(const struct request *request, uint32_t index, struct service **service)
 {
-	const struct service *caller = service_of(request);
-	if (!caller || !caller->manifest.supervise)
+	if (!may_supervise(request))
 		return -EPERM;
 	*service = index < state.service_count ? &state.services[index] : NULL;
 	return *service ? 0 : -ENOENT;
@@ -279,6 +288,10 @@ static void service_renew(struct service *service)
 static int handle_control(struct request *request, const struct supervisor_control_in *in)
 {
 	struct service *service;
+	if (in->index == state.service_count && in->what == CONTROL_KILL && may_supervise(request)) {
+		dying = true;
+		return 0;
+	}
 	int status = service_for_supervision(request, in->index, &service);
 	if (status < 0)
 		return status;
@@ -350,30 +363,64 @@ static void signalled(uint64_t bits)
 		session_ended();
 }
 
-/* An earlier incarnation of this program died: the kernel started it again with the same captable. What it
- * knew of the services is lost (until the stash keeps it), so the machine stops in order. */
-static void earlier_incarnation_check(void)
+/* The kernel's slots for the root server to where the library expects a server's own. */
+static bool slots_arrange(void)
 {
-	if ((cap_info(SELF_CAPTABLE, SLOT_SYSTEM) & 0xff) != OBJECT_SYSTEM)
-		return;
-	log_system_slot = SLOT_SYSTEM;
-	log_line("died and has lost its state; stopping the machine");
+	cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
+	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
+	cap_copy(SELF_CAPTABLE, SELF_INCARNATION, SELF_CAPTABLE, SELF_POOL, RIGHTS_ALL);
+	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
+	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;
+}
+
+/* Nothing runs, and nothing will. */
+static void stop_at_once(void)
+{
+	log_line("died before it had begun, or cannot begin; stopping the machine");
 	thread_sleep(time_now() + LAST_WORDS, 0);
 	system_stop(SLOT_SYSTEM, 0);
 }
 
-/* The kernel's slots for the root server to where the library expects a server's own. */
-static bool slots_arrange(void)
+/* The services need not know. A job for the first program is done again, but its start: what of that has been done
+ * cannot be told. */
+static void again(void)
 {
-	earlier_incarnation_check();
-	cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
-	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
-	cap_copy(SELF_CAPTABLE, SELF_INCARNATION, SELF_CAPTABLE, SELF_POOL, RIGHTS_ALL);
-	log_system_slot = SLOT_SYSTEM;
-	/* Before any of those it watches, even if they spin. */
-	thread_set_schedule(SELF_THREAD, PRIORITY_SUPERVISOR, WEIGHT_NORMAL, 0);
-	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
-	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;
+	log_line("has died, and goes on");
+	if (!archive_open())
+		log_line("the boot archive is gone");
+	endpoint_reset(SELF_ENDPOINT);
+	if (state.begun && watch_again())
+		state.look = time_now();
+	if (state.job == JOB_START) {
+		log_line("the first program was being started; stopping the machine");
+		session.step = "starting the first program";
+		machine_stop();
+	} else if (state.job == JOB_WAIT) {
+		worker_run(JOB_WAIT, session_wait);
+	} else if (state.job == JOB_STOP) {
+		worker_run(JOB_STOP, session_stop);
+	}
+	services_continue();
+}
+
+static bool first(void)
+{
+	if ((state.notification = server_notification()) == 0)
+		return false;
+	state.spare = slot_allocate();
+	if (!archive_open() || !services_create()) {
+		log_line("the boot archive holds no services");
+		return false;
+	}
+	services_continue();
+	return true;
+}
+
+static void committed(void)
+{
+	recover_commit();
+	if (dying)
+		__builtin_trap();
 }
 
 int main(void)
@@ -382,14 +429,17 @@ int main(void)
 		.name = "supervisor",
 		.handle = handle,
 		.signalled = signalled,
+		.committed = committed,
 	};
-	if (!slots_arrange() || (state.notification = server_notification()) == 0)
+	bool before = (cap_info(SELF_CAPTABLE, SLOT_SYSTEM) & 0xff) == OBJECT_SYSTEM;
+	if (!before && !slots_arrange())
 		return 1;
-	state.spare = slot_allocate();
-	if (!archive_open() || !services_create()) {
-		log_line("the boot archive holds no services");
-		return 1;
-	}
-	services_continue();
+	log_system_slot = SLOT_SYSTEM;
+	/* Before any of those it watches, even if they spin. */
+	thread_set_schedule(SELF_THREAD, PRIORITY_SUPERVISOR, WEIGHT_NORMAL, 0);
+	if (recover_open())
+		again();
+	else if (before || !first())
+		stop_at_once();
 	server_serve(&server);
 }

@@ -182,6 +182,7 @@ void service_prepare(struct service *service)
 	service->prepare = 0;
 	if (!service->stash || service->standby)
 		return;
+	incarnation_end(&service->next); /* what a step of a predecessor has made that did not count */
 	service->standby = incarnation_make(service, &service->next) >= 0;
 	if (!service->standby)
 		incarnation_end(&service->next);
@@ -190,8 +191,10 @@ void service_prepare(struct service *service)
 static int64_t service_take_next(struct service *service)
 {
 	struct incarnation empty = service->now;
-	if (!service->standby)
+	if (!service->standby) {
+		incarnation_end(&service->now); /* likewise */
 		return incarnation_make(service, &service->now);
+	}
 	service->now = service->next;
 	service->next = empty;
 	service->standby = false;

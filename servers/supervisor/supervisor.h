@@ -50,14 +50,19 @@ struct service {
 	bool was_ready;         /* once: its successors are not waited for */
 };
 
+enum job { JOB_NONE, JOB_START, JOB_WAIT, JOB_STOP, JOBS };
+
 struct state {
 	slot_t notification;
 	slot_t spare;  /* for a moment */
-	struct service services[SERVICES_MAX];
+	slot_t workers[JOBS];
+	slot_t watcher, watcher_wake; /* watch.c's worker, and what wakes it */
+	uint32_t job;  /* enum job: what is being done for the first program */
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
-	bool stopping;
+	bool begun, stopping;
 	uint64_t look; /* time at which the services are to be looked at for one that hangs; 0: not */
+	struct service services[SERVICES_MAX]; /* the last: see recover.c */
 };
 extern struct state state;
 
@@ -99,11 +104,19 @@ void service_end(struct service *service, bool deliberate);
 
 /* --- watch.c: servers that hang --- */
 bool watch_begin(void);
+/* In a successor of the supervisor that began it. */
+bool watch_again(void);
 /* Have it spin at its next call. */
 void watch_hang(unsigned number);
 /* Look at all; to be done again at the time that comes back. *hung: a service that is to be ended (and has been as good as
  * since service->ended); else it stays as it is. */
 uint64_t watch_look(uint64_t now, struct service **hung);
+
+/* --- recover.c: the supervisor's own state --- */
+/* False: there was no supervisor before this one. Else its state, session and the loop's own are as after its last step. */
+bool recover_open(void);
+/* A step has ended. */
+void recover_commit(void);
 
 /* --- memory.c: what it costs --- */
 struct supervisor_memory;

@@ -12,7 +12,6 @@
 #define STACK 4096
 
 static struct {
-	slot_t notification, thread;
 	char stack[STACK] __attribute__((aligned(16)));
 	/* Shared with the worker */
 	uint32_t to_ping, to_hang; /* bits by service */
@@ -37,13 +36,17 @@ static uint32_t take(uint32_t *bits)
 	return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
 }
 
-static void ping(unsigned number)
+/* Call it, and say so: the main thread sees if no answer comes. */
+static void ask(unsigned number, bool hang)
 {
 	const struct service *service = &state.services[number];
 	struct thread_info info = { 0 };
 	watch.since = time_now();
 	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
-	server_ping(service->control, NULL);
+	if (hang)
+		server_hang(service->control, NULL);
+	else
+		server_ping(service->control, NULL);
 	thread_info(service->now.thread, &info);
 	watch.answered[number].thread = info.number;
 	watch.answered[number].switches = info.switches;
@@ -54,36 +57,41 @@ static void work(void *unused)
 {
 	(void)unused;
 	for (;;) {
-		notification_wait(watch.notification, 0, 0);
+		notification_wait(state.watcher_wake, 0, 0);
 		uint32_t hang = take(&watch.to_hang), asked = take(&watch.to_ping);
 		for (unsigned i = 0; i < SERVICES_MAX; i++) {
 			if (hang >> i & 1)
-				server_hang(state.services[i].control, NULL);
+				ask(i, true);
 			if (asked >> i & 1)
-				ping(i);
+				ask(i, false);
 		}
 	}
 }
 
 static bool worker_renew(void)
 {
-	object_destroy(watch.thread);
-	cap_drop(SELF_CAPTABLE, watch.thread);
+	object_destroy(state.watcher);
+	cap_drop(SELF_CAPTABLE, state.watcher);
 	watch.pinged = 0;
-	return worker_start(watch.thread, work, NULL, watch.stack, STACK) >= 0;
+	return worker_start(state.watcher, work, NULL, watch.stack, STACK) >= 0;
 }
 
 bool watch_begin(void)
 {
-	watch.notification = slot_allocate();
-	watch.thread = slot_allocate();
-	return notification_create(SELF_POOL, watch.notification) >= 0 && worker_renew();
+	state.watcher_wake = slot_allocate();
+	state.watcher = slot_allocate();
+	return notification_create(SELF_POOL, state.watcher_wake) >= 0 && worker_renew();
+}
+
+bool watch_again(void)
+{
+	return worker_renew();
 }
 
 static void worker_tell(uint32_t *what, uint32_t bits)
 {
 	__atomic_or_fetch(what, bits, __ATOMIC_ACQ_REL);
-	notification_signal(watch.notification, 1);
+	notification_signal(state.watcher_wake, 1);
 }
 
 void watch_hang(unsigned number)
@@ -107,22 +115,26 @@ static bool has_run(unsigned number)
 	        info.switches != watch.answered[number].switches);
 }
 
-/* This look at the suspect, beside the last one: nothing came of the time in between, though it had it. */
-static bool look_fails(const struct thread_info *info, uint64_t steps, uint64_t now)
+enum verdict { PROGRESS, UNDECIDED, NOTHING };
+
+/* This look at the suspect, beside the last one: whether anything came of the time in between, if it had it. */
+static enum verdict look_compare(const struct thread_info *info, uint64_t steps, uint64_t now)
 {
 	uint64_t used = info->user_time + info->system_time - watch.suspect.used;
-	if (steps != watch.suspect.steps)
-		return false;
-	if (info->switches == watch.suspect.switches) /* blocked, or on a CPU of its own, where its time is not counted yet */
-		return true;
-	return info->state != THREAD_BLOCKED && used >= (now - watch.suspect.time) / 8;
+	bool switched = info->switches != watch.suspect.switches;
+	if (steps != watch.suspect.steps || (switched && info->state == THREAD_BLOCKED))
+		return PROGRESS;
+	if (!switched) /* blocked, or on a CPU of its own, where its time is not counted yet */
+		return NOTHING;
+	return used >= (now - watch.suspect.time) / 8 ? NOTHING : UNDECIDED;
 }
 
 static bool suspect_hangs(const struct service *service, const struct thread_info *info, uint64_t now)
 {
 	uint64_t steps = service_steps(service);
 	bool same = watch.suspect.since == watch.since && watch.suspect.thread == info->number;
-	watch.suspect.failed = same && look_fails(info, steps, now) ? watch.suspect.failed + 1 : 0;
+	enum verdict verdict = same ? look_compare(info, steps, now) : PROGRESS;
+	watch.suspect.failed = verdict == PROGRESS ? 0 : watch.suspect.failed + (verdict == NOTHING);
 	watch.suspect.since = watch.since;
 	watch.suspect.thread = info->number;
 	watch.suspect.time = now;
