@@ -38,7 +38,7 @@ def add_replay(path, log):
     call = replay.read(log)[-1]
     more, files = replay.service(call)
     with open(path, "ab") as output:
-        output.write(archive.changed_part(build.BUILD, {}, more, files))
+        output.write(archive.changed_part(build.BUILD, {}, more, files, {}))
     print(f"atoll: operation {call.operation:#x} will be called again through label {call.label:#x} of {call.server}; "
           f"its program: add-symbol-file {build.BUILD / call.server}", file=sys.stderr)
     if call.capabilities:

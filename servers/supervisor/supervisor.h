@@ -57,6 +57,7 @@ struct state {
 	slot_t spare;  /* for a moment */
 	slot_t workers[JOBS];
 	slot_t watcher, watcher_wake; /* watch.c's worker, and what wakes it */
+	uint32_t served; /* bits by service: it has answered a ping, ever */
 	uint32_t job;  /* enum job: what is being done for the first program */
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */

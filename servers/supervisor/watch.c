@@ -20,6 +20,7 @@ static struct {
 	struct {
 		uint64_t thread, switches;
 	} answered[SERVICES_MAX]; /* what a thread had when it answered */
+	uint32_t silent; /* the main thread's, bits by service: never answered, not asked any more */
 	/* Of the service that does not answer */
 	struct {
 		uint64_t since, thread, time, used, switches, steps;
@@ -43,10 +44,9 @@ static void ask(unsigned number, bool hang)
 	struct thread_info info = { 0 };
 	watch.since = time_now();
 	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
-	if (hang)
-		server_hang(service->control, NULL);
-	else
-		server_ping(service->control, NULL);
+	int status = hang ? server_hang(service->control, NULL) : server_ping(service->control, NULL);
+	if (status == 0)
+		__atomic_or_fetch(&state.served, 1u << number, __ATOMIC_ACQ_REL);
 	thread_info(service->now.thread, &info);
 	watch.answered[number].thread = info.number;
 	watch.answered[number].switches = info.switches;
@@ -110,7 +110,7 @@ static bool serves(const struct service *service)
 static bool has_run(unsigned number)
 {
 	struct thread_info info;
-	return serves(&state.services[number]) && thread_info(state.services[number].now.thread, &info) >= 0 &&
+	return serves(&state.services[number]) && !(watch.silent >> number & 1) && thread_info(state.services[number].now.thread, &info) >= 0 &&
 	       (info.state != THREAD_BLOCKED || info.number != watch.answered[number].thread ||
 	        info.switches != watch.answered[number].switches);
 }
@@ -144,9 +144,15 @@ static bool suspect_hangs(const struct service *service, const struct thread_inf
 	return watch.suspect.failed >= LOOKS;
 }
 
-/* Who waits for another server is not to blame, and must not keep that from being looked at. */
+/* Who waits for another server is not to blame, and must not keep that from being looked at. What has never answered is
+ * no server, and is left alone. */
 static bool passes_over(const struct service *service, struct thread_info *info)
 {
+	uint32_t bit = 1u << (service - state.services);
+	if (!(__atomic_load_n(&state.served, __ATOMIC_ACQUIRE) & bit)) {
+		watch.silent |= bit;
+		return true;
+	}
 	return !serves(service) || thread_info(service->now.thread, info) < 0 || info->waiting_call;
 }
 

@@ -44,6 +44,17 @@ static void test_manifest(void)
 	CHECK(manifest.memory == 16 << 20 && manifest.slots == 300 && manifest.priority == 4);
 }
 
+static void test_manifest_limit(void)
+{
+	struct manifest manifest;
+	CHECK(parse(&manifest, "") == 0 && manifest.limit == 30000000000); /* of one that begins with nothing */
+	CHECK(parse(&manifest, "stash") == 0 && manifest.limit == 1000000000);
+	CHECK(parse(&manifest, "limit 250ms\nstash") == 0 && manifest.limit == 250000000);
+	CHECK(parse(&manifest, "limit 2s") == 0 && manifest.limit == 2000000000);
+	CHECK(parse(&manifest, "limit none") == 0 && manifest.limit == UINT64_MAX);
+	CHECK(parse(&manifest, "limit 0s") == 1 && parse(&manifest, "limit 3") == 1 && parse(&manifest, "limit") == 1);
+}
+
 static void test_manifest_refused(void)
 {
 	static const char *const wrong[] = {
@@ -115,6 +126,7 @@ static void test_ring_beside_writer(void)
 int main(void)
 {
 	test_manifest();
+	test_manifest_limit();
 	test_manifest_refused();
 	test_ring_beside_writer();
 	return failures != 0;
