@@ -124,7 +124,8 @@ static bool move_some(struct space *space, uint64_t *from, uint64_t end, uint64_
 	return true;
 }
 
-/* All of them, or none. The destination's region is there already. */
+/* The destination's region is there already. False: what has gone comes back as far as there is memory for it and its old
+ * place is still there and empty; the rest is lost, since the caller then unmaps the new place. */
 static bool move_own(struct space *space, uint64_t from, uint64_t to, uint64_t length)
 {
 	uint64_t at = from, back = to;
