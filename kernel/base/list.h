@@ -60,7 +60,3 @@ static inline void list_remove(struct list_node *node)
 #define list_first(list, type, member) container_of((list)->next, type, member)
 #define list_for_each(list, node) \
 	for (struct list_node *node = (list)->next; node != (list); node = node->next)
-/* The body may remove `node`. */
-#define list_for_each_safe(list, node) \
-	for (struct list_node *node = (list)->next, *node##_next = node->next; node != (list); \
-	     node = node##_next, node##_next = node->next)

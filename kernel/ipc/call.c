@@ -19,11 +19,10 @@
 void call_remains_drop(struct call_remains *remains)
 {
 	cap_list_drop(&remains->caps);
-	if (remains->abandoned)
-		object_unreference(&remains->abandoned->object);
-	if (remains->gate) {
-		object_destroy_later(&remains->gate->object);
-		object_unreference(&remains->gate->object);
+	if (remains->owner) {
+		if (remains->owner->type == OBJECT_GATE) /* answered, that is its end */
+			object_destroy_later(remains->owner);
+		object_unreference(remains->owner);
 	}
 }
 

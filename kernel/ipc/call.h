@@ -9,8 +9,7 @@ struct cpu;
 /* What the end of a call leaves to be let go of once the endpoint's lock is released. */
 struct call_remains {
 	struct cap_list caps;
-	struct thread *abandoned; /* its record was all that was left; unreference */
-	struct gate *gate;        /* its notice was answered; destroy and unreference */
+	struct object *owner; /* a gone thread whose record was all that was left, or a gate whose notice was answered; NULL: none */
 };
 void call_remains_drop(struct call_remains *remains);
 

@@ -9,7 +9,7 @@
 #include "base/preempt.h"
 #include "ipc/call.h"
 
-#define COPY_STEP (16ull * 1024) /* bytes between two looks at pending interrupts */
+#define PAGES_AT_ONCE 4 /* between two looks at pending interrupts */
 
 status_t own_fault(enum fault_result result, struct fault *fault)
 {
@@ -22,20 +22,15 @@ status_t buffer_prepare(uint64_t address, uint64_t length, uint32_t access)
 {
 	struct space *space = cpu_current()->space;
 	struct fault fault;
-	for (uint64_t end = address + length, left = COPY_STEP; address < end;) {
-		uint64_t available = PAGE_SIZE - address % PAGE_SIZE;
+	uint64_t end = address + length;
+	for (unsigned page = 0; address < end; page++, address += PAGE_SIZE - address % PAGE_SIZE) {
+		if (page && page % PAGES_AT_ONCE == 0)
+			preempt_wanted();
 		while (!arch_user_touch(address, access & MAP_WRITE)) {
 			fault = (struct fault){ .address = address, .access = access };
 			enum fault_result result = space_fault(space, &fault);
 			if (result != FAULT_RESOLVED)
 				return own_fault(result, &fault);
-		}
-		address += available;
-		if (left > available) {
-			left -= available;
-		} else {
-			left = COPY_STEP;
-			preempt_wanted();
 		}
 	}
 	return STATUS_OK;

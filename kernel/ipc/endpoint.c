@@ -50,7 +50,7 @@ static void put_cancel(struct endpoint *endpoint, struct thread *receiver)
 	struct call *call = list_first(&endpoint->cancels, struct call, in_cancel);
 	uint64_t words[MESSAGE_WORDS] = { call->id, call->progress.cancel_reason };
 	list_remove(&call->in_cancel);
-	call->progress.cancel = CANCEL_DELIVERED;
+	list_append(&endpoint->cancels_delivered, &call->in_cancel);
 	endpoint_put_message(receiver, 0, call->label, OPERATION_CANCEL, words);
 }
 
@@ -80,7 +80,7 @@ static void put_call(struct endpoint *endpoint, struct thread *receiver)
 	endpoint_settle(endpoint);
 	endpoint->newest = call;
 	call->progress.state = CALL_DELIVERED;
-	if (call->progress.cancel == CANCEL_ASKED)
+	if (call->progress.cancelled)
 		list_append(&endpoint->cancels, &call->in_cancel);
 	if (call->progress.source != CALL_FROM_GATE)
 		receiver->lent_priority = (uint8_t)scheduler_level(call_thread(call));
@@ -110,17 +110,17 @@ bool endpoint_take(struct endpoint *endpoint, struct thread *receiver)
 	return taken;
 }
 
-/* There is something for a receiver, perhaps: serve those that wait. */
-static void serve(struct endpoint *endpoint)
+/* There is something for a receiver, perhaps: serve the first that waits. False: it was not served, or there is none. Only
+ * a reset brings something for more than one. */
+static bool serve(struct endpoint *endpoint)
 {
+	struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
 	endpoint->pending = true;
-	while (!list_empty(&endpoint->receivers)) {
-		struct thread *receiver = list_first(&endpoint->receivers, struct thread, waiting);
-		if (!endpoint_take(endpoint, receiver))
-			return;
-		list_remove(&receiver->waiting);
-		thread_wake(receiver, true);
-	}
+	if (list_empty(&endpoint->receivers) || !endpoint_take(endpoint, receiver))
+		return false;
+	list_remove(&receiver->waiting);
+	thread_wake(receiver, true);
+	return true;
 }
 
 void endpoint_notify(struct endpoint *endpoint)
@@ -179,8 +179,8 @@ void endpoint_end_call(struct call *call, struct call_remains *remains)
 	cap_list_move(&remains->caps, &call->caps);
 	if (call->progress.abandoned)
 		call_record_release(call);
-	remains->abandoned = call->progress.abandoned ? call_thread(call) : NULL;
-	remains->gate = call->progress.source == CALL_FROM_GATE ? container_of(call, struct gate, notice) : NULL;
+	remains->owner = call->progress.abandoned ? &call_thread(call)->object :
+	                 call->progress.source == CALL_FROM_GATE ? &container_of(call, struct gate, notice)->object : NULL;
 }
 
 /* The answer to a message of the kernel for a fault: retry, or not. */
@@ -217,7 +217,7 @@ void endpoint_answer(struct call *call, struct answer *answer, status_t status, 
 	uint64_t header = answer ? arch_message_header(&cpu_current()->arch) : 0;
 	trace(TRACE_MESSAGE_REPLY, call->id, header);
 	endpoint_end_call(call, remains);
-	if (remains->abandoned || remains->gate)
+	if (remains->owner)
 		return;
 	if (call->progress.source != CALL_FROM_THREAD) {
 		answer_fault(call_thread(call), answer ? MESSAGE_STATUS(header) : -1);
@@ -234,8 +234,8 @@ void endpoint_answer(struct call *call, struct answer *answer, status_t status, 
 
 static void ask_to_cancel(struct endpoint *endpoint, struct call *call, enum cancel_reason reason)
 {
-	if (call->progress.cancel == CANCEL_NONE) {
-		call->progress.cancel = CANCEL_ASKED;
+	if (!call->progress.cancelled) {
+		call->progress.cancelled = true;
 		call->progress.cancel_reason = (uint8_t)reason;
 		if (call->progress.state != CALL_QUEUED) /* else when it is delivered again, after it */
 			list_append(&endpoint->cancels, &call->in_cancel);
@@ -349,6 +349,14 @@ status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
 	return status;
 }
 
+/* Under the lock, which is let go of. */
+static void pause(struct endpoint *endpoint)
+{
+	spin_unlock(&endpoint->lock);
+	preempt_wanted();
+	endpoint_lock(endpoint);
+}
+
 status_t handle_endpoint_reset(struct endpoint *endpoint)
 {
 	status_t count = 0;
@@ -359,23 +367,13 @@ status_t handle_endpoint_reset(struct endpoint *endpoint)
 		list_prepend(&endpoint->queued, &call->in_endpoint);
 		call->progress.state = CALL_QUEUED;
 		call->progress.delivered_before = true;
-		list_remove(&call->in_cancel);
-		if (call->progress.cancel != CANCEL_NONE)
-			call->progress.cancel = CANCEL_ASKED;
-		if (++count % RESET_AT_ONCE == 0) {
-			spin_unlock(&endpoint->lock);
-			preempt_wanted();
-			endpoint_lock(endpoint);
-		}
+		list_remove(&call->in_cancel); /* asked again when it is delivered again */
+		if (++count % RESET_AT_ONCE == 0)
+			pause(endpoint);
 	}
-	list_for_each(&endpoint->parked, node) {
-		struct call *call = container_of(node, struct call, in_endpoint);
-		if (call->progress.cancel != CANCEL_DELIVERED)
-			continue;
-		call->progress.cancel = CANCEL_ASKED;
-		list_append(&endpoint->cancels, &call->in_cancel);
-	}
-	serve(endpoint);
+	list_append_all(&endpoint->cancels, &endpoint->cancels_delivered); /* of parked calls all */
+	while (serve(endpoint))
+		pause(endpoint);
 	spin_unlock(&endpoint->lock);
 	return count;
 }
@@ -390,6 +388,7 @@ status_t handle_endpoint_create(struct pool *pool, uint32_t slot)
 	list_init(&endpoint->delivered);
 	list_init(&endpoint->parked);
 	list_init(&endpoint->cancels);
+	list_init(&endpoint->cancels_delivered);
 	list_init(&endpoint->receivers);
 	return thread_install_new(&endpoint->object, slot);
 }
@@ -451,29 +450,21 @@ status_t handle_endpoint_bind(struct endpoint *endpoint, struct notification *no
 
 /* --- the ends of endpoints and gates --- */
 
-static struct call *any_call(struct endpoint *endpoint)
-{
-	struct list_node *lists[] = { &endpoint->queued, &endpoint->delivered, &endpoint->parked };
-	for (unsigned i = 0; i < 3; i++)
-		if (!list_empty(lists[i]))
-			return list_first(lists[i], struct call, in_endpoint);
-	return NULL;
-}
-
-/* End one call or one wait. False: there is none left. */
+/* End one wait or one call; no receiver is given any of those that are left. False: there is none. */
 static bool end_one(struct endpoint *endpoint)
 {
 	struct call_remains remains = { 0 };
 	endpoint_lock(endpoint);
-	struct call *call = any_call(endpoint);
-	bool waits = !call && !list_empty(&endpoint->receivers);
-	if (call)
-		endpoint_answer(call, NULL, STATUS_DESTROYED, &remains);
-	else if (waits)
+	list_append_all(&endpoint->parked, &endpoint->delivered);
+	list_append_all(&endpoint->parked, &endpoint->queued);
+	bool waits = !list_empty(&endpoint->receivers), stands = !list_empty(&endpoint->parked);
+	if (waits)
 		thread_wake_with(list_first(&endpoint->receivers, struct thread, waiting), STATUS_DESTROYED);
+	else if (stands)
+		endpoint_answer(list_first(&endpoint->parked, struct call, in_endpoint), NULL, STATUS_DESTROYED, &remains);
 	spin_unlock(&endpoint->lock);
 	call_remains_drop(&remains);
-	return call || waits;
+	return waits || stands;
 }
 
 static status_t endpoint_destroy(struct object *object)
@@ -515,7 +506,7 @@ static status_t gate_destroy(struct object *object)
 	spin_unlock(&gate->endpoint->lock);
 	call_record_release(&gate->notice);
 	object_unreference(&gate->endpoint->object);
-	if (remains.gate)
+	if (remains.owner)
 		object_unreference(object);
 	return STATUS_OK;
 }

@@ -29,7 +29,7 @@ struct endpoint {
 	struct thread *receiver; /* goes before those on the list of receivers; NULL: none */
 	struct call *newest;     /* goes behind those on the list of delivered calls; NULL: none */
 	struct list_node queued, delivered, parked; /* struct call.in_endpoint, oldest first */
-	struct list_node cancels;                   /* struct call.in_cancel */
+	struct list_node cancels, cancels_delivered; /* struct call.in_cancel: not yet received, and of calls not yet answered */
 	struct list_node receivers;                 /* struct thread.waiting */
 	struct notification *notification;          /* bound; referenced */
 };

@@ -11,7 +11,7 @@
 #include "kernel_calls.h"
 
 #define BUCKETS 256u
-#define WOKEN_AT_ONCE 16u /* between two preemption points */
+#define STEPS_AT_ONCE 16u /* waiters looked at between two preemption points */
 
 struct bucket {
 	struct spin_lock lock; /* LOCK_FUTEX */
@@ -42,9 +42,10 @@ static status_t find_word(struct space *space, uint64_t address, struct word *wo
 	return status;
 }
 
-static bool waits_on(const struct thread *thread, const struct word *word)
+static bool waits_on(const struct list_node *node, const struct word *word)
 {
-	return thread->futex_object == word->object && thread->futex_offset == word->offset;
+	const struct futex_waiter *waiter = container_of(node, struct futex_waiter, waiting);
+	return waiter->futex_object == word->object && waiter->futex_offset == word->offset;
 }
 
 /* The word itself, held in place: space_release lets go. */
@@ -86,7 +87,7 @@ status_t handle_futex_wait(uint64_t address, uint32_t expected, uint64_t deadlin
 /* Under both buckets' locks. It stands last there; where the two words are one it has not moved. */
 static void move(struct thread *thread, const struct word *to)
 {
-	if (waits_on(thread, to))
+	if (waits_on(&thread->waiting, to))
 		return;
 	list_remove(&thread->waiting);
 	list_append(&to->bucket->waiters, &thread->waiting);
@@ -97,23 +98,34 @@ static void move(struct thread *thread, const struct word *to)
 	spin_unlock(&thread->lock);
 }
 
-/* Under the bucket's lock: the first waiters of a word wake, or go over to the word `to`. Returns how many. */
-static uint32_t release_some(const struct word *word, uint32_t count, const struct word *to)
+/* Under both buckets' locks: the first `wake` waiters of a word wake, `count` more go over to the word `to`. Returns how many
+ * in all. The locks are let go of from time to time: a place in the list then says where to go on, and is a waiter of no
+ * word to whoever comes across it. */
+static status_t release(const struct word *word, uint32_t wake, uint32_t count, const struct word *to)
 {
-	uint32_t released = 0;
-	list_for_each_safe(&word->bucket->waiters, node) {
-		struct thread *thread = container_of(node, struct thread, waiting);
-		if (released == count)
-			break;
-		if (!waits_on(thread, word))
+	struct list_node *list = &word->bucket->waiters, *next = list->next;
+	struct futex_waiter place = { .futex_object = 0 };
+	uint64_t released = 0, all = (uint64_t)wake + count;
+	for (unsigned step = 1; released < all && next != list; step++) {
+		struct list_node *node = next;
+		next = node->next;
+		if (waits_on(node, word)) {
+			struct thread *thread = container_of(node, struct thread, waiting);
+			if (released++ < wake)
+				thread_wake_with(thread, STATUS_OK);
+			else
+				move(thread, to);
+		}
+		if (step % STEPS_AT_ONCE)
 			continue;
-		if (to)
-			move(thread, to);
-		else
-			thread_wake_with(thread, STATUS_OK);
-		released++;
+		list_insert_before(next, &place.waiting);
+		spin_unlock_pair(&word->bucket->lock, &to->bucket->lock);
+		preempt_wanted();
+		spin_lock_pair(&word->bucket->lock, &to->bucket->lock);
+		next = place.waiting.next;
+		list_remove(&place.waiting);
 	}
-	return released;
+	return (status_t)released;
 }
 
 status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t count)
@@ -122,15 +134,10 @@ status_t handle_futex_wake_space(struct space *space, uint64_t address, uint32_t
 	status_t status = find_word(space, address, &word);
 	if (status != STATUS_OK)
 		return status;
-	uint32_t woken = 0, step;
-	do {
-		uint32_t left = count - woken;
-		spin_lock(&word.bucket->lock);
-		step = release_some(&word, left < WOKEN_AT_ONCE ? left : WOKEN_AT_ONCE, NULL);
-		spin_unlock(&word.bucket->lock);
-		woken += step;
-	} while (step == WOKEN_AT_ONCE && (preempt_wanted(), true));
-	return woken;
+	spin_lock(&word.bucket->lock);
+	status = release(&word, count, 0, &word);
+	spin_unlock(&word.bucket->lock);
+	return status;
 }
 
 status_t handle_futex_wake(uint64_t address, uint32_t count)
@@ -155,10 +162,10 @@ status_t handle_futex_requeue(uint64_t address, uint64_t expected, uint32_t wake
 	spin_lock_pair(&from.bucket->lock, &to.bucket->lock);
 	if (compare && __atomic_load_n(bytes, __ATOMIC_SEQ_CST) != (uint32_t)expected)
 		status = STATUS_AGAIN;
-	else
-		status = (status_t)release_some(&from, wake_count, NULL) + release_some(&from, count, &to);
-	spin_unlock_pair(&from.bucket->lock, &to.bucket->lock);
 	if (compare)
 		space_release(space);
+	if (status == STATUS_OK)
+		status = release(&from, wake_count, count, &to);
+	spin_unlock_pair(&from.bucket->lock, &to.bucket->lock);
 	return status;
 }

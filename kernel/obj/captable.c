@@ -126,57 +126,49 @@ struct captable *captable_create(struct pool *pool, uint32_t slots)
 	return NULL;
 }
 
-/* Copy some slots from *slot on. The source's lock keeps each of its capabilities there until a copy
- * is counted; nobody else knows the clone yet. */
-static bool clone_some(struct captable *clone, struct captable *source, uint32_t *slot)
-{
-	for (uint32_t end = *slot + BLOCK_SLOTS / 8; *slot < end && *slot < source->top; ++*slot) {
-		uint64_t *from = slot_word(source, *slot), *place;
-
-		if (!from || !*from)
-			continue;
-		place = slot_make(clone, *slot);
-		if (!place)
-			return false;
-		if (object_capability_take(word_object(*from)))
-			*place = *from;
-	}
-	return true;
-}
-
-/* The source's lock is let go of from time to time. A capability that is moved within the
- * source meanwhile may be in the clone twice, or not at all. */
+/* Slot by slot as cap_copy does it: what is found stays in memory until this CPU leaves the kernel, and captable_install
+ * looks whether it still has a name. A capability that is moved within the source meanwhile may be in the clone twice, or not
+ * at all. */
 status_t captable_clone(struct pool *pool, struct captable *source, struct captable **clone)
 {
-	bool good = true;
+	status_t status = STATUS_OK;
 
 	*clone = captable_create(pool, source->slots);
 	if (!*clone)
 		return STATUS_NO_MEMORY;
-	for (uint32_t slot = 1; good && slot < source->top;) {
-		spin_lock(&source->lock);
-		good = clone_some(*clone, source, &slot);
-		spin_unlock(&source->lock);
-		preempt_wanted();
+	for (uint32_t slot = 1; status != STATUS_NO_MEMORY && slot < source->top; slot++) {
+		const uint64_t *place = slot_word(source, slot);
+		uint64_t word = place ? __atomic_load_n(place, __ATOMIC_ACQUIRE) : 0;
+
+		if (word)
+			status = captable_install(*clone, slot, word_object(word), word & RIGHTS_ALL);
+		if (slot % 64 == 0)
+			preempt_wanted();
 	}
-	if (good)
+	if (status != STATUS_NO_MEMORY)
 		return STATUS_OK;
 	object_unreference(&(*clone)->object);
 	return STATUS_NO_MEMORY;
 }
 
-/* `dead` keeps new capabilities out. */
+/* `dead` keeps new capabilities out, and the lock waits for those on their way in. From the top down: `slots` says what is
+ * left, so that no slot is looked at twice. */
 static status_t captable_destroy(struct object *object)
 {
 	struct captable *table = (struct captable *)object;
-	uint32_t dropped = 0;
 
-	for (uint32_t slot = 1; slot < table->top; slot++) {
+	spin_lock(&table->lock);
+	if (table->slots > table->top)
+		table->slots = table->top;
+	spin_unlock(&table->lock);
+	while (table->slots > 1) {
+		uint32_t slot = table->slots - 1;
 		const uint64_t *place = slot_word(table, slot);
 
-		if (place && *place && captable_drop(table, slot) == STATUS_OK)
-			dropped++;
-		if (slot % 16 == 0 && preempt_wanted() && dropped)
+		if (place && *place)
+			captable_drop(table, slot);
+		table->slots = slot;
+		if (slot % 16 == 0 && preempt_wanted())
 			return STATUS_RESTART;
 	}
 	return STATUS_OK;
@@ -184,15 +176,17 @@ static status_t captable_destroy(struct object *object)
 
 /* Nobody looks anything up here any more: every CPU has left the kernel since the last reference
  * went. */
-static void captable_release(struct object *object)
+static bool captable_release_some(struct object *object)
 {
 	struct captable *table = (struct captable *)object;
+	uint32_t last = table->top ? (table->top - 1) / BLOCK_SLOTS : 0;
 
-	for (uint32_t i = 0; i * BLOCK_SLOTS < table->top; i++)
-		if (table->blocks[i])
-			pool_free(object->pool, table->blocks[i], BLOCK_BYTES);
+	if (table->blocks[last])
+		pool_free(object->pool, table->blocks[last], BLOCK_BYTES);
+	table->top = last * BLOCK_SLOTS;
+	return table->top > 0;
 }
 
 const struct object_class captable_class = {
-	.size = sizeof(struct captable), .destroy = captable_destroy, .release = captable_release,
+	.size = sizeof(struct captable), .destroy = captable_destroy, .release_some = captable_release_some,
 };

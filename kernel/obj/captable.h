@@ -14,7 +14,7 @@
 struct captable {
 	struct object object;
 	struct spin_lock lock; /* LOCK_CAPTABLE */
-	uint32_t slots;        /* set at creation */
+	uint32_t slots;        /* set at creation; what is left of a table that ends */
 	uint32_t top;          /* no slot from here on was ever used; grows under lock */
 	uint64_t *blocks[CAPTABLE_SLOTS_MAX / CAPTABLE_BLOCK_SLOTS]; /* pages: the first made at creation, others under lock; kept to the end */
 };

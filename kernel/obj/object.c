@@ -15,7 +15,7 @@ enum { DESTROY_IDLE, DESTROY_IN_STEP, DESTROY_DONE };
 
 static uint64_t last_number;
 static uint64_t alive[OBJECT_TYPE_COUNT];
-static struct object *to_destroy; /* a stack: pushed to by anyone, taken whole */
+static struct object *to_destroy; /* a stack: pushed to by anyone */
 
 /* Everything that can fail comes before the object is counted as alive. Its pool knows it at once,
  * but leaves it alone until its creator has given it a name (pool_destroy). */
@@ -129,7 +129,7 @@ status_t object_destroy(struct object *object)
 }
 
 /* Sequentially consistent, for begin_period in quiesce.c: an object that is pushed after a period
- * has taken the stack waits for the next one. No ABA: the stack is only ever taken whole. */
+ * has taken the stack waits for the next one. No ABA: stacks are taken whole, or see pop_to_destroy. */
 void object_push(struct object **stack, struct object *object)
 {
 	object->next_free = __atomic_load_n(stack, __ATOMIC_RELAXED);
@@ -155,36 +155,51 @@ bool object_destroy_pending(void)
 	return __atomic_load_n(&to_destroy, __ATOMIC_RELAXED) != NULL || quiesce_pending();
 }
 
-/* On the way out of the kernel, with no lock held. What is left when something more urgent wants
- * the CPU goes back on the list, and this CPU or another takes it up; the order does not matter. */
+/* One CPU at a time takes from the stack, so what it has seen on top stays on it until the exchange. */
+static struct object *pop_to_destroy(void)
+{
+	static struct spin_lock lock = SPIN_LOCK(LOCK_POOL);
+
+	spin_lock(&lock);
+	struct object *object = __atomic_load_n(&to_destroy, __ATOMIC_ACQUIRE);
+	while (object && !__atomic_compare_exchange_n(&to_destroy, &object, object->next_free, true, __ATOMIC_ACQUIRE,
+	                                              __ATOMIC_ACQUIRE))
+		;
+	spin_unlock(&lock);
+	return object;
+}
+
+/* On the way out of the kernel, with no lock held, until something more urgent wants the CPU. What has to wait, perhaps for
+ * one further down, goes back last; that is a few, since it waits for another CPU. */
 void object_destroy_some(void)
 {
-	struct object *object = __atomic_exchange_n(&to_destroy, NULL, __ATOMIC_ACQUIRE);
-	bool enough = false;
+	struct object *object, *again = NULL;
 
-	while (object) {
-		struct object *next = object->next_free;
-
-		if (enough || object_destroy(object) == STATUS_RESTART) {
-			object_push(&to_destroy, object);
-			enough = true;
-		} else {
+	do {
+		object = pop_to_destroy();
+		if (object && object_destroy(object) == STATUS_RESTART)
+			object_push(&again, object);
+		else if (object)
 			object_unreference(object);
-			enough = preempt_wanted();
-		}
-		object = next;
+	} while (object && !preempt_wanted());
+	while ((object = again)) {
+		again = object->next_free;
+		object_push(&to_destroy, object);
 	}
 }
 
 /* The pool's reference goes last: the credit for the object's memory needs it. */
-void object_free_memory(struct object *object)
+bool object_free_memory(struct object *object)
 {
 	const struct object_class *class = object_classes[object->type];
 	struct pool *pool = object->pool;
 
+	if (class->release_some && class->release_some(object))
+		return false;
 	if (class->release)
 		class->release(object);
 	pool_free(pool, object, class->size);
 	if (pool)
 		object_unreference((struct object *)pool);
+	return true;
 }

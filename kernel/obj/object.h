@@ -65,7 +65,9 @@ struct object_class {
 	status_t (*destroy)(struct object *object);
 	/* The last capability is gone. NULL: destroy. */
 	void (*unnamed)(struct object *object);
-	/* Last words, right before the memory is freed: nobody sees the object any more. May be NULL. */
+	/* Last words, right before the memory is freed: nobody sees the object any more. May be NULL. The first frees a part
+	 * of what belongs to it; true: there is more (called again). */
+	bool (*release_some)(struct object *object);
 	void (*release)(struct object *object);
 };
 
@@ -115,7 +117,7 @@ void object_destroy_some(void);
 uint64_t object_count(void); /* all alive, for leak checks */
 uint64_t object_count_of(enum object_type type);
 /* For quiesce.c alone. */
-void object_free_memory(struct object *object);
+bool object_free_memory(struct object *object); /* false: a part of it (called again) */
 void object_push(struct object **stack, struct object *object); /* on a list to be worked off at kernel exit */
 
 /* What this floor asks of those above (entry/entry.c, mm/pool.c). */

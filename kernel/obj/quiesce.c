@@ -2,16 +2,16 @@
  *
  * Objects are collected; when no period is running, those collected so far become the waiting
  * ones, and a new period begins: every CPU that does not idle owes a way out of the kernel. Once
- * all have paid, no CPU holds a lookup that could have found a waiting object, and they
- * are free. An idle CPU holds none by definition. One that stays in user mode for long is sent a
- * kick when much has piled up.
+ * all have paid, no CPU holds a lookup that could have found a waiting object, and they are freed, a
+ * few at a time; when all are, the next period may begin. An idle CPU holds none by definition. One that
+ * stays in user mode for long is sent a kick when much has piled up.
  */
 #include "obj/quiesce.h"
 #include "arch/arch.h"
 #include "base/preempt.h"
 #include "obj/object.h"
 
-#define FREE_AT_ONCE 32     /* most objects freed on one way out of the kernel */
+#define FREE_AT_ONCE 32     /* most objects, or parts of them, freed on one way out of the kernel */
 #define COLLECTED_ENOUGH 64 /* kick the CPUs that hold the period up */
 
 /* A bit per CPU bounds SYSTEM_CPUS_MAX at 64. Owing bits are set by the one CPU that begins a
@@ -21,7 +21,7 @@ static uint64_t busy; /* a bit per CPU that does not idle; atomic */
 static struct object *collected; /* a stack: pushed to by anyone, taken whole */
 static uint32_t collected_count;
 static bool working; /* one CPU at a time; protects what follows */
-static struct object *waiting, *free_now;
+static struct object *waiting;
 
 /* Called when a count has reached 0. A lookup may have raised it again meanwhile: then its owner's
  * unreference comes here later, and the exchange fails now. */
@@ -44,15 +44,12 @@ static uint64_t owed(void)
 
 bool quiesce_pending(void)
 {
-	if (__atomic_load_n(&free_now, __ATOMIC_RELAXED))
-		return true;
 	return __atomic_load_n(&waiting, __ATOMIC_RELAXED) ? !owed() : __atomic_load_n(&collected, __ATOMIC_RELAXED) != NULL;
 }
 
 bool quiesce_waits(void)
 {
-	return __atomic_load_n(&free_now, __ATOMIC_RELAXED) || __atomic_load_n(&collected, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&waiting, __ATOMIC_RELAXED);
+	return __atomic_load_n(&collected, __ATOMIC_RELAXED) || __atomic_load_n(&waiting, __ATOMIC_RELAXED);
 }
 
 /* `count`: objects collected for the next period. */
@@ -65,13 +62,14 @@ static bool period_over(uint32_t count)
 	return !owing;
 }
 
-/* Someone may have made a reference since: then its end brings the object here again. */
-static void free_unless_used(struct object *object)
+/* Someone may have made a reference since: then its end brings the object here again. False: there is more to free. */
+static bool free_unless_used(struct object *object)
 {
 	if (__atomic_load_n(&object->references, __ATOMIC_ACQUIRE) == OBJECT_FREEING)
-		object_free_memory(object);
-	else if (__atomic_sub_fetch(&object->references, OBJECT_FREEING, __ATOMIC_ACQ_REL) == 0)
+		return object_free_memory(object);
+	if (__atomic_sub_fetch(&object->references, OBJECT_FREEING, __ATOMIC_ACQ_REL) == 0)
 		quiesce_free(object);
+	return true;
 }
 
 /* The order is the whole argument: the stack is taken, then the busy CPUs are read. A CPU that is
@@ -101,15 +99,12 @@ void quiesce_kernel_exit(uint32_t cpu)
 		return;
 	if (!waiting && collected)
 		begin_period(cpu);
-	if (waiting && !free_now && period_over(__atomic_load_n(&collected_count, __ATOMIC_RELAXED))) {
-		free_now = waiting;
-		waiting = NULL;
-	}
-	for (int i = 0; free_now && i < FREE_AT_ONCE; i++) {
-		struct object *object = free_now;
+	bool over = period_over(__atomic_load_n(&collected_count, __ATOMIC_RELAXED));
+	for (int i = 0; over && waiting && i < FREE_AT_ONCE; i++) {
+		struct object *next = waiting->next_free;
 
-		free_now = object->next_free;
-		free_unless_used(object);
+		if (free_unless_used(waiting))
+			waiting = next;
 	}
 	__atomic_store_n(&working, false, __ATOMIC_RELEASE);
 }

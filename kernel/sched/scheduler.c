@@ -14,6 +14,7 @@
 #include "base/trace.h"
 #include "kernel_calls.h"
 
+#define LOOKED_AT 16u /* on a queue for one that may run here: on its own CPU's the first may */
 #define PASSED_AT_MOST 64u /* of those with more virtual time by a thread that comes: of hundreds the order is rough */
 
 struct cpu cpus[SYSTEM_CPUS_MAX];
@@ -115,6 +116,7 @@ void scheduler_kick(struct thread *thread)
 static struct thread *pop(struct run_queue *queue, unsigned limit, uint64_t allowed_cpu)
 {
 	struct thread *found = NULL;
+	unsigned looked = 0;
 	spin_lock(&queue->lock);
 	for (uint32_t levels = queue->ready_levels; levels && !found; levels &= levels - 1) {
 		unsigned level = (unsigned)__builtin_ctz(levels);
@@ -122,6 +124,8 @@ static struct thread *pop(struct run_queue *queue, unsigned limit, uint64_t allo
 			break;
 		list_for_each(&queue->level[level], node) {
 			struct thread *thread = container_of(node, struct thread, runnable);
+			if (++looked > LOOKED_AT)
+				break;
 			if (!(thread->cpu_mask & allowed_cpu))
 				continue;
 			found = thread;

@@ -38,22 +38,21 @@ void cap_list_move(struct cap_list *to, struct cap_list *from);
 /* The one call of a thread (or the one notice of a gate): see ipc/endpoint.h. */
 enum call_state { CALL_NONE, CALL_QUEUED, CALL_DELIVERED, CALL_PARKED };
 enum call_source {
-	CALL_FROM_THREAD,     /* 0, as is CANCEL_NONE: see call_progress.word */
+	CALL_FROM_THREAD,     /* 0: see call_progress.word */
 	CALL_FROM_GATE,       /* OPERATION_GATE_CLOSED */
 	CALL_FROM_FAULT,      /* the thread faulted in user mode */
 	CALL_FROM_CALL_FAULT, /* a system call of the thread needs a page; it is made again */
 };
-enum call_cancel { CANCEL_NONE, CANCEL_ASKED, CANCEL_DELIVERED };
 struct call {
 	struct list_node in_endpoint; /* queued, delivered or parked list; endpoint's lock */
-	struct list_node in_cancel;   /* endpoint's cancel requests; endpoint's lock */
+	struct list_node in_cancel;   /* cancel requests of the endpoint, or those that a server has; endpoint's lock */
 	uint64_t id;                  /* never reused (sched/call_record.h); 0: none */
 	uint32_t index;               /* its call record; set at creation */
 	union call_progress {         /* endpoint's lock, and so are all below */
 		struct {
 			uint8_t state;         /* enum call_state */
 			uint8_t source;        /* enum call_source */
-			uint8_t cancel;        /* enum call_cancel */
+			bool cancelled;        /* its cancel request is, was or will be on the list */
 			uint8_t cancel_reason; /* word 1 of OPERATION_CANCEL */
 			bool delivered_before; /* a reset queued it again: the server may have acted on it */
 			bool abandoned;        /* the caller is gone; its thread is kept until the answer */
@@ -93,6 +92,12 @@ union standing {
 };
 _Static_assert(sizeof(union standing) == 8, "a thread's standing is changed in one step");
 
+/* On a list of waiters: a thread, or a place in a futex bucket where somebody goes on (ipc/futex.c). */
+struct futex_waiter {
+	struct list_node waiting;
+	uint64_t futex_object, futex_offset; /* WAIT_FUTEX */
+};
+
 struct thread {
 	struct object object;
 	struct arch_thread arch; /* registers and extended state */
@@ -108,8 +113,7 @@ struct thread {
 	bool alert_shown;          /* reflected or written to the library's alert word already */
 	void (*finish)(struct thread *thread); /* finish_receive or another; set by whoever ends the wait, taken by itself */
 	struct spin_lock *wait_lock; /* of what it waits for (futex: its bucket; sleep: one for all) */
-	struct list_node waiting;  /* receivers, notification waiters or futex bucket: under *wait_lock */
-	uint64_t futex_object, futex_offset; /* WAIT_FUTEX */
+	struct futex_waiter;       /* receivers, notification waiters or futex bucket: under *wait_lock */
 	uint64_t finish_id;        /* finish_receive: the call it was given; 0: a message without answer */
 	struct timer timer;        /* deadline of the wait */
 

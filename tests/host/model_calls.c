@@ -9,7 +9,7 @@ struct list {
 };
 static struct model_call calls[CALLS];
 static struct {
-	struct list queued, delivered, parked, cancels;
+	struct list queued, delivered, parked, cancels, cancels_told;
 	uint64_t bits;
 	bool waiting;
 	struct model_message message;
@@ -39,6 +39,7 @@ static void leave(struct model_call *call)
 	list_take(&endpoints[call->endpoint].delivered, call);
 	list_take(&endpoints[call->endpoint].parked, call);
 	list_take(&endpoints[call->endpoint].cancels, call);
+	list_take(&endpoints[call->endpoint].cancels_told, call);
 }
 
 /* A waiting receiver gets: cancel requests, then signals, then calls, oldest first. */
@@ -53,6 +54,7 @@ static void serve(uint32_t e)
 	if (endpoints[e].cancels.count) {
 		call = endpoints[e].cancels.items[0];
 		list_take(&endpoints[e].cancels, call);
+		list_put(&endpoints[e].cancels_told, call);
 		call->cancel_told = true;
 		message->kind = MODEL_CANCEL;
 		message->call = call;
@@ -232,15 +234,13 @@ uint32_t model_reset(uint32_t e)
 		queued->items[i]->delivered_before = true;
 		queued->items[i]->cancel_told = false;
 		list_take(&endpoints[e].cancels, queued->items[i]);
+		list_take(&endpoints[e].cancels_told, queued->items[i]);
 	}
-	for (uint32_t i = 0; i < endpoints[e].parked.count; i++) {
-		struct model_call *call = endpoints[e].parked.items[i];
-
-		if (!call->cancel_told)
-			continue;
-		call->cancel_told = false;
-		list_put(&endpoints[e].cancels, call);
+	for (uint32_t i = 0; i < endpoints[e].cancels_told.count; i++) {
+		endpoints[e].cancels_told.items[i]->cancel_told = false;
+		list_put(&endpoints[e].cancels, endpoints[e].cancels_told.items[i]);
 	}
+	endpoints[e].cancels_told.count = 0;
 	serve(e);
 	return count;
 }

@@ -7,10 +7,11 @@
 #define PLACE 0x600000000000ull /* nothing else of this program is near */
 #define STACK 1024u
 
-enum { SPACES = 200, MAPPINGS = 2000, REGIONS = 60000, THREADS = 3000, SLOTS = 65536, SPARSE = 3000 };
+enum { SPACES = 200, MAPPINGS = 2000, REGIONS = 60000, THREADS = 3000, SLOTS = 65536, SPARSE = 3000, OBJECTS = 3000,
+       TABLES = 24, BLOCK = 512, DEEP = 10 };
 
-static uint32_t word;
-static uint32_t begun, ended; /* threads */
+static uint32_t word, words[4096];
+static uint32_t begun, ended, received; /* by threads */
 static uint64_t wake_at;
 
 /* Each page written where `space` maps it. */
@@ -176,6 +177,18 @@ static void block_on_call(void *none)
 	__atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Every other one calls; those between receive, when they are told to. */
+static void call_or_receive(void *none)
+{
+	(void)none;
+	struct message message = {.header = OPERATION_PROTOCOL_FIRST};
+	if (__atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST) & 1)
+		message_call(T2, &message, NULL);
+	else if (futex_wait(&word, 0, 0, 0) == STATUS_OK && message_receive(T1, &message, NULL) == STATUS_OK)
+		__atomic_add_fetch(&received, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+}
+
 static void block_on_time(void *none)
 {
 	(void)none;
@@ -185,9 +198,9 @@ static void block_on_time(void *none)
 }
 
 /* Patience is longer than EVENTUALLY's: there are thousands. */
-static bool all_have(const uint32_t *count)
+static bool all_have(const uint32_t *count, uint32_t all)
 {
-	for (uint64_t end = time_now() + 60000000000ull; __atomic_load_n(count, __ATOMIC_SEQ_CST) < THREADS;)
+	for (uint64_t end = time_now() + 60000000000ull; __atomic_load_n(count, __ATOMIC_SEQ_CST) < all;)
 		if (time_now() > end)
 			return false;
 		else
@@ -211,13 +224,13 @@ static void threads_start(void (*function)(void *), void *argument)
 		CHECK(thread_create(T8, SELF_SPACE, SELF_CAPTABLE, SELF_SUPERVISOR, 0, &parameters) > 0);
 		CHECK_STATUS(thread_start(T7), STATUS_OK);
 	}
-	CHECK(all_have(&begun));
+	CHECK(all_have(&begun, THREADS));
 	thread_sleep(time_now() + 5000000, 0);
 }
 
 static void threads_end(void)
 {
-	CHECK(all_have(&ended));
+	CHECK(all_have(&ended, THREADS));
 	CHECK_STATUS(object_destroy(T8), STATUS_OK);
 	CHECK_STATUS(space_unmap(SELF_SPACE, PLACE, THREADS * STACK), STATUS_OK);
 }
@@ -226,6 +239,20 @@ static void woken_from_word(void)
 {
 	threads_start(block_on_word, &word);
 	CHECK_STATUS(futex_wake(&word, UINT32_MAX), THREADS);
+	threads_end();
+}
+
+/* Of all the words some share the waiters' bucket. */
+static void requeued(void)
+{
+	threads_start(block_on_word, &word);
+	CHECK_STATUS(futex_requeue(&word, 1, 0, words, UINT32_MAX), STATUS_AGAIN);
+	CHECK_STATUS(futex_requeue(&word, 0, 10, words, THREADS - 20), THREADS - 10);
+	for (unsigned i = 1; i < sizeof(words) / sizeof(words[0]); i++)
+		CHECK_STATUS(futex_wake(&words[i], UINT32_MAX), 0);
+	CHECK_STATUS(futex_requeue(words, 0, 0, words, UINT32_MAX), THREADS - 20);
+	CHECK_STATUS(futex_wake(&word, UINT32_MAX), 10);
+	CHECK_STATUS(futex_wake(words, UINT32_MAX), THREADS - 20);
 	threads_end();
 }
 
@@ -267,6 +294,47 @@ static void endpoint_with_calls(void)
 	threads_end();
 }
 
+/* A server parks calls that their callers have given up, hears of each, and is replaced. */
+static void endpoint_with_cancels(void)
+{
+	struct message message = {0};
+	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
+	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+	threads_start(block_on_call, NULL);
+	for (unsigned i = 0; i < THREADS; i++) {
+		CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
+		CHECK_STATUS(call_park(T1, message.id), STATUS_OK);
+	}
+	CHECK_STATUS(object_destroy(T8), STATUS_OK);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < THREADS; i++) {
+			CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
+			CHECK(MESSAGE_OPERATION(message.header) == OPERATION_CANCEL);
+		}
+		CHECK_STATUS(endpoint_reset(T1), 0);
+	}
+	CHECK_STATUS(object_destroy(T1), STATUS_OK);
+	CHECK_STATUS(space_unmap(SELF_SPACE, PLACE, THREADS * STACK), STATUS_OK);
+}
+
+/* All calls are this thread's; the others get them by the reset. */
+static void endpoint_with_receivers(void)
+{
+	struct message message = {0};
+	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
+	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+	received = 0;
+	threads_start(call_or_receive, NULL);
+	for (unsigned i = 0; i < THREADS / 2; i++)
+		CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
+	CHECK_STATUS(futex_wake(&word, UINT32_MAX), THREADS / 2);
+	thread_sleep(time_now() + 50000000, 0);
+	CHECK_STATUS(endpoint_reset(T1), THREADS / 2);
+	CHECK(all_have(&received, THREADS / 2));
+	CHECK_STATUS(object_destroy(T1), STATUS_OK);
+	threads_end();
+}
+
 /* --- capabilities --- */
 
 static void captable_full(void)
@@ -281,6 +349,46 @@ static void captable_full(void)
 	CHECK_STATUS(object_destroy(T3), STATUS_OK);
 }
 
+/* Captables with something in each block, gates and pools, which lose their last names at once or end with their pool. */
+static void many_objects(void)
+{
+	for (slot_t i = 1; i <= DEEP; i++) /* who pays, up to the root */
+		CHECK_STATUS(pool_create(i == 1 ? SELF_POOL : T8 + i - 1, UINT64_MAX, T8 + i), STATUS_OK);
+	CHECK_STATUS(pool_create(T8 + DEEP, UINT64_MAX, T1), STATUS_OK);
+	CHECK_STATUS(endpoint_create(SELF_POOL, T2), STATUS_OK);
+	CHECK_STATUS(captable_create(SELF_POOL, SLOTS, T6), STATUS_OK);
+	for (unsigned i = 1; i <= OBJECTS; i++) {
+		CHECK_STATUS(gate_create(T1, T2, i, T3), STATUS_OK);
+		CHECK_STATUS(pool_create(T1, UINT64_MAX, T4), STATUS_OK);
+		CHECK_STATUS(cap_copy(T6, i, SELF_CAPTABLE, T3, RIGHTS_ALL), STATUS_OK);
+		CHECK_STATUS(cap_copy(T6, OBJECTS + i, SELF_CAPTABLE, T4, RIGHTS_ALL), STATUS_OK);
+	}
+	for (unsigned i = 1; i <= TABLES; i++) {
+		CHECK_STATUS(captable_create(T1, SLOTS, T5), STATUS_OK);
+		for (slot_t slot = 1; slot < SLOTS; slot += BLOCK)
+			CHECK_STATUS(cap_copy(T5, slot, SELF_CAPTABLE, T2, RIGHTS_ALL), STATUS_OK);
+		CHECK_STATUS(cap_copy(T6, 2 * OBJECTS + i, SELF_CAPTABLE, T5, RIGHTS_ALL), STATUS_OK);
+	}
+	for (slot_t slot = T3; slot <= T5; slot++)
+		CHECK_STATUS(cap_drop(SELF_CAPTABLE, slot), STATUS_OK);
+}
+
+static void many_objects_unnamed(void)
+{
+	struct pool_info info;
+	many_objects();
+	CHECK_STATUS(object_destroy(T6), STATUS_OK);
+	CHECK_STATUS(object_destroy(T2), STATUS_OK); /* and the gates' notices */
+	CHECK(EVENTUALLY(pool_info(T1, &info) == STATUS_OK && info.objects == 0 && info.used == 0));
+}
+
+static void many_objects_destroyed(void)
+{
+	many_objects();
+	CHECK_STATUS(object_destroy(T1), STATUS_OK);
+	CHECK_STATUS(cap_info(T6, 1), STATUS_DESTROYED);
+}
+
 const struct test latency_tests[] = {
 	{"latency: shared by many spaces", shared_by_many_spaces},
 	{"latency: mapped many times", mapped_many_times},
@@ -289,10 +397,15 @@ const struct test latency_tests[] = {
 	{"latency: many regions go", many_regions_go},
 	{"latency: own pages", own_pages},
 	{"latency: woken from a word", woken_from_word},
+	{"latency: requeued", requeued},
 	{"latency: notification with waiters", notification_with_waiters_destroyed},
 	{"latency: woken at once", woken_at_once},
 	{"latency: threads destroyed", threads_destroyed},
 	{"latency: endpoint with calls", endpoint_with_calls},
+	{"latency: endpoint with cancels", endpoint_with_cancels},
+	{"latency: endpoint with receivers", endpoint_with_receivers},
 	{"latency: full captable", captable_full},
+	{"latency: many objects unnamed", many_objects_unnamed},
+	{"latency: many objects destroyed", many_objects_destroyed},
 	{0},
 };
