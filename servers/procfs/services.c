@@ -1,4 +1,4 @@
-/* The services, and what may be done to them: the supervisor's side of /proc/atoll (docs/decisions/007-svc.md). */
+/* The services, and what may be done to them: the supervisor's side of /proc/atoll (docs/decisions/008-svc.md). */
 #include "procfs.h"
 
 #include <errno.h>
