@@ -1,4 +1,7 @@
-"""A thousand processes in a row and two hundred at once, on the debug kernel; no page is lost."""
+"""A thousand processes in a row and two hundred at once, on the debug kernel; no page is lost.
+
+The process server's heap keeps the shape of its busiest moment, which on several CPUs is not the same each time: a few pages
+of it may come late. A loss of 48 bytes a process would show."""
 
 KERNEL = "debug"
 TIME = 200
@@ -12,7 +15,7 @@ before=$(free_pages)
 row 1000; crowd 200
 after=$(free_pages)
 lost=$((before - after))
-[ $lost -le 16 ] && echo kept || echo "lost $lost KiB: $before then $after"
+[ $lost -le 56 ] && echo kept || echo "lost $lost KiB: $before then $after"
 """
 
 
