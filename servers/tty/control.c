@@ -101,8 +101,9 @@ static int flush(struct file *file, uint64_t what)
 	if (what == TCIFLUSH || what == TCIOFLUSH) {
 		discipline_flush(terminal);
 		if (terminal->line) {
-			ring_skip(&terminal->line->input, ring_count(&terminal->line->input));
-			line_kick_input(terminal->line);
+			uint32_t length;
+			line_input(terminal->line, &length);
+			terminal->line->input_used += length;
 		}
 	}
 	/* Output on its way to a serial line is in the writer's hands; a master's can be dropped. */

@@ -68,7 +68,7 @@ static struct file_attributes attributes_of(const struct file *file)
 
 static int serve_status(struct request *request)
 {
-	static struct file_attributes attributes; /* read when the answer goes out */
+	static NOT_STATE struct file_attributes attributes; /* read when the answer goes out */
 	const struct file *file = request_file(request);
 	/* A terminal is the same file as its node: ttyname compares them. */
 	if (file->is_master || file->terminal->stream || !node_status(file->terminal->device, &attributes))
@@ -143,6 +143,8 @@ int file_serve(struct request *request)
 	if (!file)
 		return -EBADF;
 	struct terminal *terminal = file->terminal;
+	if (terminal->line)
+		line_look(terminal->line);
 	int status = file_dispatch(&operations, request);
 	terminal_advance(terminal);
 	return status;

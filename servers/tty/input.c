@@ -68,18 +68,12 @@ bool input_pump(struct terminal *terminal)
 {
 	if (!terminal->line)
 		return false;
-	struct byte_ring *input = &terminal->line->input;
-	bool moved = false;
-	uint32_t length;
-	const unsigned char *bytes = ring_piece(input, &length);
-	while (length && discipline_take(terminal, *bytes)) {
-		ring_skip(input, 1);
-		moved = true;
-		bytes = ring_piece(input, &length);
-	}
-	if (moved)
-		line_kick_input(terminal->line);
-	return moved;
+	uint32_t length, used = 0;
+	const unsigned char *bytes = line_input(terminal->line, &length);
+	while (used < length && discipline_take(terminal, bytes[used]))
+		used++;
+	terminal->line->input_used += used;
+	return used > 0;
 }
 
 /* Copy up to `length` bytes to a call's buffer: to the end of the line in canonical mode. Bytes

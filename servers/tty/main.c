@@ -34,14 +34,19 @@ static void closed(uint64_t label)
 		file_close(file);
 }
 
+static void all_advance(void)
+{
+	for (struct terminal *terminal = state.terminals; terminal; terminal = terminal->next)
+		if (terminal->pseudo || terminal->line->terminal == terminal)
+			terminal_advance(terminal);
+}
+
 /* Bits are hints: every terminal is looked at. */
 static void signalled(uint64_t bits)
 {
 	if (bits & 1)
 		state.timer = 0; /* it has gone off */
-	for (struct terminal *terminal = state.terminals; terminal; terminal = terminal->next)
-		if (terminal->pseudo || terminal->line->terminal == terminal)
-			terminal_advance(terminal);
+	all_advance();
 }
 
 /* Slaves of pseudo-terminals, wherever their nodes are. */
@@ -54,15 +59,8 @@ static void attach_slaves(void)
 	slot_free(gate);
 }
 
-int main(void)
+static void first(void)
 {
-	static const struct server server = {
-		.name = "tty",
-		.handle = handle,
-		.cancel = cancel,
-		.closed = closed,
-		.signalled = signalled,
-	};
 	static const char *const names[LINE_COUNT] = { "serial0", "serial1" };
 	state.notification = server_notification();
 	state.proc = startup_slot("proc");
@@ -72,5 +70,37 @@ int main(void)
 		state.lines[i].bits = 2u << i;
 	}
 	attach_slaves();
+}
+
+/* Signals may have been lost, the timer may be another step's. */
+static void again(void)
+{
+	for (unsigned i = 0; i < LINE_COUNT; i++)
+		if (state.lines[i].running && !line_resume(&state.lines[i]))
+			__builtin_trap(); /* once more */
+	state.timer = 0;
+	all_advance();
+	timers_program();
+}
+
+static void committed(void)
+{
+	for (unsigned i = 0; i < LINE_COUNT; i++)
+		if (state.lines[i].running)
+			line_publish(&state.lines[i]);
+}
+
+int main(void)
+{
+	static const struct server server = {
+		.name = "tty",
+		.handle = handle,
+		.cancel = cancel,
+		.closed = closed,
+		.first = first,
+		.again = again,
+		.committed = committed,
+		.signalled = signalled,
+	};
 	server_run(&server);
 }

@@ -35,7 +35,7 @@ static uint64_t node_name(uint32_t device, char name[NAME_SIZE])
 /* As Debian mounts devpts: the owner's, and for the group tty to write. */
 void node_make(uint32_t device, uint32_t user)
 {
-	static struct path_reply reply;
+	static NOT_STATE struct path_reply reply;
 	struct {
 		uint64_t numbers[3]; /* size and times, which stay */
 		char name[NAME_SIZE];
@@ -53,7 +53,7 @@ void node_make(uint32_t device, uint32_t user)
 
 bool node_status(uint32_t device, struct file_attributes *attributes)
 {
-	static struct path_reply reply;
+	static NOT_STATE struct path_reply reply;
 	char name[NAME_SIZE];
 	uint32_t redirect = 0;
 	if (!root() || path_status(root(), NULL, NO_FOLLOW, name, node_name(device, name), 0, &reply, sizeof reply, NULL,

@@ -10,12 +10,6 @@
 #define CHUNK 1024u
 #define WIDEST 8u /* bytes that one byte can become: a tab */
 
-static void output_kick(struct terminal *terminal)
-{
-	if (terminal->line)
-		line_kick_output(terminal->line);
-}
-
 bool output_has_room(const struct terminal *terminal)
 {
 	return ring_room(terminal->output) >= 4 * WIDEST;
@@ -26,21 +20,30 @@ static void output_put(struct terminal *terminal, unsigned char byte)
 	ring_add(terminal->output, &byte, 1);
 }
 
-static void column_follow(struct terminal *terminal, unsigned char byte)
+static uint32_t column_after(const struct terminal *terminal, uint32_t column, unsigned char byte)
 {
 	if (byte == '\r')
-		terminal->column = 0;
-	else if (byte == '\b')
-		terminal->column -= terminal->column != 0;
-	else if (byte >= 0x20 && byte != 0x7f && !((terminal->settings.input & IUTF8) && (byte & 0xc0) == 0x80))
-		terminal->column++;
+		return 0;
+	if (byte == '\b')
+		return column - (column != 0);
+	if (byte < 0x20 || byte == 0x7f || ((terminal->settings.input & IUTF8) && (byte & 0xc0) == 0x80))
+		return column;
+	return column + 1;
+}
+
+/* Bytes as they are. */
+static void output_plain(struct terminal *terminal, const unsigned char *bytes, uint32_t length)
+{
+	uint32_t column = terminal->column;
+	ring_add(terminal->output, bytes, length);
+	for (uint32_t i = 0; i < length && !terminal->stream; i++)
+		column = column_after(terminal, column, bytes[i]);
+	terminal->column = column;
 }
 
 void output_raw(struct terminal *terminal, unsigned char byte)
 {
-	output_put(terminal, byte);
-	column_follow(terminal, byte);
-	output_kick(terminal);
+	output_plain(terminal, &byte, 1);
 }
 
 static void output_tab(struct terminal *terminal)
@@ -55,13 +58,11 @@ static void output_tab(struct terminal *terminal)
 		output_put(terminal, ' ');
 }
 
-/* Processed as OPOST says; the caller sees to room for WIDEST bytes, and kicks. */
-static void output_process(struct terminal *terminal, unsigned char byte)
+void output_byte(struct terminal *terminal, unsigned char byte)
 {
 	uint32_t flags = terminal->settings.output;
 	if (!(flags & OPOST)) {
-		output_put(terminal, byte);
-		column_follow(terminal, byte);
+		output_raw(terminal, byte);
 		return;
 	}
 	if (byte == '\n') {
@@ -86,15 +87,32 @@ static void output_process(struct terminal *terminal, unsigned char byte)
 	} else if ((flags & OLCUC) && byte >= 'a' && byte <= 'z') {
 		byte -= 'a' - 'A';
 	}
-	output_put(terminal, byte);
-	if (byte != '\r' && byte != '\n')
-		column_follow(terminal, byte);
+	if (byte == '\r' || byte == '\n')
+		output_put(terminal, byte);
+	else
+		output_raw(terminal, byte);
 }
 
-void output_byte(struct terminal *terminal, unsigned char byte)
+/* How many at the start of a piece no processing changes: most of any text. */
+static uint32_t plain_length(const struct terminal *terminal, const unsigned char *bytes, uint32_t length)
 {
-	output_process(terminal, byte);
-	output_kick(terminal);
+	uint32_t flags = terminal->settings.output, count = 0;
+	if (!(flags & OPOST))
+		return length;
+	while (count < length && bytes[count] >= 0x20 && !(flags & OLCUC))
+		count++;
+	return count;
+}
+
+static void output_bytes(struct terminal *terminal, const unsigned char *bytes, uint32_t length)
+{
+	for (uint32_t done = 0; done < length;) {
+		uint32_t plain = plain_length(terminal, bytes + done, length - done);
+		output_plain(terminal, bytes + done, plain);
+		done += plain;
+		if (done < length)
+			output_byte(terminal, bytes[done++]);
+	}
 }
 
 void output_echo(struct terminal *terminal, unsigned char byte)
@@ -114,8 +132,7 @@ void output_stop(struct terminal *terminal, bool stop)
 		return;
 	terminal->output_stopped = stop;
 	if (terminal->line)
-		__atomic_store_n(&terminal->line->held, stop, __ATOMIC_SEQ_CST);
-	output_kick(terminal);
+		terminal->line->held = stop;
 }
 
 /* Take from a call's buffer what fits now. Bytes taken, or a negative errno. */
@@ -135,12 +152,9 @@ static int64_t write_some(struct terminal *terminal, uint64_t call, uint64_t don
 		int64_t copied = parked_read(call, done + total, chunk, piece);
 		if (copied <= 0)
 			return total ? (int64_t)total : copied < 0 ? copied : -EFAULT;
-		for (int64_t i = 0; i < copied; i++)
-			output_process(terminal, chunk[i]);
+		output_bytes(terminal, chunk, (uint32_t)copied);
 		total += (uint64_t)copied;
 	}
-	if (total)
-		output_kick(terminal);
 	return (int64_t)total;
 }
 
@@ -192,9 +206,9 @@ static bool output_drained(struct terminal *terminal, struct waiter *waiter)
 		return true;
 	if (!waiter->drain_begun) {
 		waiter->drain_begun = true;
-		waiter->drain = line_drain_begin(terminal->line);
+		waiter->drain = ++terminal->line->drain_wanted;
 	}
-	return (int32_t)(__atomic_load_n(&terminal->line->drain_done, __ATOMIC_SEQ_CST) - waiter->drain) >= 0;
+	return line_drained(terminal->line, waiter->drain);
 }
 
 int terminal_drain(struct request *request, struct file *file, struct waiter **waiter)

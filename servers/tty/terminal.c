@@ -143,6 +143,8 @@ void terminal_advance(struct terminal *terminal)
 	if (terminal->advancing)
 		return; /* the loop below goes on until nothing moves */
 	terminal->advancing = true;
+	if (terminal->line)
+		line_look(terminal->line);
 	bool moved;
 	do {
 		moved = input_pump(terminal);

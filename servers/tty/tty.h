@@ -31,11 +31,11 @@ enum { SIGNAL_HUP = 1, SIGNAL_INT = 2, SIGNAL_QUIT = 3, SIGNAL_CONT = 18, SIGNAL
 #define MAJOR_PTS 136u
 #define PTY_MAX 64u
 
-/* --- bytes.c: a ring with one side that adds and one that takes, perhaps in two threads --- */
+/* --- bytes.c --- */
 struct byte_ring {
 	unsigned char *bytes;
 	uint32_t size;             /* a power of two */
-	uint32_t added, taken;     /* ever; each written by its own side alone */
+	uint64_t added, taken;     /* ever */
 };
 uint32_t ring_count(const struct byte_ring *ring);
 uint32_t ring_room(const struct byte_ring *ring);
@@ -53,17 +53,20 @@ struct line {
 	slot_t serial;      /* gate to the driver; 0: there is none */
 	uint64_t bits;      /* of the server's notification: something moved */
 	slot_t threads[2];
-	struct byte_ring input, output;
-	uint32_t input_wake, output_wake; /* futex words, counted up by the server */
-	uint32_t held;      /* the writer pauses */
-	uint32_t drain_wanted, drain_done; /* drains asked for, and made */
+	struct byte_ring output; /* `taken`: as line_look found it */
+	uint64_t input_used; /* position of the next byte for the discipline */
+	uint64_t drain_wanted; /* drains asked for */
+	bool held;          /* the writer pauses */
 	bool running;
 	struct terminal *terminal; /* who uses it; NULL: nobody yet */
 };
 bool line_start(struct line *line);
-void line_kick_output(struct line *line); /* there is more to write, or to drain, or held changed */
-void line_kick_input(struct line *line);  /* there is room again */
-uint32_t line_drain_begin(struct line *line); /* the number to wait for in drain_done */
+bool line_resume(struct line *line); /* its workers, in each incarnation */
+void line_look(struct line *line);   /* how much of the output is gone */
+bool line_drained(const struct line *line, uint64_t drain); /* so many drains are made */
+/* What has arrived; it is used by advancing input_used. */
+const unsigned char *line_input(const struct line *line, uint32_t *length);
+void line_publish(const struct line *line); /* after each step: what the workers may do */
 
 /* --- terminals --- */
 #define CONTROL_CHARACTERS 19
@@ -91,7 +94,7 @@ struct waiter {
 	uint64_t length, done;
 	uint64_t deadline;       /* a raw read's; 0: none */
 	uint32_t seen;           /* a raw read's: how much there was when its deadline was set */
-	uint32_t drain;          /* the line's drain to wait for */
+	uint64_t drain;          /* the line's drain to wait for */
 	bool drain_begun;
 	bool sets;               /* TCSETSW, TCSETSF: then these are set */
 	bool flushes;

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import build
 
-SERVERS = {"proc": "proc", "pipe": "pipe", "procfs": "procfs", "log": "log", "tmpfs": "tmpfs", "uart": "serial0"}   # program, and a service that runs it
+# A program, and a service that runs it.
+SERVERS = {"proc": "proc", "pipe": "pipe", "procfs": "procfs", "log": "log", "tmpfs": "tmpfs", "uart": "serial0", "tty": "tty"}
 SCRIPT = r"""
 cat > /tmp/typed; md5sum /tmp/typed; cat /tmp/typed
 i=0; while [ $i -lt {sorts} ]; do seq 1 100 | sort -rn | tr 0-9 a-j | tail -n 1; i=$((i+1)); done | uniq -c | tr -s ' '
