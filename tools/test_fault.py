@@ -35,8 +35,8 @@ APART = 2000        # microseconds, at most, between two
 LIMIT = 60          # seconds for a boot: ten times what it takes
 TESTS = {           # kinds of faults, and the share of those that show which programs may notice
     "kill": (("kill",), 0.0),
-    "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
     "hang": (("hang",), 0.0),
+    "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
 }
 USUAL = ("kill",)   # of them, in a run of all tests
 COUNT = 100         # faults of each test unless --faults says otherwise

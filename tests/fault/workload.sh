@@ -69,7 +69,7 @@ proc() {
 }
 
 round=0
-while [ $round -lt ${ROUNDS:-6} ]; do
+while [ $round -lt ${ROUNDS:-16} ]; do
 	tree /tmp/tree$round
 	pipes /tmp/pipe$round
 	processes
