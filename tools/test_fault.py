@@ -22,6 +22,7 @@ WORKLOAD = build.ROOT / "tests/fault/workload.sh"
 MANIFEST = """service faults
 program injector
 supervise
+limit none
 priority driver
 argument {seed}
 argument {count}
@@ -32,7 +33,8 @@ argument {victims}
 LINE = re.compile(r"fault (\d+) (\w+) ([\w-]+) (\w+) (\d+) ?(\S*)")
 AT_ONCE = 100       # faults in one boot
 APART = 2000        # microseconds, at most, between two
-LIMIT = 60          # seconds for a boot: ten times what it takes
+LIMIT = 60          # seconds for a boot: several times what it takes,
+HANG_LIMIT = 20     # and for each fault that may have a server use all the time until it is found out
 TESTS = {           # kinds of faults, and the share of those that show which programs may notice
     "kill": (("kill",), 0.0),
     "hang": (("hang",), 0.0),
@@ -68,7 +70,8 @@ class Campaign:
         self.expected = self.boot(None)
 
     def boot(self, manifest):
-        system = test_system.System(1, False, LIMIT)
+        limit = LIMIT + (HANG_LIMIT * AT_ONCE if "kill" not in self.kinds else 0)
+        system = test_system.System(1, False, limit)
         with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
             services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None
             files = {f"text.{name}": fault_text.table(build.BUILD / program(name)) for name in self.names} if manifest else {}

@@ -233,6 +233,12 @@ uint64_t service_steps(const struct service *service)
 	return stash_number(service, offsetof(struct stash_header, committed)) >> 1;
 }
 
+/* A step that does much writes much: its undo log grows. */
+uint64_t service_written(const struct service *service)
+{
+	return stash_number(service, offsetof(struct stash_header, log_end));
+}
+
 bool service_progressed(struct service *service)
 {
 	uint64_t before = service->stash_steps;

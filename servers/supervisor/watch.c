@@ -23,7 +23,7 @@ static struct {
 	uint32_t silent; /* the main thread's, bits by service: never answered, not asked any more */
 	/* Of the service that does not answer */
 	struct {
-		uint64_t since, thread, time, used, switches, steps;
+		uint64_t since, thread, time, used, switches, steps, written;
 		unsigned failed;
 	} suspect;
 } watch;
@@ -101,9 +101,10 @@ void watch_hang(unsigned number)
 
 /* --- the main thread --- */
 
+/* One without a limit is not asked: it might never answer, and keep the worker from the others. */
 static bool serves(const struct service *service)
 {
-	return service->was_ready && (service->state == SERVICE_READY || service->state == SERVICE_STARTING);
+	return service->was_ready && service->manifest.limit != UINT64_MAX && (service->state == SERVICE_READY || service->state == SERVICE_STARTING);
 }
 
 /* It has run since it answered, or runs. */
@@ -118,11 +119,11 @@ static bool has_run(unsigned number)
 enum verdict { PROGRESS, UNDECIDED, NOTHING };
 
 /* This look at the suspect, beside the last one: whether anything came of the time in between, if it had it. */
-static enum verdict look_compare(const struct thread_info *info, uint64_t steps, uint64_t now)
+static enum verdict look_compare(const struct thread_info *info, uint64_t steps, uint64_t written, uint64_t now)
 {
 	uint64_t used = info->user_time + info->system_time - watch.suspect.used;
 	bool switched = info->switches != watch.suspect.switches;
-	if (steps != watch.suspect.steps || (switched && info->state == THREAD_BLOCKED))
+	if (steps != watch.suspect.steps || written != watch.suspect.written || (switched && info->state == THREAD_BLOCKED))
 		return PROGRESS;
 	if (!switched) /* blocked, or on a CPU of its own, where its time is not counted yet */
 		return NOTHING;
@@ -131,9 +132,9 @@ static enum verdict look_compare(const struct thread_info *info, uint64_t steps,
 
 static bool suspect_hangs(const struct service *service, const struct thread_info *info, uint64_t now)
 {
-	uint64_t steps = service_steps(service);
+	uint64_t steps = service_steps(service), written = service_written(service);
 	bool same = watch.suspect.since == watch.since && watch.suspect.thread == info->number;
-	enum verdict verdict = same ? look_compare(info, steps, now) : PROGRESS;
+	enum verdict verdict = same ? look_compare(info, steps, written, now) : PROGRESS;
 	watch.suspect.failed = verdict == PROGRESS ? 0 : watch.suspect.failed + (verdict == NOTHING);
 	watch.suspect.since = watch.since;
 	watch.suspect.thread = info->number;
@@ -141,15 +142,16 @@ static bool suspect_hangs(const struct service *service, const struct thread_inf
 	watch.suspect.used = info->user_time + info->system_time;
 	watch.suspect.switches = info->switches;
 	watch.suspect.steps = steps;
+	watch.suspect.written = written;
 	return watch.suspect.failed >= LOOKS;
 }
 
-/* Who waits for another server is not to blame, and must not keep that from being looked at. What has never answered is
- * no server, and is left alone. */
+/* Who waits for another server is not to blame, and must not keep that from being looked at. What has no stash and has never
+ * answered is no server, and is left alone. */
 static bool passes_over(const struct service *service, struct thread_info *info)
 {
 	uint32_t bit = 1u << (service - state.services);
-	if (!(__atomic_load_n(&state.served, __ATOMIC_ACQUIRE) & bit)) {
+	if (!service->manifest.stash && !(__atomic_load_n(&state.served, __ATOMIC_ACQUIRE) & bit)) {
 		watch.silent |= bit;
 		return true;
 	}
@@ -166,7 +168,7 @@ uint64_t watch_look(uint64_t now, struct service **hung)
 			bits |= 1u << i;
 	if (bits)
 		worker_tell(&watch.to_ping, bits);
-	if (!service || service->manifest.limit == UINT64_MAX || now - watch.since < service->manifest.limit)
+	if (!service || now - watch.since < service->manifest.limit)
 		return now + PERIOD;
 	if (passes_over(service, &info)) {
 		worker_renew();
