@@ -333,20 +333,24 @@ status_t kernel_user_fault(struct fault *fault)
 
 /* --- kernel calls --- */
 
+/* One that a reset has queued again as well: its server's predecessor had recorded it, and died before it said so. Parking
+ * again changes nothing: a replayed step may repeat it. */
 status_t handle_call_park(struct endpoint *endpoint, uint64_t id)
 {
-	status_t status = STATUS_BAD_CALL_ID;
 	endpoint_lock(endpoint);
-	struct call *call = endpoint_find(endpoint, id);
-	if (call && call->progress.state == CALL_DELIVERED) {
+	struct call *call = call_record_find(id);
+	bool known = call && call->endpoint == endpoint &&
+	             (call->progress.state != CALL_QUEUED || call->progress.delivered_before);
+	if (known && call->progress.state != CALL_PARKED) {
+		if (call->progress.state == CALL_QUEUED && call->progress.cancelled)
+			list_append(&endpoint->cancels, &call->in_cancel);
 		list_remove(&call->in_endpoint);
 		list_append(&endpoint->parked, &call->in_endpoint);
 		call->progress.state = CALL_PARKED;
+		serve(endpoint);
 	}
-	if (call) /* parking again changes nothing: a replayed step may repeat it */
-		status = STATUS_OK;
 	spin_unlock(&endpoint->lock);
-	return status;
+	return known ? STATUS_OK : STATUS_BAD_CALL_ID;
 }
 
 /* Under the lock, which is let go of. */

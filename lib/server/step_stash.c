@@ -159,6 +159,9 @@ bool step_open(void)
 	}
 	if (!stash_open(&fresh))
 		__builtin_trap();
+	/* The predecessor may have died before it parked it. Others may be about to end the wait: signals come before calls. */
+	if (((const struct record *)stash_record())->status == REQUEST_PARKED)
+		call_park(SELF_ENDPOINT, ((const struct record *)stash_record())->id);
 	effects_carry_out();
 	return fresh;
 }

@@ -179,12 +179,15 @@ bool model_park(uint32_t e, uint64_t token)
 {
 	struct model_call *call = model_find(e, token);
 
-	if (!call || (call->state != MODEL_DELIVERED && call->state != MODEL_PARKED))
+	if (!call || call->state == MODEL_ANSWERED || (call->state == MODEL_QUEUED && !call->delivered_before))
 		return false;
-	if (call->state == MODEL_DELIVERED) {
-		list_take(&endpoints[e].delivered, call);
+	if (call->state != MODEL_PARKED) {
+		if (call->state == MODEL_QUEUED && call->cancel_asked)
+			list_put(&endpoints[e].cancels, call);
+		list_take(call->state == MODEL_QUEUED ? &endpoints[e].queued : &endpoints[e].delivered, call);
 		list_put(&endpoints[e].parked, call);
 		call->state = MODEL_PARKED;
+		serve(e);
 	}
 	return true;
 }

@@ -242,6 +242,24 @@ static void reset_replays_in_order(void)
 	CHECK(EVENTUALLY(client.done && second.done));
 }
 
+static void parked_after_a_reset(void)
+{
+	struct message message, other;
+	service_make();
+	client_start(&client, T3, T2, 0x101);
+	CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
+	CHECK_STATUS(endpoint_reset(T1), 1);
+	CHECK_STATUS(call_park(T1, message.id), STATUS_OK);
+	client_start(&second, T4, T2, 0x102);
+	CHECK_STATUS(message_receive(T1, &other, NULL), STATUS_OK);
+	CHECK(other.id != message.id);
+	other.header = message.header = 0;
+	CHECK_STATUS(message_reply(T1, &message, NULL), STATUS_OK);
+	CHECK_STATUS(message_reply(T1, &other, NULL), STATUS_OK);
+	CHECK_STATUS(call_park(T1, message.id), STATUS_BAD_CALL_ID);
+	CHECK(EVENTUALLY(client.done && second.done));
+}
+
 static void parked_calls_survive_a_reset(void)
 {
 	struct message message;
@@ -306,6 +324,7 @@ static void server_dies_and_another_answers(void)
 const struct test recovery_tests[] = {
 	{"recovery: a reset replays in order", reset_replays_in_order},
 	{"recovery: parked calls survive a reset", parked_calls_survive_a_reset},
+	{"recovery: a call can be parked after a reset", parked_after_a_reset},
 	{"recovery: replayed capabilities come again", replayed_capabilities_come_again},
 	{"recovery: a server dies and another answers", server_dies_and_another_answers},
 	{0},
