@@ -92,12 +92,11 @@ def test(system):
     session = Session(system, needed, COUNTED)
     system.equal(session.run(), whole, "what is shown while both die at stores")
     log = session.log.read_text(errors="replace")
-    for name, least in ("serial0", 3), ("tty", 100):
+    for name, least in ("serial0", 3), ("tty", 40):   # as many as the session has calls, at one CPU some 200
         deaths = len(re.findall(f"{name} died", log))
         assert deaths > least, f"{name}: only {deaths} deaths\n{log[-2000:]}"
     assert "given up" not in log and "refused" not in log, log[-2000:]
-    # TODO in every run, once a call that was parked by the last step before a death, and is still to be delivered again, can be
-    # answered: now that answer is lost, and the reader waits for ever (one session of some ten).
+    # TODO in every run, once a line of pseudo's that is missing in some sessions on 4 CPUs is found again.
     for victims in VICTIMS if system.long else ():
         manifest = MANIFEST.format(victims="".join(f"argument {name}\n" for name in victims))
         session = Session(system, needed, services={"killer": (build.BUILD / "killer", manifest)})
