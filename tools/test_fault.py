@@ -41,7 +41,7 @@ TESTS = {           # kinds of faults, and the share of those that show which pr
     "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
 }
 USUAL = ("kill",)   # of them, in a run of all tests
-COUNT = 100         # faults of each test unless --faults says otherwise
+COUNT = {"kill": 100, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
 
 
 class Fault:
@@ -162,7 +162,7 @@ def run(report, names, options):
         report.say(f"{name}: " + ", ".join(kinds))
         started = time.monotonic()
         campaign = Campaign(kinds, victims())
-        campaign.inject(options.seed, options.faults or COUNT, report.say if options.faults else lambda text: None)
+        campaign.inject(options.seed, options.faults or COUNT[name.removeprefix("fault/")], report.say if options.faults else lambda text: None)
         campaigns[name] = campaign
         print(fault_report.table(campaign.faults))
         report.result(name, judge(campaign, allowed), time.monotonic() - started)
