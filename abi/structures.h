@@ -81,8 +81,7 @@ struct memory_info {
 	uint64_t number;           /* unique while the object lives */
 };
 
-/* `used` may exceed `limit`: a limit can be set below what is used, and the pages of a mapping that
- * moves are charged twice while it moves, whatever the limit. The objects of pools below are
+/* `used` may exceed `limit`, which can be set below what is used. The objects of pools below are
  * charged here but not counted in `objects`. */
 struct pool_info {
 	uint64_t limit, used; /* bytes, all that is charged, below pools included */

@@ -26,12 +26,6 @@ bool pool_charge(struct pool *pool, uint64_t bytes)
 	return true;
 }
 
-void pool_charge_always(struct pool *pool, uint64_t bytes)
-{
-	for (; pool; pool = pool->parent)
-		__atomic_add_fetch(&pool->used, bytes, __ATOMIC_RELAXED);
-}
-
 void pool_credit(struct pool *pool, uint64_t bytes)
 {
 	for (; pool; pool = pool->parent) {

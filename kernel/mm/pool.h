@@ -13,7 +13,6 @@ struct pool {
 };
 
 bool pool_charge(struct pool *pool, uint64_t bytes); /* false: some limit reached, nothing charged */
-void pool_charge_always(struct pool *pool, uint64_t bytes); /* may exceed the limit */
 void pool_credit(struct pool *pool, uint64_t bytes);
 /* NULL: no memory, or too deep below the root. The root pool alone has no parent; it is charged to nobody. */
 struct pool *pool_create(struct pool *parent, uint64_t limit);
