@@ -65,6 +65,8 @@ slot_t startup_slot(const char *name);
 /* The environment string NAME=..., after the equals sign (services: the names of all, in the order of
  * their numbers). NULL: there is none. */
 const char *startup_string(const char *name);
+/* The number of the service of this name: its place among those. -1: there is none. */
+int startup_service(const char *name);
 /* Argument N: 0 is the service's name, the manifest's count from 1. NULL: there are no more. */
 const char *startup_argument(unsigned number);
 

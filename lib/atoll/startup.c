@@ -5,6 +5,7 @@
  * C library does. */
 #include "atoll/startup.h"
 #include <elf.h>
+#include <string.h>
 
 uint64_t *startup_stack;
 
@@ -82,6 +83,19 @@ slot_t startup_slot(const char *name)
 {
 	const char *text = environment_find("slot_", name);
 	return text ? (slot_t)number_parse(text) : 0;
+}
+
+int startup_service(const char *name)
+{
+	const char *names = startup_string("services");
+	size_t length = strlen(name);
+	for (int number = 0; names && *names; number++) {
+		size_t word = strcspn(names, " ");
+		if (word == length && memcmp(names, name, length) == 0)
+			return number;
+		names += word + (names[word] == ' ');
+	}
+	return -1;
 }
 
 const char *startup_argument(unsigned number)

@@ -1,7 +1,7 @@
 /* The kinds of faults. Changed code is the victim's own copy of the page: its successor has the right one. */
 #include "injector.h"
-#include "protocol_supervisor.h"
 #include <stdio.h>
+#include <string.h>
 
 /* tools/fault_text.py: the instructions of a program, by address. */
 struct instruction {
@@ -129,7 +129,7 @@ bool fault_do(const struct victim *victim, enum fault_kind kind, char *detail, s
 		done = loop_for_ever(victim, rip);
 	else
 		done = code_change(victim, kind, rip, detail, size);
-	size_t used = detail[0] ? (size_t)snprintf(NULL, 0, "%s", detail) : 0;
+	size_t used = strlen(detail);
 	snprintf(detail + used, size - used, "@%#lx", rip);
 	thread_start(victim->thread);
 	return done;

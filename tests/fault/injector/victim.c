@@ -3,23 +3,15 @@
 #include "protocol_supervisor.h"
 #include "stash/stash.h"
 #include <stdio.h>
-#include <string.h>
 
 #define JOURNAL STASH_SIZE /* offset in the memory object */
 #define LOG (JOURNAL + STASH_LOG - STASH_JOURNAL)
 
 bool victim_find(struct victim *victim, const char *name)
 {
-	const char *names = startup_string("services");
-	size_t length = strlen(name);
+	int number = startup_service(name);
 	char text[32];
-	*victim = (struct victim){ .name = name };
-	for (; names && *names; victim->number++) {
-		size_t word = strcspn(names, " ");
-		if (word == length && memcmp(names, name, length) == 0)
-			break;
-		names += word + (names[word] == ' ');
-	}
+	*victim = (struct victim){ .name = name, .number = (uint32_t)number };
 	snprintf(text, sizeof text, "text_%s", name);
 	victim->text = startup_slot(text);
 	struct memory_info info;
@@ -28,7 +20,7 @@ bool victim_find(struct victim *victim, const char *name)
 	victim->thread = slot_allocate();
 	victim->space = slot_allocate();
 	victim->stash = slot_allocate();
-	return names && *names;
+	return number >= 0;
 }
 
 bool victim_look(struct victim *victim)

@@ -3,23 +3,8 @@
 #include "atoll/atoll.h"
 #include "protocol_supervisor.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define VICTIMS_MAX 8
-
-/* A service's number is its place among the names. */
-static int number_of(const char *name)
-{
-	const char *names = startup_string("services");
-	size_t length = strlen(name);
-	for (int number = 0; names && *names; number++) {
-		size_t word = strcspn(names, " ");
-		if (word == length && memcmp(names, name, length) == 0)
-			return number;
-		names += word + (names[word] == ' ');
-	}
-	return -1;
-}
 
 int main(void)
 {
@@ -27,7 +12,7 @@ int main(void)
 	int victims[VICTIMS_MAX];
 	unsigned count = 0, kills = 0;
 	for (; count < VICTIMS_MAX && startup_argument(2 + count); count++)
-		victims[count] = number_of(startup_argument(2 + count));
+		victims[count] = startup_service(startup_argument(2 + count));
 	supervisor_ready(SELF_SUPERVISOR, NULL);
 	for (;;) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;

@@ -278,11 +278,16 @@ static void threads_destroyed(void)
 	CHECK_STATUS(space_unmap(SELF_SPACE, PLACE, THREADS * STACK), STATUS_OK);
 }
 
+static void endpoint_make(void)
+{
+	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
+	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+}
+
 static void endpoint_with_calls(void)
 {
 	struct message message = {0};
-	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
-	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+	endpoint_make();
 	threads_start(block_on_call, NULL);
 	for (unsigned i = 0; i < THREADS; i++) {
 		CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
@@ -298,8 +303,7 @@ static void endpoint_with_calls(void)
 static void endpoint_with_cancels(void)
 {
 	struct message message = {0};
-	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
-	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+	endpoint_make();
 	threads_start(block_on_call, NULL);
 	for (unsigned i = 0; i < THREADS; i++) {
 		CHECK_STATUS(message_receive(T1, &message, NULL), STATUS_OK);
@@ -321,8 +325,7 @@ static void endpoint_with_cancels(void)
 static void endpoint_with_receivers(void)
 {
 	struct message message = {0};
-	CHECK_STATUS(endpoint_create(SELF_POOL, T1), STATUS_OK);
-	CHECK_STATUS(gate_create(SELF_POOL, T1, 1, T2), STATUS_OK);
+	endpoint_make();
 	received = 0;
 	threads_start(call_or_receive, NULL);
 	for (unsigned i = 0; i < THREADS / 2; i++)
