@@ -2,8 +2,6 @@
 
 import datetime
 
-SHOWED = ("died", "hung", "lost")
-
 
 def quantile(values, share):
     values = sorted(values)
@@ -11,7 +9,7 @@ def quantile(values, share):
 
 
 def row(label, faults):
-    shown = [fault for fault in faults if fault.outcome in SHOWED]
+    shown = [fault for fault in faults if fault.showed]
     noticed = [fault for fault in faults if fault.seen]
     pauses = [fault.pause for fault in faults if fault.kind == "kill" and fault.pause]
     invisible = f"{100 * (1 - len(noticed) / len(shown)):.2f} %" if shown else "-"
@@ -61,7 +59,7 @@ answered request), in instructions.
 def page(campaigns, options):
     text = PAGE.format(faults=options.faults, seed=options.seed, date=datetime.date.today())
     for name, campaign in campaigns.items():
-        text += f"\n## {name.removeprefix('fault/')}\n\n{markdown_table(campaign.faults)}\n"
+        text += f"\n## {name}\n\n{markdown_table(campaign.faults)}\n"
         if campaign.problems:
             text += "\nNoticed:\n\n" + "".join(f"- seed {seed}, fault {number}: {seen.splitlines()[0]}\n"
                                               for seed, number, seen in campaign.problems)

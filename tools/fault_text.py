@@ -13,22 +13,25 @@ TWO_BYTE_OPERANDS = {0x1f, 0xa3, 0xa4, 0xa5, 0xab, 0xac, 0xad, 0xae, 0xaf} | set
 NONE = 255
 
 
+def operand_at(code, place, there):
+    return place if there and place < len(code) else NONE
+
+
 def decoded(code):
     """Where the last byte of the opcode is, where the ModR/M byte (SDM 2A 2.1), and whether it is a conditional branch."""
     at = 0
     while at < len(code) - 1 and (code[at] in PREFIXES or code[at] & 0xf0 == 0x40):
         at += 1
     if code[at] != 0x0f:
-        return at, at + 1 if code[at] in ONE_BYTE_OPERANDS and at + 1 < len(code) else NONE, code[at] & 0xf0 == 0x70
+        return at, operand_at(code, at + 1, code[at] in ONE_BYTE_OPERANDS), code[at] & 0xf0 == 0x70
     at += 1
     if at < len(code) - 1 and code[at] in (0x38, 0x3a):
-        return at + 1, at + 2 if at + 2 < len(code) else NONE, False
-    return at, at + 1 if code[at] in TWO_BYTE_OPERANDS and at + 1 < len(code) else NONE, code[at] & 0xf0 == 0x80
+        return at + 1, operand_at(code, at + 2, True), False
+    return at, operand_at(code, at + 1, code[at] in TWO_BYTE_OPERANDS), code[at] & 0xf0 == 0x80
 
 
 def table(program):
-    text = subprocess.run(["objdump", "-d", "-w", program], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
+    text = subprocess.run(["objdump", "-d", "-w", program], check=True, stdout=subprocess.PIPE, text=True).stdout
     out = bytearray()
     for address, digits in LINE.findall(text):
         code = bytes.fromhex(digits)

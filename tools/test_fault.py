@@ -50,6 +50,7 @@ class Fault:
     def __init__(self, match):
         self.number, self.kind, self.victim, self.outcome = int(match[1]), match[2], match[3], match[4]
         self.pause, self.where = int(match[5]), match[6]
+        self.showed = self.outcome in ("died", "hung", "lost")
         self.seen = None   # what a program noticed of it
 
 
@@ -67,6 +68,7 @@ class Campaign:
         self.faults = []
         self.problems = []   # (seed, number, what was seen)
         self.text = WORKLOAD.read_text()
+        self.files = {f"text.{name}": fault_text.table(build.BUILD / program(name)) for name in names}
         self.expected = self.boot(None)
 
     def boot(self, manifest):
@@ -74,9 +76,8 @@ class Campaign:
         system = test_system.System(1, False, limit)
         with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
             services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None
-            files = {f"text.{name}": fault_text.table(build.BUILD / program(name)) for name in self.names} if manifest else {}
             try:
-                return system.shell(self.text, services=services, files=files, icount=True)
+                return system.shell(self.text, services=services, files=self.files, icount=True)
             except Failure as failure:
                 return test_system.Outcome(guest.STATUS_BROKEN, b"", b"", str(failure))
 
@@ -146,11 +147,11 @@ def tests(wanted):
 
 def judge(campaign, allowed):
     """None, or why the campaign fails."""
-    shown = [fault for fault in campaign.faults if fault.outcome not in ("nothing", "missed")]
+    shown = sum(fault.showed for fault in campaign.faults)
     if not shown:
         return "no fault showed"
-    if len(campaign.problems) > allowed * len(shown):
-        return f"of {len(shown)} faults that showed, programs noticed {len(campaign.problems)}:\n" + "\n".join(
+    if len(campaign.problems) > allowed * shown:
+        return f"of {shown} faults that showed, programs noticed {len(campaign.problems)}:\n" + "\n".join(
             f"--seed {seed}, after fault {number}: {seen}" for seed, number, seen in campaign.problems)
     return None
 
@@ -158,12 +159,13 @@ def judge(campaign, allowed):
 def run(report, names, options):
     campaigns = {}
     for name in names:
-        kinds, allowed = TESTS[name.removeprefix("fault/")]
+        short = name.removeprefix("fault/")
+        kinds, allowed = TESTS[short]
         report.say(f"{name}: " + ", ".join(kinds))
         started = time.monotonic()
         campaign = Campaign(kinds, victims())
-        campaign.inject(options.seed, options.faults or COUNT[name.removeprefix("fault/")], report.say if options.faults else lambda text: None)
-        campaigns[name] = campaign
+        campaign.inject(options.seed, options.faults or COUNT[short], report.say if options.faults else lambda text: None)
+        campaigns[short] = campaign
         print(fault_report.table(campaign.faults))
         report.result(name, judge(campaign, allowed), time.monotonic() - started)
     if options.markdown:
