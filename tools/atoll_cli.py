@@ -19,6 +19,7 @@ Atoll: a microkernel operating system that runs unmodified Linux programs.
     ./atoll debug                   gdb attached to the kernel, with symbols
     ./atoll trace -- ls             run a command and decode the messages it caused
     ./atoll bench                   speed, side by side with Linux in the same QEMU
+    ./atoll endurance               servers killed in turn beside a checked load
 
 Each command has its own --help. What is missing on this machine is installed with apt first;
 --no-install says what is missing instead."""
@@ -86,6 +87,25 @@ A row that cannot run says why, and the rest go on.""", machine=False)
     bench.add_argument("--json", metavar="FILE", help="write everything measured")
     bench.add_argument("--plot", metavar="FILE.svg", help="write a picture of the ratios")
     bench.add_argument("--markdown", metavar="FILE", help="write the page docs/performance.md")
+
+
+def add_endurance_command(commands):
+    endurance = command_parser(commands, "endurance", "servers killed in turn beside a checked load", """\
+Boot, run a load whose output is compared with Linux's, and kill all servers in turn meanwhile: in some phases one each
+100 ms, in some one each second, in some none. Tells the throughput of the first over that of the last, and how long the pauses are.
+
+    ./atoll endurance                               a minute of killing, instructions counted
+    ./atoll endurance --clock time --minutes 10     ten minutes of each, half an hour altogether
+    ./atoll endurance --supervisor                  the root server is one of those killed
+    ./atoll endurance --clock time --smp 4 --markdown docs/reliability.md
+
+The status is 0 when nobody noticed and the figures are those wanted.""", machine=False)
+    endurance.add_argument("--clock", choices=("instructions", "time"), default="instructions")
+    endurance.add_argument("--minutes", type=seconds, default=1, metavar="M", help="of killing at each rate (default 1)")
+    endurance.add_argument("--every", default="100,1000", metavar="MS,...", help="milliseconds from kill to kill (default 100,1000)")
+    endurance.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
+    endurance.add_argument("--supervisor", action="store_true", help="kill the supervisor in its turn, too")
+    endurance.add_argument("--markdown", metavar="FILE", help="put the figures into docs/reliability.md")
 
 
 def make_parser():
@@ -167,6 +187,7 @@ calls, messages, switches, exceptions, interrupts. The command's own output goes
     trace.add_argument("--last", type=int, default=1000, metavar="N", help="how many records (default 1000)")
     trace.add_argument("arguments", nargs="+", metavar="COMMAND")
     add_bench_command(commands)
+    add_endurance_command(commands)
     return parser
 
 
@@ -174,6 +195,9 @@ def dispatch(options):
     if options.command == "bench":
         import bench
         return bench.main(options)
+    if options.command == "endurance":
+        import endurance
+        return endurance.main(options)
     if options.command == "test":
         import test_main
         return test_main.main(options)

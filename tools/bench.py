@@ -69,7 +69,7 @@ class Bench:
             timed = self.best["wall"].get(system, {}).get(row.name)
             counts[system] = bench_table.figure(row, counted, COUNTED_HERTZ)
             walls[system] = self.time(row, timed)
-        return bench_table.Line(row, counts, walls, self.why(row))
+        return bench_table.Line(row, counts, walls, self.why(row), getattr(self.best["count"].get("atoll", {}).get(row.name), "table", None))
 
     def time(self, row, timed):
         value = bench_table.figure(row, timed, self.hertz or COUNTED_HERTZ)

@@ -33,8 +33,9 @@ SETTINGS = ("max", "max,-erms")   # Linux is faster under the second here, where
 class Measured:
     """What one system told of one row: ticks of the best batch, or why there are none."""
 
-    def __init__(self, ticks=None, operations=1, size=0, error=None, note=None):
+    def __init__(self, ticks=None, operations=1, size=0, error=None, note=None, table=None):
         self.ticks, self.operations, self.size, self.error, self.note = ticks, operations, size, error, note
+        self.table = table   # rows of cells, where one figure does not tell enough
 
     def better(self, other):
         """The faster of two; an error only if there is nothing else."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import bench_guest
+import bench_handlers
 import bench_keys
 import build
 import guest
@@ -179,16 +180,24 @@ def idle_by_kind(kept):
         f" (of the content tmpfs's files have {kept['tmpfs']['content']:,}, processes {kept['proc']['content']:,})"
 
 
+def handlers(_):
+    measured = bench_handlers.measure()
+    dearest = sorted(measured, key=bench_handlers.Handler.ratio)[-4:]
+    return bench_handlers.mean(measured), f"{len(measured)} operations; the dearest: " + \
+        ", ".join(f"{one.server}'s {one.operation} {one.ratio():.2f}" for one in reversed(dearest)), bench_handlers.table(measured)
+
+
 def targets(names):
     """What Ninja has to make for these rows beside the system."""
     names = set(names)
     return [*(["atoll-one-cpu.kernel"] if names & set(ONE_CPU) else []),
+            *(["handlers"] if "handlers" in names else []),
             *(["atoll-latency.kernel", "system-tests"] if "interrupts-off" in names else [])]
 
 
 MEASURES = {"pairs-counted": pairs_counted, "pairs-timed": pairs_timed, "call-across": across,
             "interrupts-off": interrupts_off, "fair-shares": shares, "nice-shares": nice_shares,
-            "key-answer": key_answer, "process-memory": process_memory}
+            "key-answer": key_answer, "handlers": handlers, "process-memory": process_memory}
 IDLE = {"idle-by-server": idle_by_server, "idle-by-kind": idle_by_kind}   # of one boot
 
 
@@ -198,10 +207,10 @@ def measure(names, clock, say):
     for name in names:
         try:
             if name in IDLE:
-                value, note = IDLE[name](idle)
+                value, note, *table = IDLE[name](idle)
             else:
-                value, note = one_cpu(ONE_CPU[name], kept) if name in ONE_CPU else MEASURES[name](clock)
-            found[name] = Measured(value, note=note)
+                value, note, *table = one_cpu(ONE_CPU[name], kept) if name in ONE_CPU else MEASURES[name](clock)
+            found[name] = Measured(value, note=note, table=table[0] if table else None)
         except NoFigure as error:
             found[name] = Measured(error=str(error))
         except Exception as error:   # a row that cannot be had must not take the others along

@@ -70,8 +70,8 @@ def reached(row, value):
 class Line:
     """One row of the table, with both clocks. Counts are in the row's unit, walls in nanoseconds or MB/s."""
 
-    def __init__(self, row, counts, walls, why=None):
-        self.row, self.counts, self.walls, self.why = row, counts, walls, why   # {"atoll": value, "linux": value}
+    def __init__(self, row, counts, walls, why=None, table=None):
+        self.row, self.counts, self.walls, self.why, self.table = row, counts, walls, why, table   # {"atoll": value, "linux": value}
         self.ratio = ratio(row, counts.get("atoll"), counts.get("linux"))
         self.wall_ratio = ratio(row, walls.get("atoll"), walls.get("linux"))
 
@@ -118,6 +118,9 @@ def sections(lines):
         yield KERNEL_HEADING, [line.cells() for line in kernel]
     if machine:
         yield MACHINE_HEADING, [line.cells() for line in machine]
+    for line in lines:
+        if line.table:
+            yield line.table[0], line.table[1:]
 
 
 def shown(heading, rows):

@@ -15,6 +15,7 @@ import build
 import fault_report
 import fault_text
 import guest
+import report_page
 import test_system
 from test_report import Failure, selected
 
@@ -169,4 +170,5 @@ def run(report, names, options):
         print(fault_report.table(campaign.faults))
         report.result(name, judge(campaign, allowed), time.monotonic() - started)
     if options.markdown:
-        Path(options.markdown).write_text(fault_report.page(campaigns, options))
+        path = Path(options.markdown)
+        path.write_text(report_page.sections_keep(path, fault_report.page(campaigns, options)))

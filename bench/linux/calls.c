@@ -59,10 +59,23 @@ static uint64_t yield_run(unsigned operations)
 	return ticks;
 }
 
+static uint64_t getpgid_run(unsigned operations)
+{
+	pid_t parent = getppid(), wanted = getpgid(parent);
+	bool wrong = wanted <= 0;
+	uint64_t start = ticks_now();
+	for (unsigned i = 0; i < operations; i++)
+		wrong |= getpgid(parent) != wanted;
+	uint64_t ticks = ticks_now() - start;
+	CALL("getpgid", !wrong);
+	return ticks;
+}
+
 const struct row call_rows[] = {
 	{"null-call", 2000, 0, NULL, null_run, NULL},
 	{"clock-gettime", 5000, 0, NULL, clock_run, NULL},
 	{"read-zero", 1000, 0, zero_prepare, zero_run, NULL},
 	{"yield", 1000, 0, NULL, yield_run, NULL},
+	{"getpgid", 500, 0, NULL, getpgid_run, NULL},
 	{0},
 };

@@ -122,9 +122,22 @@ static uint64_t throughput_run(unsigned operations)
 	return ticks;
 }
 
+static uint64_t make_run(unsigned operations)
+{
+	int ends[2];
+	bool wrong = false;
+	uint64_t start = ticks_now();
+	for (unsigned i = 0; i < operations; i++)
+		wrong |= pipe(ends) || close(ends[0]) || close(ends[1]);
+	uint64_t ticks = ticks_now() - start;
+	CALL("pipe", !wrong);
+	return ticks;
+}
+
 const struct row channel_rows[] = {
 	{"pipe-round-trip", 100, 0, pipe_prepare, round_trips, echo_finish},
 	{"pipe-throughput", BLOCKS, BLOCK, throughput_prepare, throughput_run, echo_finish},
+	{"pipe-make", 100, 0, NULL, make_run, NULL},
 	{"unix-round-trip", 100, 0, unix_prepare, round_trips, echo_finish},
 	{0},
 };

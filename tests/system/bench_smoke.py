@@ -75,7 +75,7 @@ def goes_on(system):
 def counted(system):
     path = Path(system.folder) / "out.json"
     done = system.front_door("bench", "null-call", "clock-gettime", "tcp-round-trip", "kernel-call-4",
-                             "pairs-counted", "fair-shares", "nice-shares", "one-cpu-call-0", "--system", "atoll",
+                             "pairs-counted", "fair-shares", "getpgid", "pipe-make", "nice-shares", "one-cpu-call-0", "--system", "atoll",
                              "--clock", "instructions", "--json", path)
     system.equal(done.returncode, 0, done.stderr.decode())
     rows = {row["row"]: row for row in json.loads(path.read_text())["rows"]}
