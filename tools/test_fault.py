@@ -23,6 +23,7 @@ WORKLOAD = build.ROOT / "tests/fault/workload.sh"
 MANIFEST = """service faults
 program injector
 supervise
+root root
 limit none
 priority driver
 argument {seed}
@@ -38,11 +39,14 @@ LIMIT = 60          # seconds for a boot: several times what it takes,
 HANG_LIMIT = 20     # and for each fault that may have a server use all the time until it is found out
 TESTS = {           # kinds of faults, and the share of those that show which programs may notice
     "kill": (("kill",), 0.0),
+    "again": (("again", "both"), 0.0),
+    "root": (("root",), 0.0),
     "hang": (("hang",), 0.0),
     "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
 }
+DEATHS = {"kill", "again", "both", "root"}   # kinds that never leave a server that uses all the time
 USUAL = ("kill",)   # of them, in a run of all tests
-COUNT = {"kill": 100, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
+COUNT = {"kill": 100, "again": 100, "root": 100, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
 
 
 class Fault:
@@ -73,7 +77,7 @@ class Campaign:
         self.expected = self.boot(None)
 
     def boot(self, manifest):
-        limit = LIMIT + (HANG_LIMIT * AT_ONCE if "kill" not in self.kinds else 0)
+        limit = LIMIT + (HANG_LIMIT * AT_ONCE if set(self.kinds) - DEATHS else 0)
         system = test_system.System(1, False, limit)
         with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
             services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None

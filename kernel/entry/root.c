@@ -21,7 +21,7 @@
 #define STACK_SIZE (256 * 1024ull)
 #define ROOT_STACK_EMPTY 256u /* zeros above its stack pointer: to a C library, no arguments and nothing else */
 #define RESTARTS_MAX 5u              /* within RESTART_PERIOD */
-#define RESTART_PERIOD 1000000000ull /* nanoseconds */
+#define RESTART_PERIOD 100000000ull  /* nanoseconds */
 
 static struct {
 	struct pool *pool;
@@ -119,7 +119,8 @@ _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the boot information is o
 static bool incarnate(void)
 {
 	const Elf64_Ehdr *header = program_header();
-	struct thread_parameters parameters = { .flags = THREAD_REFLECT, .priority = PRIORITY_SERVER };
+	/* Before all that it watches, even if they spin. */
+	struct thread_parameters parameters = { .flags = THREAD_REFLECT, .priority = PRIORITY_DRIVER - 1 };
 	status_t status;
 	if (!header || !(root.space = space_create(root.pool)))
 		return false;

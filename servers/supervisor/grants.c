@@ -62,6 +62,8 @@ static bool grant(const struct service *service, slot_t to, const struct grant *
 		return lend(service, to, SLOT_SYSTEM, (uint32_t)grant->number | RIGHT_COPY);
 	case GRANT_ARCHIVE:
 		return lend(service, to, SLOT_ARCHIVE, RIGHT_READ | RIGHT_COPY);
+	case GRANT_ROOT:
+		return lend(service, to, SELF_CAPTABLE, RIGHTS_ALL);
 	case GRANT_FILE:
 		return grant_file(service, to, grant);
 	default:

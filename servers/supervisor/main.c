@@ -12,13 +12,22 @@
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 100000000ull /* nanoseconds after being ready: others are served first */
-#define PRIORITY_SUPERVISOR (PRIORITY_DRIVER - 1)
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
 struct state state;
 
 static void services_continue(void);
 static void service_lost(struct service *service, enum supervisor_cause cause);
+
+static uint64_t in_hand; /* id of the call whose step this is; 0: another event */
+
+/* From here on the step is not made again: a successor finds in the state what there is to do. */
+static void step_intend(void)
+{
+	if (in_hand)
+		state.done = in_hand;
+	recover_commit();
+}
 
 /* --- time --- */
 
@@ -76,17 +85,44 @@ static void timer_expired(void)
 
 /* --- the first program --- */
 
-static void worker_run(enum job job, void (*run)(void *))
+static void worker_run(void)
 {
 	static char stacks[JOBS][WORKER_STACK] __attribute__((aligned(16)));
-	slot_t *slot = &state.workers[job];
-	if (*slot == 0)
-		*slot = slot_allocate();
-	object_destroy(*slot); /* a predecessor's */
-	state.job = job;
-	int64_t status = worker_start(*slot, run, NULL, stacks[job], WORKER_STACK);
+	static void (*const jobs[JOBS])(void *) = {
+		[JOB_START] = session_start, [JOB_WAIT] = session_wait, [JOB_STOP] = session_stop,
+	};
+	slot_t slot = state.workers[state.job];
+	object_destroy(slot); /* a predecessor's */
+	session.finished = JOB_NONE;
+	int64_t status = worker_start(slot, jobs[state.job], NULL, stacks[state.job], WORKER_STACK);
 	if (status < 0)
 		log_line("no worker: %ld", status);
+}
+
+static void job_begin(enum job job)
+{
+	if (state.workers[job] == 0)
+		state.workers[job] = slot_allocate();
+	state.job = job;
+	step_intend();
+	worker_run();
+}
+
+/* The job that is being done died with its worker: all of them can be done again. */
+static void job_again(void)
+{
+	session.again = true;
+	if (state.job == JOB_START)
+		session.step = NULL;
+	worker_run();
+}
+
+/* Nothing runs, or nothing of what would be needed to go on or to end well. */
+static void stop_at_once(void)
+{
+	log_line("cannot go on; stopping the machine");
+	thread_sleep(time_now() + LAST_WORDS, 0);
+	system_stop(SLOT_SYSTEM, 0);
 }
 
 static void machine_stop(void)
@@ -94,7 +130,7 @@ static void machine_stop(void)
 	if (state.stopping)
 		return;
 	state.stopping = true;
-	worker_run(JOB_STOP, session_stop);
+	job_begin(JOB_STOP);
 }
 
 static void session_begin(void)
@@ -108,25 +144,35 @@ static void session_begin(void)
 	if (!service_find("proc"))
 		return;
 	if (session_prepare()) {
-		worker_run(JOB_START, session_start);
+		job_begin(JOB_START);
 		return;
 	}
 	log_line("nothing to run");
 	machine_stop();
 }
 
+/* Is it this one's worker that has ended, not a predecessor's, of which only the signal is left? */
+static bool job_finished(enum job job)
+{
+	return state.job == job && __atomic_load_n(&session.finished, __ATOMIC_ACQUIRE) == job;
+}
+
 static void session_started(void)
 {
+	if (!job_finished(JOB_START))
+		return;
 	if (session.step) {
 		log_line("the first program cannot be started: %s: %s", session.step, strerror(-session.error));
 		machine_stop();
 		return;
 	}
-	worker_run(JOB_WAIT, session_wait);
+	job_begin(JOB_WAIT);
 }
 
 static void session_ended(void)
 {
+	if (!job_finished(JOB_WAIT))
+		return;
 	log_line("the first program has ended with wait status %#x", session.wait_status);
 	machine_stop();
 }
@@ -170,19 +216,36 @@ static void service_restart(struct service *service)
 	service->deadline = now + (RESTART_DELAY << (service->recent - RESTARTS_AT_ONCE - 1));
 }
 
-/* It does not serve any more, or must not; only what faulted or hung has a call to blame. */
-static void service_lost(struct service *service, enum supervisor_cause cause)
+/* An incarnation must have ended before its successor begins, and must not be ended twice: that would be its successor. So
+ * how far this has come is known to a successor of the supervisor. */
+enum replacing { REPLACING_NOT, REPLACING_END, REPLACING_START };
+
+/* Only what faulted or hung has a call to blame. */
+static void service_replace(struct service *service)
 {
-	if (cause != CAUSE_HUNG)
-		service->ended = time_now();
-	service->cause = cause;
-	service_end(service, cause != CAUSE_FAULT && cause != CAUSE_HUNG);
-	if (cause != CAUSE_RESTARTED) {
+	if (service->replacing == REPLACING_END) {
+		service_end(service, service->cause != CAUSE_FAULT && service->cause != CAUSE_HUNG);
+		service->replacing = REPLACING_START;
+		recover_commit();
+	}
+	service->replacing = REPLACING_NOT;
+	if (service->cause != CAUSE_RESTARTED) {
 		service_restart(service);
 		return;
 	}
 	service->restarts++;
 	service_start(service);
+}
+
+/* It does not serve any more, or must not. */
+static void service_lost(struct service *service, enum supervisor_cause cause)
+{
+	if (cause != CAUSE_HUNG)
+		service->ended = time_now();
+	service->cause = cause;
+	service->replacing = REPLACING_END;
+	step_intend();
+	service_replace(service);
 }
 
 /* The answer to a thread's exception: it is stopped for good (and gone by then). */
@@ -209,6 +272,8 @@ static int handle_ready(struct request *request)
 	struct service *service = service_of(request);
 	if (!service)
 		return -EPERM;
+	if (service->state != SERVICE_STARTING)
+		return 0;
 	service->state = SERVICE_READY;
 	service->was_ready = true;
 	service->deadline = 0;
@@ -333,6 +398,31 @@ static int handle_shut_down(struct request *request, const struct supervisor_shu
 	return 0;
 }
 
+static uint64_t thread_number(slot_t thread)
+{
+	struct thread_info info;
+	return thread && thread_info(thread, &info) >= 0 ? info.number : 0;
+}
+
+/* One of its own threads besides the main one: what it does is begun again. */
+static int worker_died(const uint64_t *words)
+{
+	uint64_t now = time_now();
+	log_line("a worker died: exception %lu, address %#lx, at %#lx", words[0], words[2], words[3]);
+	if (now - state.worker_died > RESTARTS_FORGOTTEN)
+		state.worker_deaths = 0;
+	state.worker_died = now;
+	if (++state.worker_deaths > RESTARTS_MAX)
+		stop_at_once();
+	else if (words[4] == thread_number(state.watcher))
+		watch_again();
+	else if (state.job && words[4] == thread_number(state.workers[state.job]))
+		job_again();
+	return -EFAULT;
+}
+
+/* What changes something is done once: if this one was answered by a predecessor that died before the answer was out, it
+ * comes again. */
 static int handle(struct request *request)
 {
 	static const struct supervisor_operations operations = {
@@ -344,17 +434,20 @@ static int handle(struct request *request)
 		.inspect = handle_inspect,
 	};
 	struct service *service = service_of(request);
-	if (request->operation != OPERATION_EXCEPTION)
-		return supervisor_dispatch(&operations, request);
-	if (service)
-		return service_died(service, request);
-	log_line("a worker died: exception %lu, address %#lx, at %#lx", request->words[0], request->words[2],
-	         request->words[3]);
-	return -EFAULT;
+	bool exception = request->operation == OPERATION_EXCEPTION;
+	if (request->id == state.done)
+		return exception ? -EFAULT : 0;
+	in_hand = request->id;
+	int status = !exception ? supervisor_dispatch(&operations, request) :
+	             service    ? service_died(service, request) : worker_died(request->words);
+	if (exception || (status == 0 && !request->reply_data_length && !request->reply_cap_count))
+		state.done = in_hand;
+	return status;
 }
 
 static void signalled(uint64_t bits)
 {
+	in_hand = 0;
 	if (bits & BIT_TIMER)
 		timer_expired();
 	if (bits & BIT_STARTED)
@@ -363,43 +456,41 @@ static void signalled(uint64_t bits)
 		session_ended();
 }
 
-/* The kernel's slots for the root server to where the library expects a server's own. */
+static bool slot_holds(slot_t slot, enum object_type type)
+{
+	return (cap_info(SELF_CAPTABLE, slot) & 0xff) == type;
+}
+
+/* The kernel's slots for the root server to where the library expects a server's own. A predecessor may have done it, or a
+ * part. */
 static bool slots_arrange(void)
 {
-	cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
-	cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
+	if (slot_holds(ROOT_SYSTEM, OBJECT_SYSTEM))
+		cap_copy(SELF_CAPTABLE, SLOT_SYSTEM, SELF_CAPTABLE, ROOT_SYSTEM, RIGHTS_ALL);
+	if (slot_holds(ROOT_ARCHIVE, OBJECT_MEMORY))
+		cap_copy(SELF_CAPTABLE, SLOT_ARCHIVE, SELF_CAPTABLE, ROOT_ARCHIVE, RIGHTS_ALL);
 	cap_copy(SELF_CAPTABLE, SELF_INCARNATION, SELF_CAPTABLE, SELF_POOL, RIGHTS_ALL);
-	return endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0 &&
-	       gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0;
+	return slot_holds(SLOT_SYSTEM, OBJECT_SYSTEM) && slot_holds(SLOT_ARCHIVE, OBJECT_MEMORY) &&
+	       (slot_holds(SELF_ENDPOINT, OBJECT_ENDPOINT) || endpoint_create(SELF_POOL, SELF_ENDPOINT) >= 0) &&
+	       (slot_holds(SELF_SUPERVISOR, OBJECT_GATE) || gate_create(SELF_POOL, SELF_ENDPOINT, 0, SELF_SUPERVISOR) >= 0);
 }
 
-/* Nothing runs, and nothing will. */
-static void stop_at_once(void)
-{
-	log_line("died before it had begun, or cannot begin; stopping the machine");
-	thread_sleep(time_now() + LAST_WORDS, 0);
-	system_stop(SLOT_SYSTEM, 0);
-}
-
-/* The services need not know. A job for the first program is done again, but its start: what of that has been done
- * cannot be told. */
+/* The services need not know. What had been begun is gone on with before anything else is looked at. */
 static void again(void)
 {
 	log_line("has died, and goes on");
 	if (!archive_open())
 		log_line("the boot archive is gone");
 	endpoint_reset(SELF_ENDPOINT);
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].replacing)
+			service_replace(&state.services[i]);
 	if (state.begun && watch_again())
 		state.look = time_now();
-	if (state.job == JOB_START) {
-		log_line("the first program was being started; stopping the machine");
-		session.step = "starting the first program";
-		machine_stop();
-	} else if (state.job == JOB_WAIT) {
-		worker_run(JOB_WAIT, session_wait);
-	} else if (state.job == JOB_STOP) {
-		worker_run(JOB_STOP, session_stop);
-	}
+	if (state.job == JOB_START && !handoff_prepare())
+		log_line("nothing to run");
+	else if (state.job)
+		job_again();
 	services_continue();
 }
 
@@ -431,15 +522,12 @@ int main(void)
 		.signalled = signalled,
 		.committed = committed,
 	};
-	bool before = (cap_info(SELF_CAPTABLE, SLOT_SYSTEM) & 0xff) == OBJECT_SYSTEM;
-	if (!before && !slots_arrange())
+	if (!slots_arrange())
 		return 1;
 	log_system_slot = SLOT_SYSTEM;
-	/* Before any of those it watches, even if they spin. */
-	thread_set_schedule(SELF_THREAD, PRIORITY_SUPERVISOR, WEIGHT_NORMAL, 0);
 	if (recover_open())
 		again();
-	else if (before || !first())
+	else if (!first())
 		stop_at_once();
 	server_serve(&server);
 }

@@ -98,6 +98,11 @@ static bool parse_archive(struct manifest *manifest, const struct words *words)
 	return words->count == 2 && grant_add(manifest, GRANT_ARCHIVE, words->word[1]);
 }
 
+static bool parse_root(struct manifest *manifest, const struct words *words)
+{
+	return words->count == 2 && grant_add(manifest, GRANT_ROOT, words->word[1]);
+}
+
 static bool parse_file(struct manifest *manifest, const struct words *words)
 {
 	struct grant *grant = words->count == 3 ? grant_add(manifest, GRANT_FILE, words->word[2]) : NULL;
@@ -199,6 +204,7 @@ static bool parse_line(struct manifest *manifest, const struct words *words)
 		{ "archive", parse_archive }, { "file", parse_file },         { "argument", parse_argument },
 		{ "memory", parse_memory },   { "priority", parse_priority }, { "slots", parse_slots },
 		{ "stash", parse_stash },     { "supervise", parse_supervise }, { "limit", parse_limit },
+		{ "root", parse_root },
 	};
 	for (unsigned i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		if (strcmp(words->word[0], items[i].word) == 0)

@@ -10,7 +10,7 @@
 #define ARGUMENTS_MAX 8
 #define ARGUMENT_SIZE 64
 
-enum grant_kind { GRANT_GATE, GRANT_IRQ, GRANT_IOPORT, GRANT_SYSTEM, GRANT_ARCHIVE, GRANT_FILE };
+enum grant_kind { GRANT_GATE, GRANT_IRQ, GRANT_IOPORT, GRANT_SYSTEM, GRANT_ARCHIVE, GRANT_FILE, GRANT_ROOT };
 
 struct grant {
 	uint32_t kind; /* enum grant_kind */

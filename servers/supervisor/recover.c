@@ -3,12 +3,14 @@
  * image with the same captable, begins with that copy; the call that was in hand comes again.
  *
  * A step that is made again finds objects that the broken one has made. All slots it uses are in the state from the start,
- * so what is there is ended or replaced: starting a service is always the same five slots. */
+ * so what is there is ended or replaced: starting a service is always the same five slots. What must not be done twice is
+ * intended first: the state that says so is copied in the middle of the step (step_intend, service_replace in main.c). */
 #include "supervisor.h"
 #include "server/step.h"
 #include <string.h>
 
 #define SLOTS 4096u /* of the captable: as many as lib/atoll hands out */
+#define HOLES 64u   /* fewer empty ones than these lie before one that is not */
 
 struct copy {
 	struct kept kept;
@@ -18,35 +20,60 @@ struct copy {
 
 static struct saved {
 	uint64_t counts; /* 1, 2: which copy; 0: none yet */
+	struct manifest manifests[SERVICES_MAX]; /* of the first copy: they do not change */
 	struct copy copies[2];
 } *saved;
 
-static uint64_t state_size(const struct state *from)
+static void state_copy(struct state *to, const struct state *from)
 {
-	return offsetof(struct state, services) + from->service_count * sizeof(struct service);
+	memcpy(to, from, offsetof(struct state, services));
+	for (unsigned i = 0; i < from->service_count; i++)
+		memcpy(&to->services[i], &from->services[i], offsetof(struct service, manifest));
+}
+
+static void manifests_copy(void)
+{
+	for (unsigned i = 0; i < state.service_count; i++)
+		saved->manifests[i] = state.services[i].manifest;
 }
 
 void recover_commit(void)
 {
 	uint64_t next = saved->counts == 1 ? 2 : 1;
 	struct copy *copy = &saved->copies[next - 1];
+	if (!saved->counts)
+		manifests_copy();
 	copy->kept = kept;
 	copy->session = session;
-	memcpy(&copy->state, &state, state_size(&state));
+	state_copy(&copy->state, &state);
 	__atomic_store_n(&saved->counts, next, __ATOMIC_RELEASE);
+}
+
+static slot_t slots_last(void)
+{
+	slot_t last = 0;
+	for (slot_t slot = SELF_FIRST_FREE; slot < SLOTS && slot < (last ? last : SELF_FIRST_FREE) + HOLES; slot++)
+		if (cap_info(SELF_CAPTABLE, slot))
+			last = slot;
+	return last;
 }
 
 /* Every slot up to the last one that holds something is taken: those that are empty are so for a reason, as they are
  * handed out from below. */
 static void slots_take(void)
 {
-	slot_t last = 0, slot;
-	for (slot = SELF_FIRST_FREE; slot < SLOTS; slot++)
-		if (cap_info(SELF_CAPTABLE, slot))
-			last = slot;
+	slot_t last = slots_last(), slot;
 	do
 		slot = slot_allocate();
 	while (slot && slot < last);
+}
+
+static void slots_clear(void)
+{
+	for (slot_t slot = slots_last(); slot >= SELF_FIRST_FREE; slot--) {
+		object_destroy(slot);
+		cap_drop(SELF_CAPTABLE, slot);
+	}
 }
 
 bool recover_open(void)
@@ -59,12 +86,18 @@ bool recover_open(void)
 	if (address < 0)
 		__builtin_trap();
 	saved = (struct saved *)address;
-	if (!before || saved->counts == 0)
+	if (!before)
 		return false;
+	if (saved->counts == 0) {
+		slots_clear();
+		return false;
+	}
 	const struct copy *copy = &saved->copies[saved->counts - 1];
 	slots_take();
 	kept = copy->kept;
 	session = copy->session;
-	memcpy(&state, &copy->state, state_size(&copy->state));
+	state_copy(&state, &copy->state);
+	for (unsigned i = 0; i < state.service_count; i++)
+		state.services[i].manifest = saved->manifests[i];
 	return true;
 }

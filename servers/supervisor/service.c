@@ -177,10 +177,19 @@ static void incarnation_end(const struct incarnation *ended)
 	cap_drop(SELF_CAPTABLE, ended->pool);
 }
 
+static bool incarnation_runs(struct incarnation *made)
+{
+	struct thread_info info;
+	if (thread_info(made->thread, &info) < 0 || info.state == THREAD_STOPPED)
+		return false;
+	made->thread_number = info.number;
+	return true;
+}
+
 void service_prepare(struct service *service)
 {
 	service->prepare = 0;
-	if (!service->stash || service->standby)
+	if (!service->stash || service->standby || incarnation_runs(&service->next))
 		return;
 	incarnation_end(&service->next); /* what a step of a predecessor has made that did not count */
 	service->standby = incarnation_make(service, &service->next) >= 0;
@@ -191,23 +200,30 @@ void service_prepare(struct service *service)
 static int64_t service_take_next(struct service *service)
 {
 	struct incarnation empty = service->now;
+	int64_t status = STATUS_OK;
 	if (!service->standby) {
-		incarnation_end(&service->now); /* likewise */
-		return incarnation_make(service, &service->now);
+		incarnation_end(&service->next); /* likewise */
+		status = incarnation_make(service, &service->next);
 	}
 	service->now = service->next;
 	service->next = empty;
 	service->standby = false;
-	return STATUS_OK;
+	return status;
+}
+
+static int64_t incarnation_start(struct service *service)
+{
+	bool runs = incarnation_runs(&service->next);
+	service->standby |= runs;
+	int64_t status = service_take_next(service);
+	if (status < 0 || runs)
+		return status;
+	return service_introduce(service) ? thread_start(service->now.thread) : STATUS_NO_MEMORY;
 }
 
 bool service_start(struct service *service)
 {
-	int64_t status = service_take_next(service);
-	if (status >= 0 && !service_introduce(service))
-		status = STATUS_NO_MEMORY;
-	if (status >= 0)
-		status = thread_start(service->now.thread);
+	int64_t status = incarnation_start(service);
 	if (status < 0) {
 		log_line("%s: cannot be started: %ld", service->manifest.name, status);
 		incarnation_end(&service->now);

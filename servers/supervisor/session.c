@@ -40,6 +40,12 @@ static bool step(const char *what, int error)
 	return false;
 }
 
+/* The same of what a predecessor may have done. */
+static bool step_made_again(const char *what, int error)
+{
+	return step(what, session.again && error == -EBUSY ? 0 : error);
+}
+
 bool session_prepare(void)
 {
 	static const char *const lines[] = { "serial0", "serial1", "serial2", "serial3" };
@@ -111,8 +117,8 @@ static bool tree_build(void)
 {
 	uint64_t reserved;
 	return devices_attach() &&
-	       step("loading the root tree", filesystem_load_archive(session.tmpfs, NULL, 0, archive_size(),
-	                                                              SLOT_ARCHIVE, NULL)) &&
+	       step_made_again("loading the root tree", filesystem_load_archive(session.tmpfs, NULL, 0, archive_size(),
+	                                                                         SLOT_ARCHIVE, NULL)) &&
 	       step("opening the root", filesystem_make_session(session.tmpfs, NULL, 0, 0, 0, NULL, 0, 0,
 	                                                         &reserved, session.root));
 }
@@ -120,15 +126,16 @@ static bool tree_build(void)
 static bool proc_mount(void)
 {
 	tree_complete();
-	return !session.procfs || step("mounting /proc", filesystem_mount(session.tmpfs, NULL, 0, "/proc", 5,
-	                                                                   session.procfs));
+	return !session.procfs || step_made_again("mounting /proc", filesystem_mount(session.tmpfs, NULL, 0, "/proc", 5,
+	                                                                              session.procfs));
 }
 
 /* --- the program --- */
 
 static bool stream_open(unsigned number, uint64_t device)
 {
-	return step("opening the streams",
+	return cap_info(SELF_CAPTABLE, session.stream[number]) || /* opened by a predecessor */
+	       step("opening the streams",
 	            device_open(session.tty_devices, NULL, O_RDWR, device, FIRST_PROCESS, FIRST_PROCESS, 0, NULL,
 	                        session.stream[number]));
 }
@@ -173,12 +180,19 @@ static void ready_tell(void)
 static bool program_start(void)
 {
 	uint32_t process;
-	return step("opening the streams", process_prepare(session.proc, NULL, session.stream[0], session.stream[1],
-	                                                    session.stream[2], session.pipe)) &&
+	return step_made_again("opening the streams", process_prepare(session.proc, NULL, session.stream[0], session.stream[1],
+	                                                               session.stream[2], session.pipe)) &&
 	       step("writing the handoff",
 	            status_to_errno(handoff_write(session.handoff_memory, program_find()))) &&
-	       step("starting the program", process_start(session.proc, NULL, 0, session.handoff_memory,
-	                                                   session.root, session.log, &process));
+	       step_made_again("starting the program", process_start(session.proc, NULL, 0, session.handoff_memory,
+	                                                              session.root, session.log, &process));
+}
+
+/* What it has found is stored before that it has ended. */
+static void job_finish(enum job job, uint64_t bit)
+{
+	__atomic_store_n(&session.finished, job, __ATOMIC_RELEASE);
+	notification_signal(state.notification, bit);
 }
 
 void session_start(void *unused)
@@ -188,7 +202,7 @@ void session_start(void *unused)
 		ready_tell();
 		program_start();
 	}
-	notification_signal(state.notification, BIT_STARTED);
+	job_finish(JOB_START, BIT_STARTED);
 }
 
 void session_wait(void *unused)
@@ -196,7 +210,7 @@ void session_wait(void *unused)
 	(void)unused;
 	if (process_wait_for(session.proc, NULL, FIRST_PROCESS, &session.wait_status) != 0)
 		session.wait_status = 1 << 8;
-	notification_signal(state.notification, BIT_ENDED);
+	job_finish(JOB_WAIT, BIT_ENDED);
 }
 
 /* --- the end --- */

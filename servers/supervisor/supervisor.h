@@ -27,7 +27,6 @@ struct incarnation {
 };
 
 struct service {
-	struct manifest manifest;
 	uint32_t state; /* enum supervisor_state */
 	/* Outlive incarnations */
 	slot_t pool, captable, endpoint, gate;
@@ -48,6 +47,8 @@ struct service {
 	uint64_t ended, ready;  /* times: of that, and of its successor's being ready */
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
+	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */
+	struct manifest manifest; /* the last, and never changed: see recover.c */
 };
 
 enum job { JOB_NONE, JOB_START, JOB_WAIT, JOB_STOP, JOBS };
@@ -59,6 +60,9 @@ struct state {
 	slot_t watcher, watcher_wake; /* watch.c's worker, and what wakes it */
 	uint32_t served; /* bits by service: it has answered a ping, ever */
 	uint32_t job;  /* enum job: what is being done for the first program */
+	uint32_t worker_deaths; /* close together, */
+	uint64_t worker_died;   /* the last of them at this time */
+	uint64_t done; /* id of the last call that changed anything: when it comes again, it is answered alone */
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
 	bool begun, stopping;
@@ -90,7 +94,7 @@ bool services_create(void);
 struct service *service_find(const char *name);
 /* A gate to a service with this label into a new slot; 0: there is no such service. */
 slot_t service_gate(const char *name, uint64_t label);
-/* With the incarnation that stands by, or one made now. */
+/* With the incarnation that stands by, or one made now; the one that a broken step has started is it already. */
 bool service_start(struct service *service);
 /* Have one stand by. */
 void service_prepare(struct service *service);
@@ -116,9 +120,10 @@ void watch_hang(unsigned number);
 uint64_t watch_look(uint64_t now, struct service **hung);
 
 /* --- recover.c: the supervisor's own state --- */
-/* False: there was no supervisor before this one. Else its state, session and the loop's own are as after its last step. */
+/* False: no supervisor before this one has finished a step, and what one has made is gone. Else state, session and the loop's
+ * own are as after its last step. */
 bool recover_open(void);
-/* A step has ended. */
+/* A step has ended; or what it is about to do to objects is in the state, and a successor is to go on with it. */
 void recover_commit(void);
 
 /* --- memory.c: what it costs --- */
@@ -155,6 +160,8 @@ struct session {
 	const char *step;            /* what failed, or NULL */
 	int error;
 	uint32_t wait_status;        /* of the first program */
+	uint32_t finished;           /* enum job: the one that has told its end is this one */
+	bool again;                  /* a job may find its work done by a predecessor */
 };
 extern struct session session;
 

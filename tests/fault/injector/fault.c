@@ -14,10 +14,21 @@ struct instruction {
 _Static_assert(sizeof(struct instruction) == 8, "as the tool writes it");
 
 #define AHEAD 12 /* instructions from the present one on, of which one is changed */
+#define RESTART 60000ull /* nanoseconds, which are instructions: more than a server takes until it is there again, */
+#define HANDLING 50000ull /* the supervisor until it has started it, */
+#define RECOVERY 450000ull /* and the supervisor until it is there again */
+#define STANDBY 99000000ull /* nanoseconds until shortly before it makes the next standby */
+#define LOOK_ROOT 3000ull /* from look to look whether it does something, */
+#define LOOKS_ROOT 3000 /* at most */
 
 const char *const fault_names[FAULT_KINDS] = {
-	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang",
+	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang", "again", "both", "root",
 };
+
+bool fault_ends(enum fault_kind kind)
+{
+	return kind == FAULT_KILL || kind >= FAULT_AGAIN;
+}
 
 /* Index of the instruction at this address or the next behind it. */
 static uint64_t instruction_find(const struct victim *victim, uint64_t address)
@@ -112,11 +123,86 @@ static bool loop_for_ever(const struct victim *victim, uint64_t rip)
 	return space_write(victim->space, rip, jump_here, sizeof jump_here) == STATUS_OK;
 }
 
-bool fault_do(const struct victim *victim, enum fault_kind kind, char *detail, size_t size)
+static void wait_for(uint64_t nanoseconds)
+{
+	thread_sleep(time_now() + nanoseconds, 0);
+}
+
+static bool victim_end(const struct victim *victim)
+{
+	return victim_fault(victim) || victim_restart(victim) == 0;
+}
+
+/* Once more while it comes back: in roll-back, in what it does at its start, in its first step. */
+static bool end_again(struct victim *victim, char *detail, size_t size)
+{
+	if (!victim_end(victim))
+		return false;
+	for (unsigned times = 1 + (unsigned)random_below(2); times > 0; times--) {
+		uint64_t after = random_below(RESTART);
+		if (!victim_look(victim))
+			return true;
+		wait_for(after);
+		size_t used = strlen(detail);
+		snprintf(detail + used, size - used, "%s%lu", victim_fault(victim) ? "+" : "-", after);
+	}
+	return true;
+}
+
+/* Two at one instant. */
+static bool end_both(struct victim *victim, struct victim *other, char *detail, size_t size)
+{
+	bool two = other != victim && !other->lost && victim_look(other);
+	if (!victim_fault(victim))
+		return false;
+	snprintf(detail, size, "%s", two && victim_end(other) ? other->name : "alone");
+	return true;
+}
+
+/* A kernel that is asked to start it too often gives up. */
+static void root_end(struct victim *root, uint64_t after, char *detail, size_t size)
+{
+	size_t used = strlen(detail);
+	wait_for(after);
+	bool done = victim_look_root(root) && victim_fault(root);
+	snprintf(detail + used, size - used, "%s%lu", done ? "+" : "-", after);
+}
+
+static bool root_busy(struct victim *root)
+{
+	struct thread_info info;
+	return victim_look_root(root) && thread_info(root->thread, &info) == STATUS_OK && info.state == THREAD_RUNNABLE;
+}
+
+/* The supervisor: while it handles the victim's end, or when it does something afterwards; and perhaps again while it comes
+ * back. */
+static bool end_root(struct victim *victim, struct victim *root, char *detail, size_t size)
+{
+	uint64_t after = random_below(HANDLING);
+	if (!victim_fault(victim))
+		return false;
+	if (random_below(4) == 0) {
+		wait_for(STANDBY);
+		for (unsigned looks = 0; looks < LOOKS_ROOT && !root_busy(root); looks++)
+			wait_for(LOOK_ROOT);
+	}
+	root_end(root, after, detail, size);
+	if (random_below(3) == 0)
+		root_end(root, random_below(RECOVERY), detail, size);
+	return true;
+}
+
+bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other, char *detail, size_t size)
 {
 	struct registers registers;
 	if (kind == FAULT_KILL)
 		return victim_restart(victim) == 0;
+	if (kind == FAULT_AGAIN)
+		return end_again(victim, detail, size);
+	if (kind == FAULT_BOTH)
+		return end_both(victim, other, detail, size);
+	if (kind == FAULT_ROOT)
+		return end_root(victim, other, detail, size);
 	if (!victim_stop(victim, &registers))
 		return false;
 	uint64_t rip = registers.rip;

@@ -30,14 +30,25 @@ bool victim_lives(const struct victim *victim);
 /* Stop it in user mode and read its registers, or leave it as it was. */
 bool victim_stop(const struct victim *victim, struct registers *registers);
 int victim_restart(const struct victim *victim);
+/* Have it fault where it is, but without blame for its call. False: it cannot now, because it waits. */
+bool victim_fault(const struct victim *victim);
+/* The supervisor, through its captable; it has no steps and no stash that are looked at. */
+bool victim_find_root(struct victim *root);
+bool victim_look_root(struct victim *root);
 /* The step in hand has saved what is at this offset of the stash (a random one of those). 0: nothing yet. */
 uint64_t victim_written(const struct victim *victim);
 
 /* --- fault.c --- */
-enum fault_kind { FAULT_KILL, FAULT_REGISTER, FAULT_CODE, FAULT_OPERAND, FAULT_BRANCH, FAULT_SKIP, FAULT_STASH, FAULT_HANG, FAULT_KINDS };
+enum fault_kind {
+	FAULT_KILL, FAULT_REGISTER, FAULT_CODE, FAULT_OPERAND, FAULT_BRANCH, FAULT_SKIP, FAULT_STASH, FAULT_HANG,
+	FAULT_AGAIN, FAULT_BOTH, FAULT_ROOT, FAULT_KINDS
+};
 extern const char *const fault_names[FAULT_KINDS];
 
-/* Do it to a victim that has a step in hand. False: it could not be done at this moment. `detail`: where, for the log. */
-bool fault_do(const struct victim *victim, enum fault_kind kind, char *detail, size_t size);
+/* Do it to a victim that has a step in hand. False: it could not be done at this moment. `other`: another victim; `detail`:
+ * where, for the log. */
+bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other, char *detail, size_t size);
+/* It ends its victim at once. */
+bool fault_ends(enum fault_kind kind);
 
 #endif

@@ -13,7 +13,10 @@
 #define MANIFEST_TIME 40000000ull   /* nanoseconds in which it shows, or is taken to have done nothing */
 #define RECOVERY_TIME 8000000000ull /* nanoseconds: a victim that does not answer by then is lost */
 
-static struct victim victims[VICTIMS_MAX];
+#define PRIORITY_INJECTOR 2         /* before the supervisor */
+#define APART_ROOT 60000000ull      /* nanoseconds: the kernel starts it again a few times in a tenth of a second */
+
+static struct victim victims[VICTIMS_MAX], root;
 static unsigned victim_count;
 static enum fault_kind kinds[FAULT_KINDS];
 static unsigned kind_count;
@@ -95,7 +98,7 @@ static const char *fault_watch(struct victim *victim, uint64_t since)
 /* What is left in its code goes with the incarnation. That it hangs is for the supervisor to find out. */
 static void fault_clear(const struct victim *victim, enum fault_kind kind, const char *outcome)
 {
-	bool changed_code = kind != FAULT_KILL && kind != FAULT_REGISTER && kind != FAULT_STASH;
+	bool changed_code = !fault_ends(kind) && kind != FAULT_REGISTER && kind != FAULT_STASH;
 	if (changed_code && strcmp(outcome, "nothing") == 0)
 		victim_restart(victim);
 }
@@ -110,15 +113,18 @@ static void fault_one(unsigned number)
 		return;
 	}
 	uint64_t steps = victim_steps(victim), since = time_now();
-	if (!fault_do(victim, kind, detail, sizeof detail)) {
+	struct victim *other = kind == FAULT_ROOT ? &root : &victims[random_below(victim_count)];
+	if (!fault_do(victim, kind, other, detail, sizeof detail)) {
 		log_line("fault %u %s %s missed 0 %s", number, fault_names[kind], victim->name, detail);
 		return;
 	}
-	const char *outcome = kind == FAULT_KILL ? "died" : fault_watch(victim, since);
+	const char *outcome = fault_ends(kind) ? "died" : fault_watch(victim, since);
 	fault_clear(victim, kind, outcome);
 	uint64_t pause = strcmp(outcome, "nothing") != 0 ? recovery_wait(victim, since, steps) : 0;
 	log_line("fault %u %s %s %s %lu %s", number, fault_names[kind], victim->name, victim->lost ? "lost" : outcome, pause,
 	         detail);
+	if (kind == FAULT_ROOT)
+		sleep_for(APART_ROOT);
 }
 
 int main(void)
@@ -128,6 +134,8 @@ int main(void)
 	uint64_t apart = strtoull(startup_argument(3), NULL, 10) * 1000;
 	kinds_read(startup_argument(4));
 	victims_read(startup_argument(5));
+	if (victim_find_root(&root))
+		thread_set_schedule(SELF_THREAD, PRIORITY_INJECTOR, WEIGHT_NORMAL, 0);
 	supervisor_ready(SELF_SUPERVISOR, NULL);
 	for (unsigned i = 0; i < victim_count; i++)
 		victim_look(&victims[i]);

@@ -68,6 +68,31 @@ int victim_restart(const struct victim *victim)
 	return supervisor_control(SELF_SUPERVISOR, NULL, victim->number, CONTROL_RESTART);
 }
 
+bool victim_fault(const struct victim *victim)
+{
+	static const uint64_t nobody = 0;
+	struct registers registers;
+	if (!victim_stop(victim, &registers))
+		return false;
+	if (victim->stash)
+		memory_write(victim->stash, JOURNAL + offsetof(struct stash_header, call), &nobody, sizeof nobody);
+	registers.rip = 0;
+	bool done = thread_set_registers(victim->thread, &registers) == STATUS_OK;
+	thread_start(victim->thread);
+	return done;
+}
+
+bool victim_find_root(struct victim *root)
+{
+	*root = (struct victim){ .name = "supervisor", .thread = slot_allocate() };
+	return startup_slot("root") != 0;
+}
+
+bool victim_look_root(struct victim *root)
+{
+	return cap_copy(SELF_CAPTABLE, root->thread, startup_slot("root"), SELF_THREAD, RIGHTS_ALL) == STATUS_OK;
+}
+
 /* The trailer of an entry says which granules it holds (lib/stash/stash.c). */
 uint64_t victim_written(const struct victim *victim)
 {
