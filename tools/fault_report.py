@@ -1,6 +1,7 @@
 """What a fault campaign found, as tables: for the terminal and for docs/reliability.md."""
 
 import datetime
+from collections import Counter
 
 
 def quantile(values, share):
@@ -9,15 +10,16 @@ def quantile(values, share):
 
 
 def row(label, faults):
-    shown = [fault for fault in faults if fault.showed]
-    noticed = [fault for fault in faults if fault.seen]
+    manifested = [fault for fault in faults if fault.manifested]
+    noticed = Counter(fault.seen.what for fault in faults if fault.seen)
     pauses = [fault.pause for fault in faults if fault.kind == "kill" and fault.pause]
-    invisible = f"{100 * (1 - len(noticed) / len(shown)):.2f} %" if shown else "-"
-    cells = [label, len(faults), len(shown), sum(fault.outcome == "hung" for fault in faults), len(noticed), invisible]
+    invisible = f"{100 * (1 - noticed.total() / len(manifested)):.2f} %" if manifested else "-"
+    cells = [label, len(faults), sum(fault.showed for fault in faults), sum(fault.outcome == "hung" for fault in faults)]
+    cells += [noticed[what] for what in ("error", "wrong", "stuck")] + [invisible]
     return cells + [f"{quantile(pauses, share):,}" if pauses else "-" for share in (0.5, 0.99, 1)]
 
 
-HEAD = ["", "faults", "showed", "hung", "noticed", "unnoticed", "p50", "p99", "worst"]
+HEAD = ["", "faults", "showed", "hung", "error", "wrong", "stuck", "unnoticed", "p50", "p99", "worst"]
 
 
 def groups(faults):
@@ -51,9 +53,14 @@ Written by `./atoll test fault --faults {faults} --seed {seed} --markdown docs/r
 
 Faults are injected into servers, each while it has a request in hand, under a workload whose every byte of output is compared with
 that of a run without faults (`tests/fault/README.md` says how, and what the kinds mean). *showed*: the server died or hung;
-*noticed*: a program's output, error or status was another. Pauses are from the kill to the second step of the successor (its first
+*error*: a program was told of an error that there is not without the fault; *wrong*: it was told nothing, and what it says is wrong;
+*stuck*: the workload did not come to its end. *unnoticed*: the share without these, of all faults that had consequences. Pauses are from the kill to the second step of the successor (its first
 answered request), in instructions.
 """
+
+
+def told(campaign, seed, number, notice):
+    return f"seed {seed}, fault {number}: {notice.what} in {notice.name}: {notice.text}"
 
 
 def page(campaigns, options):
@@ -61,6 +68,5 @@ def page(campaigns, options):
     for name, campaign in campaigns.items():
         text += f"\n## {name}\n\n{markdown_table(campaign.faults)}\n"
         if campaign.problems:
-            text += "\nNoticed:\n\n" + "".join(f"- seed {seed}, fault {number}: {seen.splitlines()[0]}\n"
-                                              for seed, number, seen in campaign.problems)
+            text += "\nNoticed:\n\n" + "".join(f"- {told(campaign, *problem)}\n" for problem in campaign.problems)
     return text

@@ -50,7 +50,8 @@ class Guest:
 
     longest_off = (0, "")   # of all guests: cycles with interrupts off, and where; kernels of the right build tell
 
-    def __init__(self, line, streams, log_path):
+    def __init__(self, line, streams, log_path, last_words=PANIC_WORDS):
+        self.last_words = last_words   # in the log, after which nothing good comes
         self.streams = streams
         self.log_path = log_path
         self.kernel = line[line.index("-kernel") + 1] if "-kernel" in line else None   # else it is on a disk
@@ -116,7 +117,7 @@ class Guest:
                 for match in OFF.finditer(tail):
                     if int(match[1]) > Guest.longest_off[0]:
                         Guest.longest_off = int(match[1]), self._named(match[2]).decode()
-                if any(word in tail for word in PANIC_WORDS):
+                if any(word in tail for word in self.last_words):
                     self.panicked = True
                     self.finished.set()
 

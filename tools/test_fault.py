@@ -1,7 +1,7 @@
 """Fault tests: faults are injected into servers while a workload runs, whose output must be what it is without (tests/fault).
 
-Everything is counted in instructions of one CPU, so a seed repeats a run to the last one. Where the output differs, the run is
-repeated with fewer faults until the one is found after which it does.
+Everything is counted in instructions of one CPU, so a seed repeats a run to the last one. Where a part of the output differs, the
+boot is repeated with fewer faults, until the one is found after which it does.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import archive
 import build
+import fault_parts
 import fault_report
 import fault_text
 import guest
@@ -33,18 +34,20 @@ argument {kinds}
 argument {victims}
 """
 LINE = re.compile(r"fault (\d+) (\w+) ([\w-]+) (\w+) (\d+) ?(\S*)")
-AT_ONCE = 100       # faults in one boot
-APART = 2000        # microseconds, at most, between two
+HEAD = re.compile(r"== (\d+) (\w+)$")
+AT_ONCE = {"kill": 1000, "again": 200, "root": 100, "hang": 100, "flips": 200}   # faults in one boot
+APART = 500         # microseconds, at most, between two
+LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
 LIMIT = 60          # seconds for a boot: several times what it takes,
-HANG_LIMIT = 20     # and for each fault that may have a server use all the time until it is found out
-TESTS = {           # kinds of faults, and the share of those that show which programs may notice
+FAULT_LIMIT = 0.5   # and for each fault,
+HANG_LIMIT = 20     # and where that has a server use all the time until it is found out
+TESTS = {           # kinds of faults, and the share of those with consequences that programs may notice
     "kill": (("kill",), 0.0),
     "again": (("again", "both"), 0.0),
     "root": (("root",), 0.0),
     "hang": (("hang",), 0.0),
     "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
 }
-DEATHS = {"kill", "again", "both", "root"}   # kinds that never leave a server that uses all the time
 USUAL = ("kill",)   # of them, in a run of all tests
 COUNT = {"kill": 100, "again": 100, "root": 100, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
 
@@ -56,7 +59,11 @@ class Fault:
         self.number, self.kind, self.victim, self.outcome = int(match[1]), match[2], match[3], match[4]
         self.pause, self.where = int(match[5]), match[6]
         self.showed = self.outcome in ("died", "hung", "lost")
-        self.seen = None   # what a program noticed of it
+        self.seen = None   # what a program noticed of it, a fault_parts.Notice
+
+    @property
+    def manifested(self):
+        return self.showed or self.seen
 
 
 def victims():
@@ -65,84 +72,102 @@ def victims():
             if any(line.split("#")[0].split() == ["stash"] for line in path.read_text().splitlines())]
 
 
+class Boot:
+    """One boot with faults: these, and what was noticed of them."""
+
+    def __init__(self, done, expected):
+        self.faults = {}
+        self.marks = []   # numbers of faults and heads of parts, in the log's order
+        for line in done.log.splitlines():
+            if match := LINE.search(line):
+                fault = Fault(match)
+                self.faults[fault.number] = fault
+                self.marks.append(fault.number)
+            elif match := HEAD.search(line):
+                self.marks.append((int(match[1]), match[2]))
+        why = None
+        if done.status != 0:
+            words = [word.decode() for word in (guest.PANIC_WORDS + LAST_WORDS) if word.decode() in done.log]
+            why = f"status {done.status}" + "".join(": " + word.strip() for word in words)
+        self.notices = fault_parts.notices(expected, done.output, why)
+        self.log = done.log
+
+    def suspects(self, notice):
+        """The faults before this part, and those in it: told in it, and one more, which may have been told late."""
+        place = (notice.round, notice.name)
+        start = self.marks.index(place) if place in self.marks else 0
+        found, ended = [], False
+        for mark in self.marks[start:]:
+            if isinstance(mark, int):
+                found.append(mark)
+                if ended:
+                    break
+            ended = ended or mark != place and not isinstance(mark, int)
+        return [mark for mark in self.marks[:start] if isinstance(mark, int)], found
+
+
 class Campaign:
     """Many boots with faults of some kinds."""
 
-    def __init__(self, kinds, names, apart=APART):
-        self.kinds, self.names, self.apart = kinds, names, apart
+    def __init__(self, kinds, names, at_once, apart=APART):
+        self.kinds, self.names, self.apart, self.at_once = kinds, names, apart, at_once
         self.faults = []
-        self.problems = []   # (seed, number, what was seen)
+        self.problems = []   # (seed, number, Notice)
         self.text = WORKLOAD.read_text()
         self.files = {f"text.{name}": fault_text.table(build.BUILD / program(name)) for name in names}
-        self.expected = self.boot(None)
+        plain = self.guest("ROUNDS=2\n" + self.text, None, LIMIT)
+        self.expected = fault_parts.expectations(plain.output)
 
-    def boot(self, manifest):
-        limit = LIMIT + (HANG_LIMIT * AT_ONCE if set(self.kinds) - DEATHS else 0)
+    def guest(self, text, manifest, limit):
         system = test_system.System(1, False, limit)
+        system.last_words += LAST_WORDS
         with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
             services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None
-            try:
-                return system.shell(self.text, services=services, files=self.files, icount=True)
-            except Failure as failure:
-                return test_system.Outcome(guest.STATUS_BROKEN, b"", b"", str(failure))
+            return system.shell(text, checked=False, services=services, files=self.files, icount=True)
 
     def run(self, seed, count):
-        """One boot: its faults, and what was noticed."""
         manifest = MANIFEST.format(seed=seed, count=count, apart=self.apart, kinds=",".join(self.kinds),
                                    victims=",".join(self.names))
         manifest += "".join(f"file text.{name} text_{name}\n" for name in self.names)
-        done = self.boot(manifest)
-        faults = {int(match[1]): Fault(match) for match in LINE.finditer(done.log)}
-        return [faults[number] for number in sorted(faults)], self.noticed(done)
+        each = HANG_LIMIT if self.kinds == ("hang",) else FAULT_LIMIT
+        return Boot(self.guest(self.text, manifest, LIMIT + each * count), self.expected)
 
-    def noticed(self, done):
-        if done.status == guest.STATUS_BROKEN:
-            return "the kernel failed" if "kernel panic" in done.log else "the system did not come to an end: " + done.log
-        if (done.output, done.error, done.status) == (self.expected.output, self.expected.error, self.expected.status):
-            return None
-        return difference(self.expected, done)
-
-    def blame(self, seed, count):
-        """The number of the first fault after which the output differs."""
-        good, bad = 0, count
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            if self.run(seed, middle)[1]:
-                bad = middle
+    def blame(self, seed, boot, notice):
+        """The fault after which this was noticed: the boot is the same up to the last fault that it has."""
+        before, suspects = boot.suspects(notice)
+        def noticed_with(count):
+            return any(notice.same_place(other) for other in self.run(seed, count).notices)
+        if suspects and before and len(suspects) < len(boot.faults) and noticed_with(suspects[0]):
+            suspects = before   # of earlier harm
+        low, high = 0, len(suspects) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if noticed_with(suspects[middle] + 1):
+                high = middle
             else:
-                good = middle
-        return bad - 1
+                low = middle + 1
+        return suspects[low] if suspects else None
 
     def inject(self, seed, count, say):
-        done = boot = 0
+        done = number = 0
         while done < count:
-            now = min(AT_ONCE, count - done)
-            faults, seen = self.run(seed + boot, now)
-            if seen:
-                first = self.blame(seed + boot, now)
-                faults = [fault for fault in faults if fault.number <= first]
-                if faults:
-                    faults[-1].seen = seen
-                self.problems.append((seed + boot, first, seen))
-                say(f"seed {seed + boot}: after fault {first}: {seen}")
-            self.faults += faults
-            boot += 1
-            done += now
+            now = min(self.at_once, count - done)
+            boot = self.run(seed + number, now)
+            for notice in boot.notices:
+                first = self.blame(seed + number, boot, notice)
+                if first in boot.faults:
+                    boot.faults[first].seen = notice
+                self.problems.append((seed + number, first, notice))
+                say(f"seed {seed + number}, fault {first}: {notice.what} in {notice.name}: {notice.text}")
+            self.faults += boot.faults.values()
+            number += 1
+            done += max(len(boot.faults), 1)
             say(f"{done} of {count} faults, " + ", ".join(
                 f"{number} {outcome}" for outcome, number in sorted(Counter(fault.outcome for fault in self.faults).items())))
 
 
 def program(name):
     return archive.program_of(name, archive.manifests()[name])
-
-
-def difference(expected, found):
-    if found.error != expected.error:
-        return "on standard error: " + found.error.decode(errors="replace").strip()[:300]
-    for before, after in zip(expected.output.splitlines(), found.output.splitlines()):
-        if before != after:
-            return f"{before.decode()} became {after.decode(errors='replace')}"
-    return f"{len(found.output)} bytes instead of {len(expected.output)}, status {found.status}"
 
 
 def tests(wanted):
@@ -152,12 +177,12 @@ def tests(wanted):
 
 def judge(campaign, allowed):
     """None, or why the campaign fails."""
-    shown = sum(fault.showed for fault in campaign.faults)
-    if not shown:
+    manifested = sum(bool(fault.manifested) for fault in campaign.faults)
+    if not any(fault.showed for fault in campaign.faults):
         return "no fault showed"
-    if len(campaign.problems) > allowed * shown:
-        return f"of {shown} faults that showed, programs noticed {len(campaign.problems)}:\n" + "\n".join(
-            f"--seed {seed}, after fault {number}: {seen}" for seed, number, seen in campaign.problems)
+    if len(campaign.problems) > allowed * manifested:
+        return f"of {manifested} faults that had consequences, programs noticed {len(campaign.problems)}:\n" + "\n".join(
+            f"--seed {seed}, fault {number}: {notice.text}" for seed, number, notice in campaign.problems)
     return None
 
 
@@ -168,7 +193,7 @@ def run(report, names, options):
         kinds, allowed = TESTS[short]
         report.say(f"{name}: " + ", ".join(kinds))
         started = time.monotonic()
-        campaign = Campaign(kinds, victims())
+        campaign = Campaign(kinds, victims(), AT_ONCE[short])
         campaign.inject(options.seed, options.faults or COUNT[short], report.say if options.faults else lambda text: None)
         campaigns[short] = campaign
         print(fault_report.table(campaign.faults))

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #define VICTIMS_MAX 16
-#define WAIT_STEP 20000ull          /* nanoseconds between looks for a step in hand */
-#define LOOKS 200                   /* then any victim will do; as many more, and there is none */
+#define WAIT_STEP 10000ull          /* nanoseconds between looks for a step in hand */
+#define LOOKS 200                   /* then any victim will do; */
+#define LOOKS_ALL 8000              /* after so many there is none: more than the workload rests */
 #define WATCH 200000ull             /* nanoseconds between looks at what a fault has done */
-#define MANIFEST_TIME 40000000ull   /* nanoseconds in which it shows, or is taken to have done nothing */
+#define MANIFEST_TIME 40000000ull   /* nanoseconds in which it shows, or is taken to have done nothing, */
+#define MANIFEST_STEPS 24           /* as when so many steps have been finished */
 #define RECOVERY_TIME 8000000000ull /* nanoseconds: a victim that does not answer by then is lost */
 
 #define PRIORITY_INJECTOR 2         /* before the supervisor */
@@ -59,7 +61,7 @@ static struct victim *victim_busy(struct victim *wanted, bool any)
 static struct victim *victim_catch(void)
 {
 	struct victim *wanted = &victims[random_below(victim_count)];
-	for (unsigned looks = 0; looks < 2 * LOOKS; looks++) {
+	for (unsigned looks = 0; looks < LOOKS_ALL; looks++) {
 		struct victim *victim = victim_busy(wanted, looks >= LOOKS);
 		if (victim && victim_look(victim))
 			return victim;
@@ -87,7 +89,7 @@ static uint64_t recovery_wait(struct victim *victim, uint64_t since, uint64_t st
 static const char *fault_watch(struct victim *victim, uint64_t since)
 {
 	uint64_t steps = victim_steps(victim);
-	while (time_now() - since < MANIFEST_TIME) {
+	while (time_now() - since < MANIFEST_TIME && victim_steps(victim) < steps + MANIFEST_STEPS) {
 		if (!victim_lives(victim))
 			return "died";
 		sleep_for(WATCH);
@@ -95,11 +97,13 @@ static const char *fault_watch(struct victim *victim, uint64_t since)
 	return victim_steps(victim) == steps && victim_in_step(victim) ? "hung" : "nothing";
 }
 
-/* What is left in its code goes with the incarnation. That it hangs is for the supervisor to find out. */
+/* What is left in its code goes with the incarnation. One that hangs is ended as the supervisor would, in a second or ten;
+ * whether it does is seen with the faults that are made to hang. */
 static void fault_clear(const struct victim *victim, enum fault_kind kind, const char *outcome)
 {
 	bool changed_code = !fault_ends(kind) && kind != FAULT_REGISTER && kind != FAULT_STASH;
-	if (changed_code && strcmp(outcome, "nothing") == 0)
+	bool hung = strcmp(outcome, "hung") == 0;
+	if ((changed_code && strcmp(outcome, "nothing") == 0) || (hung && kind != FAULT_HANG))
 		victim_restart(victim);
 }
 
@@ -109,8 +113,8 @@ static void fault_one(unsigned number)
 	struct victim *victim = victim_catch();
 	char detail[64] = "";
 	if (!victim) {
-		log_line("fault %u %s - missed 0", number, fault_names[kind]);
-		return;
+		log_line("nobody is busy: the workload has come to no end");
+		thread_exit();
 	}
 	uint64_t steps = victim_steps(victim), since = time_now();
 	struct victim *other = kind == FAULT_ROOT ? &root : &victims[random_below(victim_count)];
