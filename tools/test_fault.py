@@ -48,8 +48,8 @@ TESTS = {           # kinds of faults, and the share of those with consequences 
     "hang": (("hang",), 0.0),
     "flips": (("register", "code", "operand", "branch", "skip", "stash"), 0.01),
 }
-USUAL = ("kill",)   # of them, in a run of all tests
-COUNT = {"kill": 100, "again": 100, "root": 100, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
+USUAL = ("kill", "again", "root")   # of them, in a run of all tests
+COUNT = {"kill": 1500, "again": 300, "root": 300, "hang": 5, "flips": 100}   # faults of each unless --faults says otherwise; each hang takes ten seconds
 
 
 class Fault:

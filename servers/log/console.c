@@ -77,7 +77,8 @@ static void write_all(const struct console *console, uint64_t *position, const c
 {
 	while (length > 0) {
 		uint64_t count = 0;
-		if (serial_write(console->line, NULL, *position, text, length, &count) < 0 || count == 0) {
+		if (serial_write(console->line, NULL, *position, text, length, &count) < 0 || count == 0 ||
+		    count > length) { /* no driver takes more than it was given */
 			thread_sleep(time_now() + RETRY, 0);
 			continue;
 		}

@@ -83,7 +83,7 @@ static void reader_run(void *argument)
 			futex_wait(&own->input_wake, wake, 0, 0);
 			continue;
 		}
-		if (serial_read(line->serial, NULL, position, own->input, LINE_INPUT, NULL, &count) < 0) {
+		if (serial_read(line->serial, NULL, position, own->input, LINE_INPUT, NULL, &count) < 0 || count > LINE_INPUT) {
 			thread_sleep(time_now() + RETRY_AFTER, 0);
 			continue;
 		}
@@ -99,9 +99,9 @@ static bool writer_write(const struct line *line, struct progress *own, uint64_t
 	uint64_t taken = own->taken, at = taken & (OUTPUT_SIZE - 1), length = OUTPUT_SIZE - at, count = 0;
 	length = length < most ? length : most;
 	length = length < WRITE_CHUNK ? length : WRITE_CHUNK;
-	if (serial_write(line->serial, NULL, taken, line->output.bytes + at, length, &count) < 0 || count == 0)
+	if (serial_write(line->serial, NULL, taken, line->output.bytes + at, length, &count) < 0 || count == 0 || count > length)
 		return false;
-	plain_store(&own->taken, taken + (count < length ? count : length));
+	plain_store(&own->taken, taken + count);
 	return true;
 }
 
