@@ -31,6 +31,8 @@ struct supervisor_service {
 	uint32_t cause;    /* of its last end */
 	uint32_t restarts; /* since boot */
 	uint32_t thread;   /* number */
+	uint32_t doubts;   /* since boot: new incarnations for an error that was not believed (lib/server/step.h) */
+	uint32_t reserved;
 	uint64_t pause;    /* nanoseconds from its last end to its first answer (without a stash: to being ready); 0: it lasts */
 	uint64_t memory;   /* bytes, all that is charged to it */
 };

@@ -9,6 +9,10 @@
 bool step_open(void);
 /* Before a call with this id is handled (0: another event). */
 void step_begin(uint64_t id);
+/* The call in hand was answered with an error. One that is not often the answer may be the doing of a fault (a wrong value, damaged
+ * code): then this does not return. The step is taken back and runs again in a new incarnation, with its code, stack and
+ * registers as they should be; what that answers is believed. */
+void step_doubt(const struct request *request, int status);
 /* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
  * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
 void step_commit(struct request *request, int status);

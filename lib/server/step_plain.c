@@ -30,6 +30,11 @@ bool step_repeated(struct request *request, int *status)
 	return false;
 }
 
+void step_doubt(const struct request *request, int status)
+{
+	(void)request, (void)status;
+}
+
 void step_answered(const struct request *request)
 {
 	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)

@@ -21,6 +21,10 @@
 #define UNDO_MAX 32
 #define NOTE_MADE 0x80000000u /* an object is made in the slot */
 #define DEATHS_MAX 3 /* of one call */
+#define ERRORS 32                   /* that are known at a time */
+#define ERROR_KNOWN 1000000000ull   /* nanoseconds that one is */
+#define DOUBT_APART 10000000ull     /* nanoseconds from doubt to doubt, in the mean */
+#define DOUBTS_AT_ONCE 8            /* and at most so many close together */
 
 struct record {
 	uint64_t id;
@@ -41,6 +45,13 @@ struct scratch {
 	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
 	uint32_t done;             /* so many effects have been carried out, */
 	uint64_t done_step;        /* of this step */
+	uint64_t doubted;          /* the call whose error was not believed at first */
+	uint64_t doubt_paid;       /* the time up to which doubts are paid for */
+	struct known_error {
+		uint32_t operation;
+		int32_t status;
+		uint64_t time;     /* when it was answered twice */
+	} known[ERRORS];
 	uint64_t undo_count;
 	struct undo {
 		step_action run;
@@ -255,6 +266,54 @@ bool step_repeated(struct request *request, int *status)
 	if (*status == REQUEST_PARKED)
 		call_park(SELF_ENDPOINT, request->id);
 	return true;
+}
+
+/* --- errors --- */
+
+/* Its entry, or the oldest. */
+static struct known_error *error_entry(uint32_t operation, int status)
+{
+	struct known_error *known = scratch()->known, *oldest = known;
+	for (unsigned i = 0; i < ERRORS; i++) {
+		if (known[i].operation == operation && known[i].status == status)
+			return &known[i];
+		if (known[i].time < oldest->time)
+			oldest = &known[i];
+	}
+	return oldest;
+}
+
+static bool error_is_known(uint32_t operation, int status, uint64_t now)
+{
+	const struct known_error *entry = error_entry(operation, status);
+	return entry->operation == operation && entry->status == status && now - entry->time < ERROR_KNOWN;
+}
+
+/* Whoever makes many calls that fail costs the others a share of the time that is small and does not grow. */
+static bool doubt_is_paid(uint64_t now)
+{
+	struct scratch *notes = scratch();
+	uint64_t paid = (notes->doubt_paid > now ? notes->doubt_paid : now) + DOUBT_APART;
+	if (paid > now + DOUBTS_AT_ONCE * DOUBT_APART)
+		return false;
+	notes->doubt_paid = paid;
+	return true;
+}
+
+void step_doubt(const struct request *request, int status)
+{
+	struct scratch *notes = scratch();
+	uint64_t now = time_now();
+	if (request->id == notes->doubted) {
+		*error_entry(request->operation, status) = (struct known_error){ request->operation, status, now };
+		return;
+	}
+	if (error_is_known(request->operation, status, now) || !doubt_is_paid(now))
+		return;
+	notes->doubted = request->id;
+	stash_journal->call = 0; /* which is not to blame */
+	__asm__ volatile("int3");
+	__builtin_trap();
 }
 
 void step_answered(const struct request *request)

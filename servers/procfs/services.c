@@ -19,7 +19,7 @@ int render_services(const struct spot *spot, struct text *text)
 	static const char *const causes[] = { "-", "fault", "killed", "hung", "restarted" };
 	struct supervisor_service service;
 	(void)spot;
-	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread");
+	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s%8s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread", "doubts");
 	for (uint32_t i = 0; source_service(i, &service) == 0; i++) {
 		text_add(text, "%-12s%-10s%9u  %-10s", service.name, name_in(states, 4, service.state), service.restarts,
 		         name_in(causes, 5, service.cause));
@@ -27,7 +27,7 @@ int render_services(const struct spot *spot, struct text *text)
 			text_add(text, "%9llu", MICROSECONDS(service.pause));
 		else
 			text_add(text, "%9s", "-");
-		text_add(text, "%12llu%8u\n", (unsigned long long)(service.memory / 1024), service.thread);
+		text_add(text, "%12llu%8u%8u\n", (unsigned long long)(service.memory / 1024), service.thread, service.doubts);
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 100000000ull /* nanoseconds after being ready: others are served first */
+#define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15 */
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
 struct state state;
@@ -201,7 +202,7 @@ static void service_restart(struct service *service)
 	uint64_t now = time_now();
 	if (now - service->started > RESTARTS_FORGOTTEN || service_progressed(service))
 		service->recent = 0;
-	service->restarts++;
+	*(service->doubting ? &service->doubts : &service->restarts) += 1;
 	if (++service->recent > RESTARTS_MAX) {
 		log_line("%s is given up after %u restarts", service->manifest.name, service->restarts - 1);
 		service->state = SERVICE_FAILED;
@@ -229,7 +230,7 @@ static void service_replace(struct service *service)
 		recover_commit();
 	}
 	service->replacing = REPLACING_NOT;
-	if (service->cause != CAUSE_RESTARTED) {
+	if (service->cause != CAUSE_RESTARTED || service->doubting) {
 		service_restart(service);
 		return;
 	}
@@ -243,6 +244,18 @@ static void service_lost(struct service *service, enum supervisor_cause cause)
 	if (cause != CAUSE_HUNG)
 		service->ended = time_now();
 	service->cause = cause;
+	service->doubting = false;
+	service->replacing = REPLACING_END;
+	step_intend();
+	service_replace(service);
+}
+
+/* It wants to be started afresh, which is no end that anyone need hear of. */
+static void service_doubted(struct service *service)
+{
+	service->pause = service_pause(service);
+	service->ended = 0;
+	service->doubting = true;
 	service->replacing = REPLACING_END;
 	step_intend();
 	service_replace(service);
@@ -252,9 +265,13 @@ static void service_lost(struct service *service, enum supervisor_cause cause)
 static int service_died(struct service *service, const struct request *request)
 {
 	const uint64_t *words = request->words;
-	log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
-	         words[1], words[2], words[3]);
-	service_lost(service, CAUSE_FAULT);
+	if (words[0] == EXCEPTION_BREAKPOINT && service->stash) { /* step_doubt, lib/server */
+		service_doubted(service);
+	} else {
+		log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
+		         words[1], words[2], words[3]);
+		service_lost(service, CAUSE_FAULT);
+	}
 	services_continue();
 	return -EFAULT;
 }
@@ -294,7 +311,7 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	const struct service *service = &state.services[in->index];
 	pool_info(service->pool, &pool);
 	answer = (struct supervisor_service){ .state = service->state, .cause = service->cause,
-	                                      .restarts = service->restarts, .thread = (uint32_t)service->now.thread_number,
+	                                      .restarts = service->restarts, .doubts = service->doubts, .thread = (uint32_t)service->now.thread_number,
 	                                      .pause = service_pause(service), .memory = pool.used };
 	strcpy(answer.name, service->manifest.name);
 	request_reply_data(request, &answer, sizeof(answer));

@@ -265,7 +265,9 @@ bool service_progressed(struct service *service)
 uint64_t service_pause(const struct service *service)
 {
 	uint64_t awake = service->stash ? stash_number(service, offsetof(struct stash_header, awake)) : service->ready;
-	return service->ended && awake > service->ended ? awake - service->ended : 0;
+	if (!service->ended)
+		return service->pause;
+	return awake > service->ended ? awake - service->ended : 0;
 }
 
 void service_end(struct service *service, bool deliberate)

@@ -45,6 +45,9 @@ struct service {
 	uint32_t restarts;      /* since boot */
 	uint32_t cause;         /* of its last end: enum supervisor_cause */
 	uint64_t ended, ready;  /* times: of that, and of its successor's being ready */
+	uint64_t pause;         /* what there was of it, where it has been started afresh since (and ended is 0) */
+	uint32_t doubts;        /* since boot: it has asked to be started afresh (step_doubt, lib/server) */
+	bool doubting;          /* that was the last time it ended */
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
 	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */

@@ -77,7 +77,7 @@ int source_service(uint32_t index, struct supervisor_service *service)
 	if (index >= 2)
 		return -ENOENT;
 	*service = (struct supervisor_service){ .state = SERVICE_READY, .cause = index ? CAUSE_HUNG : CAUSE_NONE,
-	                                        .restarts = index, .thread = 5, .pause = index * 123456, .memory = 8192 };
+	                                        .restarts = index, .thread = 5, .doubts = 3 * index, .pause = index * 123456, .memory = 8192 };
 	strcpy(service->name, index ? "pipe" : "log");
 	return 0;
 }
@@ -280,8 +280,8 @@ static int control(const char *line)
 static void test_services(void)
 {
 	const char *shown = show("atoll/services");
-	CHECK(strstr(shown, "\nlog         ready             0  -                 -           8       5\n") != NULL);
-	CHECK(strstr(shown, "\npipe        ready             1  hung            123           8       5\n") != NULL);
+	CHECK(strstr(shown, "\nlog         ready             0  -                 -           8       5       0\n") != NULL);
+	CHECK(strstr(shown, "\npipe        ready             1  hung            123           8       5       3\n") != NULL);
 	CHECK(control("kill pipe\n") == 0 && control_index == 1 && control_what == CONTROL_KILL);
 	CHECK(control(" hang  log") == 0 && control_index == 0 && control_what == CONTROL_HANG);
 	CHECK(control("kill pip") == -ENOENT && control("kill pipes") == -ENOENT && control_index == 99);
