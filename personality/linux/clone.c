@@ -85,13 +85,11 @@ static int64_t fork_copy(struct thread *thread, const struct clone *clone)
 	child_prepare(thread, thread, clone);
 	request_fill(thread, clone, thread, &request);
 	thread->start = START_FORK;
-	if (task_is_shared(thread->task))
-		locks_take(thread->task);
+	locks_take(thread->task); /* also by the only one: another may be just about to end, and hold one yet */
 	int status = files_to_gates_locked(thread->task, 0);
 	if (status == 0)
 		status = process_fork(PROCESS_GATE, NULL, &request, &id);
-	if (task_is_shared(thread->task))
-		locks_release(thread->task);
+	locks_release(thread->task);
 	/* An alert may have come meanwhile: that word stays as it is. */
 	thread->frame = before.frame;
 	thread->set_address = before.set_address;
@@ -171,8 +169,7 @@ static void fork_child(struct thread *thread, uint32_t process)
 {
 	struct task *task = thread->task;
 	bool shared = task_is_shared(task);
-	if (shared)
-		locks_release(task);
+	locks_release(task);
 	for (struct thread *other = task->threads; other; other = other->next)
 		if (other != thread)
 			other->alive = 0;

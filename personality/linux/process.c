@@ -40,8 +40,8 @@ int64_t linux_exit(struct thread *thread, int32_t status)
 	lock_take(&task->lock);
 	thread_unlink(thread);
 	signals_clear(&thread->pending);
-	lock_release(&task->lock);
 	slot_give_back(task, thread->slot);
+	lock_release(&task->lock); /* a fork has all of this thread, or none */
 	for (;;) {
 		process_exit_thread(PROCESS_GATE, NULL, thread->id, (uint32_t)(status & 0xff) << 8);
 		thread_exit();

@@ -34,10 +34,21 @@ def type_name_of(obj):
     return f"type {number}"
 
 
+def offset_of(struct, member):
+    """In bytes; the member may be one of an unnamed structure in it. None: there is none."""
+    for field in struct.fields():
+        if field.name == member:
+            return field.bitpos // 8
+        inner = offset_of(field.type, member) if not field.name else None
+        if inner is not None:
+            return field.bitpos // 8 + inner
+    return None
+
+
 def list_members(head, type_name, member):
     """The structures on a kernel list (base/list.h), whose node is their field `member`."""
     struct = gdb.lookup_type("struct " + type_name)
-    offset = next(f.bitpos // 8 for f in struct.fields() if f.name == member)
+    offset = offset_of(struct, member)
     node, end = head["next"], head.address
     while node != end:
         yield gdb.Value(int(node) - offset).cast(struct.pointer())
