@@ -7,7 +7,8 @@ KERNEL = "debug"
 TIME = 200
 CPUS = (1, 4)
 SCRIPT = """
-free_pages() { sync; sleep 1; awk '/^MemFree/{print $2}' /proc/meminfo; }
+# The least of several looks: a server that has just been started afresh has no warm standby yet, some 50 KiB.
+free_pages() { sync; for look in 1 2 3 4; do sleep 0.5; awk '/^MemFree/{print $2}' /proc/meminfo; done | sort -n | head -n 1; }
 row() { i=0; while [ $i -lt $1 ]; do /bin/busybox true || echo failed; i=$((i+1)); done; }
 crowd() { i=0; while [ $i -lt $1 ]; do sleep 2 & i=$((i+1)); done; wait; }
 row 50; crowd 200
