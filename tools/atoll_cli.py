@@ -150,7 +150,7 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--append", default="", metavar="TEXT",
                       help="put TEXT on the kernel's command line: fast-path=off")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets and of the stress test too")
-    test.add_argument("--faults", type=int, metavar="N", help="faults of each fault test (default 100; 5 of fault/hang)")
+    test.add_argument("--faults", type=int, metavar="N", help="faults of each fault test (default 1500 of kill, 300 of again and of root, 100 of flips, 5 of hang)")
     test.add_argument("--seed", type=int, default=1, metavar="S", help="of the first boot with faults; each further boot has the next")
     test.add_argument("--markdown", metavar="FILE", help="write what the fault tests found: docs/reliability.md")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\

@@ -19,6 +19,7 @@ import report_page
 import rootfs
 import test_fault
 import test_system
+from report_page import quantile
 from test_report import Failure
 
 LOAD = build.ROOT / "bench/kills/load.sh"
@@ -76,11 +77,6 @@ class Period:
 
     def all_pauses(self):
         return sorted(value for values in self.pauses.values() for value in values)
-
-
-def quantile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))] if values else 0
 
 
 def expected():

@@ -1,12 +1,11 @@
 """What a fault campaign found, as tables: for the terminal and for docs/reliability.md."""
 
 import datetime
+import textwrap
 from collections import Counter
 
-
-def quantile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))] if values else 0
+import report_page
+from report_page import quantile
 
 
 def row(label, faults):
@@ -35,16 +34,7 @@ def rows(faults):
 
 
 def table(faults):
-    lines = rows(faults)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return "\n".join("     " + "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                                         for column, (cell, width) in enumerate(zip(line, widths))) for line in lines)
-
-
-def markdown_table(faults):
-    lines = rows(faults)
-    lines.insert(1, ["---"] + ["---:"] * (len(HEAD) - 1))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return textwrap.indent(report_page.text_table(rows(faults)), " " * 5).rstrip("\n")
 
 
 PAGE = """# Reliability
@@ -59,14 +49,14 @@ answered request), in instructions.
 """
 
 
-def told(campaign, seed, number, notice):
+def told(seed, number, notice):
     return f"seed {seed}, fault {number}: {notice.what} in {notice.name}: {notice.text}"
 
 
 def page(campaigns, options):
     text = PAGE.format(faults=options.faults, seed=options.seed, date=datetime.date.today())
     for name, campaign in campaigns.items():
-        text += f"\n## {name}\n\n{markdown_table(campaign.faults)}\n"
+        text += f"\n## {name}\n\n{report_page.markdown_table(rows(campaign.faults))}"
         if campaign.problems:
-            text += "\nNoticed:\n\n" + "".join(f"- {told(campaign, *problem)}\n" for problem in campaign.problems)
+            text += "\nNoticed:\n\n" + "".join(f"- {told(*problem)}\n" for problem in campaign.problems)
     return text

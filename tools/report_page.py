@@ -1,8 +1,14 @@
-"""docs/reliability.md: sections that different commands write, each without touching those of others."""
+"""docs/reliability.md: sections that different commands write, each without touching those of others; and the figures and tables in
+them."""
 
 import re
 
 ENDURANCE = "Killed in turn"   # the section of `./atoll endurance`
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0
 
 
 def text_table(rows):

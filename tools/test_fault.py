@@ -18,7 +18,7 @@ import fault_text
 import guest
 import report_page
 import test_system
-from test_report import Failure, selected
+from test_report import selected
 
 WORKLOAD = build.ROOT / "tests/fault/workload.sh"
 MANIFEST = """service faults
@@ -158,7 +158,7 @@ class Campaign:
                 if first in boot.faults:
                     boot.faults[first].seen = notice
                 self.problems.append((seed + number, first, notice))
-                say(f"seed {seed + number}, fault {first}: {notice.what} in {notice.name}: {notice.text}")
+                say(fault_report.told(*self.problems[-1]))
             self.faults += boot.faults.values()
             number += 1
             done += max(len(boot.faults), 1)
