@@ -168,12 +168,11 @@ static int64_t thread_make(struct thread *thread, const struct clone *clone)
 static void fork_child(struct thread *thread, uint32_t process)
 {
 	struct task *task = thread->task;
-	bool shared = task_is_shared(task);
 	locks_release(task);
 	for (struct thread *other = task->threads; other; other = other->next)
 		if (other != thread)
 			other->alive = 0;
-	if (shared)
+	if (task_is_shared(task)) /* when it was copied */
 		files_count_again(task);
 	table_forget(task);
 	windows_forget(task);

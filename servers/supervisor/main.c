@@ -238,16 +238,21 @@ static void service_replace(struct service *service)
 	service_start(service);
 }
 
+static void service_replace_begin(struct service *service, bool doubting)
+{
+	service->doubting = doubting;
+	service->replacing = REPLACING_END;
+	step_intend();
+	service_replace(service);
+}
+
 /* It does not serve any more, or must not. */
 static void service_lost(struct service *service, enum supervisor_cause cause)
 {
 	if (cause != CAUSE_HUNG)
 		service->ended = time_now();
 	service->cause = cause;
-	service->doubting = false;
-	service->replacing = REPLACING_END;
-	step_intend();
-	service_replace(service);
+	service_replace_begin(service, false);
 }
 
 /* It wants to be started afresh, which is no end that anyone need hear of. */
@@ -255,10 +260,7 @@ static void service_doubted(struct service *service)
 {
 	service->pause = service_pause(service);
 	service->ended = 0;
-	service->doubting = true;
-	service->replacing = REPLACING_END;
-	step_intend();
-	service_replace(service);
+	service_replace_begin(service, true);
 }
 
 /* The answer to a thread's exception: it is stopped for good (and gone by then). */
