@@ -1,11 +1,11 @@
 """A fork bomb under `ulimit -u` and a memory hog under `ulimit -v`: a shell beside them goes on working, one
 signal ends the bomb's whole group, and every page comes back."""
 
+from test_system import FREE_PAGES
+
 TIME = 240
 CPUS = (1, 4)
-SCRIPT = r"""
-# The least of several looks: a server that has just been started afresh has no warm standby yet, some 50 KiB.
-free_pages() { sync; for look in 1 2 3 4; do sleep 0.5; awk '/^MemFree/{print $2}' /proc/meminfo; done | sort -n | head -n 1; }
+SCRIPT = FREE_PAGES + r"""
 storm() {
 	setsid su user -c 'ulimit -u 40; bomb() { bomb | bomb & }; bomb; sleep 1000' > /dev/null 2> /tmp/refused &
 	bomb=$!

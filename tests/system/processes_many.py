@@ -3,12 +3,12 @@
 The process server's heap keeps the shape of its busiest moment, which on several CPUs is not the same each time: a few pages
 of it may come late. A loss of 48 bytes a process would show."""
 
+from test_system import FREE_PAGES
+
 KERNEL = "debug"
 TIME = 200
 CPUS = (1, 4)
-SCRIPT = """
-# The least of several looks: a server that has just been started afresh has no warm standby yet, some 50 KiB.
-free_pages() { sync; for look in 1 2 3 4; do sleep 0.5; awk '/^MemFree/{print $2}' /proc/meminfo; done | sort -n | head -n 1; }
+SCRIPT = FREE_PAGES + """
 row() { i=0; while [ $i -lt $1 ]; do /bin/busybox true || echo failed; i=$((i+1)); done; }
 crowd() { i=0; while [ $i -lt $1 ]; do sleep 2 & i=$((i+1)); done; wait; }
 row 50; crowd 200
