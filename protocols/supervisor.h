@@ -16,6 +16,8 @@ struct supervisor_memory {
 	uint64_t content; /* of a pool it made: tmpfs's files, proc's processes */
 };
 
+#define PROGRAM_SIZE_MAX (16ull << 20) /* bytes of a program's file */
+
 enum supervisor_control {
 	CONTROL_RESTART, /* end it wherever it is, and start it again at once */
 	CONTROL_KILL,    /* the same as a death: one that recurs is delayed, and given up in the end */

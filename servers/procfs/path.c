@@ -85,9 +85,24 @@ static int check_open(const struct spot *spot, struct caller *caller, uint32_t f
 	unsigned access = wanted[flags & O_ACCMODE];
 	if (spot_is_directory(spot) && (access & 2 || flags & O_CREAT))
 		return -EISDIR;
-	if (flags & OPEN_EXECUTE || (access & 2 && !spot->place->store))
+	if (flags & OPEN_EXECUTE || (access & 2 && !place_is_writable(spot->place)))
 		return -EACCES;
 	return spot_permit(spot, caller, access);
+}
+
+static int send_open(struct request *request, const struct spot *spot, uint32_t flags)
+{
+	struct open_spot *open = open_spot_make(spot, flags);
+	if (!open)
+		return -ENFILE;
+	int status = open_spot_keeps(open) ? spot->place->keeping->opened(open->label) : 0;
+	slot_t gate = status == 0 ? server_make_gate(open->label) : 0;
+	if (gate) {
+		request_send_cap(request, 0, gate, true);
+		return 0;
+	}
+	open_spot_drop(open->label);
+	return status ? status : -ENFILE;
 }
 
 static int serve_open(struct request *request, const struct path_open_in *in, struct path_open_out *out)
@@ -109,16 +124,10 @@ static int serve_open(struct request *request, const struct path_open_in *in, st
 		caller_identify(&caller);
 		walk.spot.own = caller.process == walk.spot.process;
 	}
-	struct open_spot *open = open_spot_make(&walk.spot, in->flags & ~OPEN_EXECUTE);
-	slot_t gate = open ? server_make_gate(open->label) : 0;
-	if (!gate) {
-		if (open)
-			open_spot_drop(open->label);
-		return -ENFILE;
-	}
-	request_send_cap(request, 0, gate, true);
-	send_attributes(request, &walk.spot);
-	return 0;
+	status = send_open(request, &walk.spot, in->flags & ~OPEN_EXECUTE);
+	if (status == 0)
+		send_attributes(request, &walk.spot);
+	return status;
 }
 
 static int serve_status(struct request *request, const struct path_status_in *in, struct path_status_out *out)
@@ -239,7 +248,7 @@ static int serve_set_attributes(struct request *request, const struct path_set_a
 		return status;
 	if (walk.redirect)
 		return send_redirect(request, &walk, &out->redirect, &out->rest_length);
-	return in->mask == ATTRIBUTE_SIZE && walk.spot.place->store ? 0 : -EPERM;
+	return in->mask == ATTRIBUTE_SIZE && place_is_writable(walk.spot.place) ? 0 : -EPERM;
 }
 
 static int serve_system_status(struct request *request, struct path_system_status_out *out)

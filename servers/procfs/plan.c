@@ -53,6 +53,7 @@ static const struct place system_places[] = {
 static const struct place atoll_places[] = {
 	{ .name = "control", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .store = store_control },
 	FILE_("memory", render_memory),
+	{ .name = "program", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .keeping = &program_keeping },
 	FILE_("services", render_services),
 	END,
 };

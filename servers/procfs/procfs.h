@@ -50,8 +50,22 @@ struct place {
 	render_function *render;
 	/* Bytes written to the file; NULL: nothing can be. */
 	int (*store)(const struct spot *spot, const char *bytes, size_t length);
-	const struct place *children; /* up to one without a name */
+	const struct keeping *keeping; /* NULL: what is written is not kept */
+	const struct place *children;  /* up to one without a name */
 };
+
+/* Of a file that keeps what is written to it. By label of the open file; only those that are open for writing. */
+struct keeping {
+	int (*opened)(uint64_t label);
+	int (*write)(const struct request *request, uint64_t offset, uint64_t *count);
+	void (*closed)(uint64_t label);
+};
+extern const struct keeping program_keeping; /* program.c */
+
+static inline bool place_is_writable(const struct place *place)
+{
+	return place->store || place->keeping;
+}
 
 static inline struct spot spot_at(const struct place *place, uint32_t process, uint32_t thread)
 {
@@ -112,6 +126,9 @@ int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t 
 int source_service(uint32_t index, struct supervisor_service *service);
 int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
 int source_control(uint32_t index, uint32_t what);
+/* A fresh memory object for a program's file, in this slot; how much of it has been written. */
+int source_program(slot_t memory);
+int source_program_written(uint64_t size);
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard);
 void source_count(uint32_t *processes, uint32_t *running, uint32_t *threads, uint32_t *newest);
 extern const char *mount_path;    /* "/proc" */
@@ -152,6 +169,9 @@ struct open_spot {
 struct open_spot *open_spot_make(const struct spot *spot, uint32_t flags);
 struct open_spot *open_spot_find(uint64_t label);
 void open_spot_drop(uint64_t label);
+bool open_spot_is_writable(const struct open_spot *open);
+/* It is one through which what is kept is written. */
+bool open_spot_keeps(const struct open_spot *open);
 
 #define LABEL_ROOT 2u /* the supervisor's gate: the root directory */
 

@@ -39,11 +39,23 @@ struct open_spot *open_spot_find(uint64_t label)
 	return label == LABEL_ROOT ? &root : label_find(&labels, label);
 }
 
+bool open_spot_is_writable(const struct open_spot *open)
+{
+	return !(open->flags & O_PATH) && (open->flags & O_ACCMODE) != O_RDONLY;
+}
+
+bool open_spot_keeps(const struct open_spot *open)
+{
+	return open->spot.place->keeping && open_spot_is_writable(open);
+}
+
 void open_spot_drop(uint64_t label)
 {
 	struct open_spot *open = label_find(&labels, label);
 	if (!open)
 		return;
+	if (open_spot_keeps(open))
+		open->spot.place->keeping->closed(label);
 	label_drop(&labels, label);
 	text_clear(&open->text);
 	free(open);
@@ -96,12 +108,24 @@ static int serve_read(struct request *request, const struct file_read_in *in, st
 	return 0;
 }
 
+static int write_kept(const struct request *request, struct open_spot *open, int64_t offset, uint64_t *count)
+{
+	bool current = offset == FILE_OFFSET_CURRENT;
+	if (!current && offset < 0)
+		return -EINVAL;
+	int status = open->spot.place->keeping->write(request, current ? open->offset : (uint64_t)offset, count);
+	if (current)
+		open->offset += *count;
+	return status;
+}
+
 static int serve_write(struct request *request, const struct file_write_in *in, struct file_write_out *out)
 {
 	struct open_spot *open = this_spot(request);
-	(void)in;
-	if (open->flags & O_PATH || (open->flags & O_ACCMODE) == O_RDONLY)
+	if (!open_spot_is_writable(open))
 		return -EBADF;
+	if (open->spot.place->keeping)
+		return write_kept(request, open, in->offset, &out->count);
 	if (!open->spot.place->store || request->data_length > WRITE_MAX)
 		return -EINVAL;
 	int status = open->spot.place->store(&open->spot, request->data, request->data_length);
@@ -140,7 +164,7 @@ static int serve_set_attributes(struct request *request, const struct file_set_a
 	const struct open_spot *open = this_spot(request);
 	if (open->flags & O_PATH)
 		return -EBADF;
-	return in->mask == ATTRIBUTE_SIZE && open->spot.place->store ? 0 : -EPERM;
+	return in->mask == ATTRIBUTE_SIZE && place_is_writable(open->spot.place) ? 0 : -EPERM;
 }
 
 static int serve_read_directory(struct request *request, const struct file_read_directory_in *in,

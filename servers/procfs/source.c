@@ -101,6 +101,16 @@ int source_control(uint32_t index, uint32_t what)
 	return supervisor_control_once(SELF_SUPERVISOR, index, what);
 }
 
+int source_program(slot_t memory)
+{
+	return supervisor_program(SELF_SUPERVISOR, NULL, memory);
+}
+
+int source_program_written(uint64_t size)
+{
+	return supervisor_program_written(SELF_SUPERVISOR, NULL, size);
+}
+
 int source_limit(uint32_t process, uint32_t resource, uint64_t *soft, uint64_t *hard)
 {
 	return process_get_limit(proc_gate(), NULL, process, resource, soft, hard);

@@ -408,6 +408,21 @@ static int handle_memory(struct request *request, const struct supervisor_memory
 	return 0;
 }
 
+static int handle_program(struct request *request)
+{
+	if (!may_supervise(request))
+		return -EPERM;
+	int status = upload_begin();
+	if (status == 0)
+		request_send_cap(request, 0, state.upload, false);
+	return status;
+}
+
+static int handle_program_written(struct request *request, const struct supervisor_program_written_in *in)
+{
+	return may_supervise(request) ? upload_written(in->size) : -EPERM;
+}
+
 static int handle_shut_down(struct request *request, const struct supervisor_shut_down_in *in)
 {
 	if (service_of(request) != service_find("proc"))
@@ -451,6 +466,8 @@ static int handle(struct request *request)
 		.control = handle_control,
 		.memory = handle_memory,
 		.inspect = handle_inspect,
+		.program = handle_program,
+		.program_written = handle_program_written,
 	};
 	struct service *service = service_of(request);
 	bool exception = request->operation == OPERATION_EXCEPTION;
@@ -518,7 +535,7 @@ static bool first(void)
 	if ((state.notification = server_notification()) == 0)
 		return false;
 	state.spare = slot_allocate();
-	if (!archive_open() || !services_create()) {
+	if (!upload_prepare() || !archive_open() || !services_create()) {
 		log_line("the boot archive holds no services");
 		return false;
 	}
@@ -529,6 +546,7 @@ static bool first(void)
 static void committed(void)
 {
 	recover_commit();
+	upload_committed();
 	if (dying)
 		__builtin_trap();
 }

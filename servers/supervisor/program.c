@@ -90,6 +90,19 @@ bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t s
 	return true;
 }
 
+bool program_copy(slot_t to, uint64_t to_offset, slot_t from, uint64_t from_offset, uint64_t size)
+{
+	static char bytes[16384];
+	for (uint64_t done = 0; done < size;) {
+		uint64_t left = size - done;
+		int64_t part = memory_read(from, from_offset + done, bytes, left < sizeof(bytes) ? left : sizeof(bytes));
+		if (part <= 0 || !program_write(to, to_offset + done, bytes, (uint64_t)part))
+			return false;
+		done += (uint64_t)part;
+	}
+	return true;
+}
+
 /* A segment of variables that live in the stash. */
 static bool in_stash(const Elf64_Phdr *segment)
 {
@@ -99,23 +112,18 @@ static bool in_stash(const Elf64_Phdr *segment)
 
 int64_t program_fill_stash(const struct service *service)
 {
-	static char bytes[16384];
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
 	if (!headers_read(service, &header, segments))
 		return STATUS_BAD_ARGUMENT;
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		const Elf64_Phdr *segment = &segments[i];
-		if (in_stash(segment) && segment->p_memsz > STASH_IMAGE_MAX - (segment->p_vaddr - STASH_BASE))
+		if (!in_stash(segment))
+			continue;
+		if (segment->p_memsz > STASH_IMAGE_MAX - (segment->p_vaddr - STASH_BASE))
 			return STATUS_NO_SPACE;
-		for (uint64_t done = 0; in_stash(segment) && done < segment->p_filesz;) {
-			uint64_t left = segment->p_filesz - done;
-			int64_t part = memory_read(service->program, segment->p_offset + done, bytes,
-			                           left < sizeof(bytes) ? left : sizeof(bytes));
-			if (part <= 0 || !program_write(service->stash, segment->p_vaddr - STASH_BASE + done, bytes, (uint64_t)part))
-				return STATUS_NO_MEMORY;
-			done += (uint64_t)part;
-		}
+		if (!program_copy(service->stash, segment->p_vaddr - STASH_BASE, service->program, segment->p_offset, segment->p_filesz))
+			return STATUS_NO_MEMORY;
 	}
 	return STATUS_OK;
 }

@@ -69,6 +69,9 @@ struct state {
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
 	bool begun, stopping;
+	slot_t upload; /* memory object: see upload.c */
+	uint64_t upload_size;
+	uint32_t upload_state;
 	uint64_t look; /* time at which the services are to be looked at for one that hangs; 0: not */
 	struct service services[SERVICES_MAX]; /* the last: see recover.c */
 };
@@ -122,6 +125,16 @@ void watch_hang(unsigned number);
  * since service->ended); else it stays as it is. */
 uint64_t watch_look(uint64_t now, struct service **hung);
 
+/* --- upload.c: a program's file from outside (/proc/atoll/program) --- */
+bool upload_prepare(void);
+int upload_begin(void);
+int upload_written(uint64_t size);
+/* What has come, as a memory object of its own in this slot. 0; -ENODATA: nothing has; -ENOMEM. */
+int upload_copy(slot_t to, uint64_t *size);
+/* When the step in hand counts, there is none any more. */
+void upload_used(void);
+void upload_committed(void);
+
 /* --- recover.c: the supervisor's own state --- */
 /* False: no supervisor before this one has finished a step, and what one has made is gone. Else state, session and the loop's
  * own are as after its last step. */
@@ -143,6 +156,8 @@ struct image {
 int64_t program_load(const struct service *service, slot_t space, struct image *image);
 /* Into a fresh memory object: pages of zeros are left out, and take no memory until they are touched. */
 bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t size);
+/* Bytes from one memory object to another that is fresh. */
+bool program_copy(slot_t to, uint64_t to_offset, slot_t from, uint64_t from_offset, uint64_t size);
 /* The first contents of the stash: the program's variables. */
 int64_t program_fill_stash(const struct service *service);
 /* The initial stack; *stack is what rsp starts with. */

@@ -91,6 +91,42 @@ int source_control(uint32_t index, uint32_t what)
 	return 0;
 }
 
+/* The supervisor's side of /proc/atoll/program. */
+static slot_t program_slot;
+static uint64_t program_bytes, program_told;
+
+int source_program(slot_t memory)
+{
+	program_slot = memory;
+	program_bytes = program_told = 0;
+	return 0;
+}
+
+int source_program_written(uint64_t size)
+{
+	program_told = size;
+	return 0;
+}
+
+slot_t slot_allocate(void)
+{
+	static slot_t last = 100;
+	return ++last;
+}
+
+void slot_free(slot_t slot)
+{
+	(void)slot;
+}
+
+int64_t request_read_memory(const struct request *request, uint64_t offset, slot_t memory, uint64_t memory_offset, uint64_t length)
+{
+	if (memory != program_slot || offset + length > request->send_length)
+		return -EINVAL;
+	program_bytes = memory_offset + length > program_bytes ? memory_offset + length : program_bytes;
+	return (int64_t)length;
+}
+
 int source_command(uint32_t process, uint32_t part, struct text *text)
 {
 	const struct region_info region = { .address = 0x400000,
@@ -271,6 +307,31 @@ static void test_listing(void)
 	check_listing(&at.spot, 4, 2);
 }
 
+static int program_write(uint64_t offset, uint64_t length, uint64_t *count)
+{
+	const struct request request = { .send_length = length };
+	*count = 0;
+	return program_keeping.write(&request, offset, count);
+}
+
+/* One writer at a time, who begins anew; up to the largest size; the supervisor knows how much there is. */
+static void test_program(void)
+{
+	uint64_t count;
+	CHECK(program_keeping.opened(5) == 0 && program_keeping.opened(6) == -EBUSY);
+	program_keeping.closed(6);
+	CHECK(program_keeping.opened(6) == -EBUSY);
+	CHECK(program_write(0, 1000, &count) == 0 && count == 1000 && program_told == 1000);
+	CHECK(program_write(100, 50, &count) == 0 && count == 50 && program_told == 1000 && program_bytes == 1000);
+	CHECK(program_write(1000, 0, &count) == 0 && count == 0);
+	CHECK(program_write(PROGRAM_SIZE_MAX - 10, 100, &count) == 0 && count == 10 && program_told == PROGRAM_SIZE_MAX);
+	CHECK(program_write(PROGRAM_SIZE_MAX, 1, &count) == -EFBIG && program_write(UINT64_MAX, 1, &count) == -EFBIG);
+	program_keeping.closed(5);
+	CHECK(program_keeping.opened(6) == 0 && program_told == 0);
+	CHECK(program_write(0, 10, &count) == 0 && program_told == 10);
+	program_keeping.closed(6);
+}
+
 static int control(const char *line)
 {
 	control_index = control_what = 99;
@@ -328,6 +389,7 @@ int main(void)
 	test_listing();
 	test_services();
 	test_formats();
+	test_program();
 	printf("test_procfs: %s\n", failures ? "FAILED" : "ok");
 	return failures != 0;
 }
