@@ -29,6 +29,7 @@
 #include "tree-dfa.h"
 #include "tree-ssa-address.h"
 #include "output.h"
+#include "describe.h"
 #include <string.h>
 #include <vector>
 
@@ -326,6 +327,7 @@ int plugin_init(plugin_name_args *information, plugin_gcc_version *version)
 	register_pass_info pass = { new hooks_pass(g), "optimized", 1, PASS_POS_INSERT_AFTER };
 	register_callback(information->base_name, PLUGIN_PASS_MANAGER_SETUP, NULL, &pass);
 	register_callback(information->base_name, PLUGIN_ALL_IPA_PASSES_START, place_variables, NULL);
+	describe_register(information->base_name);
 	register_callback(information->base_name, PLUGIN_FINISH_UNIT, mark_object, NULL);
 	return 0;
 }

@@ -5,4 +5,8 @@
 
 #define NOT_STATE __attribute__((section(".bss.not_state")))
 
+/* For a constant that the state points to: another build has it at the same place, with its own contents. (Nothing else of a
+ * program may be pointed to from one step to the next: neither functions nor constants are where they were in another build.) */
+#define KEPT_CONSTANT __attribute__((section(".stash.constant")))
+
 #endif

@@ -11,14 +11,14 @@
 #define LINK(name_, render_) { .name = name_, .kind = PLACE_LINK, .permissions = 0777, .render = render_ }
 #define END { .name = NULL }
 
-static const struct place random_places[] = {
+static KEPT_CONSTANT const struct place random_places[] = {
 	FILE_("boot_id", render_boot_id),
 	FILE_("entropy_avail", render_entropy),
 	FILE_("uuid", render_uuid),
 	END,
 };
 
-static const struct place kernel_places[] = {
+static KEPT_CONSTANT const struct place kernel_places[] = {
 	FILE_("cap_last_cap", render_cap_last_cap),
 	SETTING("hostname", render_hostname, store_hostname),
 	FILE_("ngroups_max", render_ngroups_max),
@@ -31,26 +31,26 @@ static const struct place kernel_places[] = {
 	END,
 };
 
-static const struct place memory_places[] = {
+static KEPT_CONSTANT const struct place memory_places[] = {
 	FILE_("max_map_count", render_max_map_count),
 	SETTING("overcommit_memory", render_overcommit, store_overcommit),
 	END,
 };
 
-static const struct place file_places[] = {
+static KEPT_CONSTANT const struct place file_places[] = {
 	FILE_("file-max", render_file_max),
 	FILE_("nr_open", render_nr_open),
 	END,
 };
 
-static const struct place system_places[] = {
+static KEPT_CONSTANT const struct place system_places[] = {
 	DIRECTORY("fs", file_places),
 	DIRECTORY("kernel", kernel_places),
 	DIRECTORY("vm", memory_places),
 	END,
 };
 
-static const struct place atoll_places[] = {
+static KEPT_CONSTANT const struct place atoll_places[] = {
 	{ .name = "control", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .store = store_control },
 	FILE_("memory", render_memory),
 	{ .name = "program", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .keeping = &program_keeping },
@@ -58,7 +58,7 @@ static const struct place atoll_places[] = {
 	END,
 };
 
-const struct place root_places[] = {
+KEPT_CONSTANT const struct place root_places[] = {
 	DIRECTORY("atoll", atoll_places),
 	FILE_("cmdline", render_cmdline),
 	FILE_("cpuinfo", render_cpuinfo),
@@ -81,7 +81,7 @@ const struct place root_places[] = {
 	END,
 };
 
-static const struct place empty_places[] = { END };
+static KEPT_CONSTANT const struct place empty_places[] = { END };
 
 #define OF_PROCESS_AND_THREAD \
 	FILE_("cgroup", render_cgroup), \
@@ -103,26 +103,26 @@ static const struct place empty_places[] = { END };
 	FILE_("status", render_status), \
 	FILE_("wchan", render_wchan)
 
-const struct place process_places[] = {
+KEPT_CONSTANT const struct place process_places[] = {
 	OF_PROCESS_AND_THREAD,
 	{ .name = "task", .kind = PLACE_THREADS, .permissions = 0555, .children = empty_places },
 	END,
 };
 
-const struct place thread_places[] = {
+KEPT_CONSTANT const struct place thread_places[] = {
 	OF_PROCESS_AND_THREAD,
 	END,
 };
 
-const struct place root_place = {
+KEPT_CONSTANT const struct place root_place = {
 	.name = "", .kind = PLACE_PROCESSES, .permissions = 0555, .children = root_places
 };
-const struct place process_place = {
+KEPT_CONSTANT const struct place process_place = {
 	.name = "", .kind = PLACE_DIRECTORY, .permissions = 0555, .children = process_places
 };
-const struct place descriptor_place = {
+KEPT_CONSTANT const struct place descriptor_place = {
 	.name = "", .kind = PLACE_DESCRIPTOR, .permissions = 0700, .children = empty_places
 };
-const struct place thread_place = {
+KEPT_CONSTANT const struct place thread_place = {
 	.name = "", .kind = PLACE_DIRECTORY, .permissions = 0555, .children = thread_places
 };
