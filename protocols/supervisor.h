@@ -25,11 +25,11 @@ enum supervisor_control {
 };
 
 enum supervisor_cause { CAUSE_NONE, CAUSE_FAULT, CAUSE_KILLED, CAUSE_HUNG, CAUSE_RESTARTED };
-enum supervisor_state { SERVICE_WAITING, SERVICE_STARTING, SERVICE_READY, SERVICE_FAILED };
+enum supervisor_state { SERVICE_WAITING, SERVICE_STARTING, SERVICE_READY, SERVICE_FAILED, SERVICE_ABSENT };
 
 struct supervisor_service {
 	char name[32];
-	uint32_t state;    /* enum supervisor_state: not started or waits before a restart; runs; serves; given up */
+	uint32_t state;    /* enum supervisor_state: not started or waits before a restart; runs; serves; given up; there is none of this number */
 	uint32_t cause;    /* of its last end */
 	uint32_t restarts; /* since boot */
 	uint32_t thread;   /* number */

@@ -50,4 +50,11 @@ reflect_entry:
 	jmp *%rcx
 	.size reflect_entry, . - reflect_entry
 
+/* What the program is for, to be seen from its file (the supervisor does, when it is to load it). */
+	.section .note.atoll, "a", @note
+	.balign 4
+	.long 6, 0, 1
+	.asciz "Atoll"
+	.balign 4
+
 	.section .note.GNU-stack, "", @progbits

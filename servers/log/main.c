@@ -5,6 +5,8 @@
  * kernel's printing off and writes the line itself, from exactly there on. */
 #include "console.h"
 #include "protocol_log.h"
+#include "protocol_supervisor.h"
+#include "protocols/supervisor.h"
 #include "ring.h"
 #include "server/server.h"
 #include <errno.h>
@@ -130,11 +132,16 @@ static void line_take_over(void)
 
 /* --- the protocol --- */
 
+/* Those that were loaded since the system started come and go. */
 static const char *writer_name(uint64_t label)
 {
+	static NOT_STATE struct supervisor_service service;
+	uint32_t number = (uint32_t)(label - LABEL_SERVICE_FIRST);
 	if (label < LABEL_SERVICE_FIRST || label - LABEL_SERVICE_FIRST >= SERVICES_MAX)
 		return "?";
-	return state.services[label - LABEL_SERVICE_FIRST];
+	if (state.services[number][0])
+		return state.services[number];
+	return supervisor_list(SELF_SUPERVISOR, NULL, number, &service, sizeof(service), NULL, NULL) == 0 ? service.name : "?";
 }
 
 static int handle_write(struct request *request, const struct log_write_in *in)

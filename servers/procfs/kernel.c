@@ -92,9 +92,9 @@ int render_hostname(const struct spot *spot, struct text *text)
 	return 0;
 }
 
-int store_hostname(const struct spot *spot, const char *bytes, size_t length)
+int store_hostname(uint64_t id, const char *bytes, size_t length)
 {
-	(void)spot;
+	(void)id;
 	while (length && bytes[length - 1] == '\n')
 		length--;
 	if (length > HOSTNAME_MAX)
@@ -192,9 +192,9 @@ int render_overcommit(const struct spot *spot, struct text *text)
 	return 0;
 }
 
-int store_overcommit(const struct spot *spot, const char *bytes, size_t length)
+int store_overcommit(uint64_t id, const char *bytes, size_t length)
 {
-	(void)spot;
+	(void)id;
 	if (length == 0 || bytes[0] < '0' || bytes[0] > '2')
 		return -EINVAL;
 	overcommit = bytes[0];
@@ -202,9 +202,9 @@ int store_overcommit(const struct spot *spot, const char *bytes, size_t length)
 }
 
 /* Accepted, and without effect. */
-int store_ignored(const struct spot *spot, const char *bytes, size_t length)
+int store_ignored(uint64_t id, const char *bytes, size_t length)
 {
-	(void)spot;
+	(void)id;
 	(void)bytes;
 	(void)length;
 	return 0;

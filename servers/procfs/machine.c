@@ -227,7 +227,8 @@ int render_memory(const struct spot *spot, struct text *text)
 	for (uint32_t i = 0; source_service_memory(i, name, &memory) == 0; i++) {
 		uint64_t sum = memory_add(&all, &memory);
 		total += sum;
-		add_service(text, name, &memory, sum);
+		if (*name)
+			add_service(text, name, &memory, sum);
 	}
 	memory = (struct supervisor_memory){ .objects = system.memory_kernel };
 	all.objects += system.memory_kernel;

@@ -51,7 +51,7 @@ static KEPT_CONSTANT const struct place system_places[] = {
 };
 
 static KEPT_CONSTANT const struct place atoll_places[] = {
-	{ .name = "control", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .store = store_control },
+	{ .name = "control", .kind = PLACE_FILE, .permissions = 0600, .render = render_control, .store = store_control },
 	FILE_("memory", render_memory),
 	{ .name = "program", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .keeping = &program_keeping },
 	FILE_("services", render_services),

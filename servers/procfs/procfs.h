@@ -48,8 +48,8 @@ struct place {
 	enum place_kind kind;
 	uint32_t permissions;
 	render_function *render;
-	/* Bytes written to the file; NULL: nothing can be. */
-	int (*store)(const struct spot *spot, const char *bytes, size_t length);
+	/* Bytes written to the file, by the call of this id; NULL: nothing can be. */
+	int (*store)(uint64_t id, const char *bytes, size_t length);
 	const struct keeping *keeping; /* NULL: what is written is not kept */
 	const struct place *children;  /* up to one without a name */
 };
@@ -126,6 +126,11 @@ int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t 
 int source_service(uint32_t index, struct supervisor_service *service);
 int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
 int source_control(uint32_t index, uint32_t what);
+/* Asked for by the call of this id. */
+int source_load(uint64_t id, const char *text, size_t length);
+int source_unload(uint64_t id, uint32_t index);
+/* Why the last of these was refused. */
+void source_refusal(struct text *text);
 /* A fresh memory object for a program's file, in this slot; how much of it has been written. */
 int source_program(slot_t memory);
 int source_program_written(uint64_t size);
@@ -140,7 +145,7 @@ extern const char *root_type;     /* of the root file system, for the mount tabl
 /* Renderers (machine.c, kernel.c, process.c, mounts.c) */
 render_function render_cmdline, render_cpuinfo, render_devices, render_filesystems, render_loadavg,
     render_meminfo, render_memory,
-    render_nothing, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
+    render_nothing, render_control, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
     render_diskstats, render_interrupts, render_mounts, render_mountinfo, render_hostname, render_ostype,
     render_osrelease, render_os_version, render_pid_max, render_ngroups_max, render_threads_max,
     render_cap_last_cap, render_uuid, render_boot_id, render_entropy, render_overcommit, render_max_map_count,
@@ -148,10 +153,10 @@ render_function render_cmdline, render_cpuinfo, render_devices, render_filesyste
     render_process_cmdline, render_comm, render_cwd, render_environ, render_exe, render_root_link,
     render_maps, render_process_stat, render_statm, render_status, render_limits, render_wchan, render_cgroup,
     render_vmstat;
-int store_overcommit(const struct spot *spot, const char *bytes, size_t length);
-int store_control(const struct spot *spot, const char *bytes, size_t length);
-int store_hostname(const struct spot *spot, const char *bytes, size_t length);
-int store_ignored(const struct spot *spot, const char *bytes, size_t length);
+int store_overcommit(uint64_t id, const char *bytes, size_t length);
+int store_control(uint64_t id, const char *bytes, size_t length);
+int store_hostname(uint64_t id, const char *bytes, size_t length);
+int store_ignored(uint64_t id, const char *bytes, size_t length);
 
 void fill_system_info(struct file_system_info *info);
 int serve_file(struct request *request);

@@ -128,7 +128,7 @@ static int serve_write(struct request *request, const struct file_write_in *in, 
 		return write_kept(request, open, in->offset, &out->count);
 	if (!open->spot.place->store || request->data_length > WRITE_MAX)
 		return -EINVAL;
-	int status = open->spot.place->store(&open->spot, request->data, request->data_length);
+	int status = open->spot.place->store(request->id, request->data, request->data_length);
 	if (status == 0)
 		out->count = request->send_length;
 	return status;

@@ -21,6 +21,8 @@ int render_services(const struct spot *spot, struct text *text)
 	(void)spot;
 	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s%8s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread", "doubts");
 	for (uint32_t i = 0; source_service(i, &service) == 0; i++) {
+		if (service.state == SERVICE_ABSENT)
+			continue;
 		text_add(text, "%-12s%-10s%9u  %-10s", service.name, name_in(states, 4, service.state), service.restarts,
 		         name_in(causes, 5, service.cause));
 		if (service.pause)
@@ -50,26 +52,60 @@ static void word_take(const char **at, const char *end, char word[WORD_SIZE])
 	word[length] = 0;
 }
 
-/* A line "WHAT SERVICE". */
-int store_control(const struct spot *spot, const char *bytes, size_t length)
+/* Its number; the supervisor's is that behind the last one. */
+static int service_number(const char *name, uint32_t *number)
+{
+	struct supervisor_service service = { .name = "" };
+	for (*number = 0; source_service(*number, &service) == 0; (*number)++)
+		if (!strcmp(service.name, name))
+			return 0;
+	return strcmp(name, "supervisor") ? -ENOENT : 0;
+}
+
+static int control(uint32_t what, const char *name)
+{
+	uint32_t number;
+	int status = service_number(name, &number);
+	if (status == 0 && !strcmp(name, "supervisor") && what != CONTROL_KILL)
+		status = -ENOENT;
+	return status ? status : source_control(number, what);
+}
+
+static int unload(uint64_t id, const char *name)
+{
+	uint32_t number;
+	service_number(name, &number);
+	return source_unload(id, number); /* which refuses the one behind the last */
+}
+
+/* A line "WHAT SERVICE"; "load SERVICE", with the manifest in the lines that follow. */
+int store_control(uint64_t id, const char *bytes, size_t length)
 {
 	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang" };
 	const uint32_t count = sizeof commands / sizeof commands[0];
 	char command[WORD_SIZE], name[WORD_SIZE], more[WORD_SIZE];
-	const char *at = bytes;
-	uint32_t what = 0, index = 0;
-	struct supervisor_service service = { .name = "" };
-	(void)spot;
-	word_take(&at, bytes + length, command);
-	word_take(&at, bytes + length, name);
-	word_take(&at, bytes + length, more);
+	const char *at = bytes, *end = bytes + length, *text;
+	uint32_t what = 0;
+	word_take(&at, end, command);
+	if (!strcmp(command, "load")) {
+		text = at < end && *at == ' ' ? at + 1 : end;
+		return text < end ? source_load(id, text, (size_t)(end - text)) : -EINVAL;
+	}
+	word_take(&at, end, name);
+	word_take(&at, end, more);
+	if (!*name || *more)
+		return -EINVAL;
+	if (!strcmp(command, "unload"))
+		return unload(id, name);
 	while (what < count && strcmp(command, commands[what]))
 		what++;
-	if (what == count || !*name || *more)
-		return -EINVAL;
-	while (source_service(index, &service) == 0 && strcmp(service.name, name))
-		index++;
-	if (!strcmp(name, "supervisor") && what == CONTROL_KILL) /* the one behind the last */
-		return source_control(index, what);
-	return strcmp(service.name, name) ? -ENOENT : source_control(index, what);
+	return what == count ? -EINVAL : control(what, name);
+}
+
+/* Why the last load or unload was refused. */
+int render_control(const struct spot *spot, struct text *text)
+{
+	(void)spot;
+	source_refusal(text);
+	return 0;
 }

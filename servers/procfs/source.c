@@ -95,6 +95,24 @@ int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct s
 	return status;
 }
 
+int source_load(uint64_t id, const char *text, size_t length)
+{
+	return supervisor_load(SELF_SUPERVISOR, NULL, id, text, length);
+}
+
+int source_unload(uint64_t id, uint32_t index)
+{
+	return supervisor_unload(SELF_SUPERVISOR, NULL, id, index);
+}
+
+void source_refusal(struct text *text)
+{
+	char line[128];
+	uint64_t length = 0;
+	if (supervisor_refusal(SELF_SUPERVISOR, NULL, line, sizeof line, NULL, &length) == 0 && length > 0 && length <= sizeof line)
+		text_add(text, "%.*s\n", (int)length, line);
+}
+
 /* It may be this server that is to be ended: the supervisor is told when this step cannot come again. */
 int source_control(uint32_t index, uint32_t what)
 {

@@ -5,37 +5,36 @@
 
 #define SLOT_GRANTS 8 /* the first slot for what the manifest names */
 
-/* Give away what is in an own slot, and empty it. */
-static bool give(const struct service *service, slot_t to, slot_t from, uint32_t rights)
-{
-	bool done = cap_copy(service->captable, to, SELF_CAPTABLE, from, rights) >= 0;
-	slot_free(from);
-	return done;
-}
-
 static bool lend(const struct service *service, slot_t to, slot_t from, uint32_t rights)
 {
 	return cap_copy(service->captable, to, SELF_CAPTABLE, from, rights) >= 0;
 }
 
+/* Give away what was made in the spare slot, and empty it. */
+static bool give(const struct service *service, slot_t to, uint32_t rights)
+{
+	bool done = lend(service, to, state.spare, rights);
+	cap_drop(SELF_CAPTABLE, state.spare);
+	return done;
+}
+
 static bool grant_gate(const struct service *service, slot_t to, const char *name, uint64_t label)
 {
-	slot_t gate = service_gate(name, label);
-	return gate && give(service, to, gate, RIGHT_WRITE | RIGHT_COPY);
+	const struct service *other = service_find(name);
+	return other && gate_create(service->grants, other->endpoint, label, state.spare) >= 0 &&
+	       give(service, to, RIGHT_WRITE | RIGHT_COPY);
 }
 
 static bool grant_irq(const struct service *service, slot_t to, const struct grant *grant)
 {
-	slot_t slot = slot_allocate();
-	return irq_create(SLOT_SYSTEM, SELF_POOL, (uint32_t)grant->number, slot) >= 0 &&
-	       give(service, to, slot, RIGHTS_ALL);
+	return irq_create(SLOT_SYSTEM, service->grants, (uint32_t)grant->number, state.spare) >= 0 &&
+	       give(service, to, RIGHTS_ALL);
 }
 
 static bool grant_ioport(const struct service *service, slot_t to, const struct grant *grant)
 {
-	slot_t slot = slot_allocate();
-	return ioport_create(SLOT_SYSTEM, SELF_POOL, (uint32_t)grant->number, (uint32_t)grant->count, slot) >= 0 &&
-	       give(service, to, slot, RIGHTS_ALL);
+	return ioport_create(SLOT_SYSTEM, service->grants, (uint32_t)grant->number, (uint32_t)grant->count, state.spare) >= 0 &&
+	       give(service, to, RIGHTS_ALL);
 }
 
 static bool grant_file(const struct service *service, slot_t to, const struct grant *grant)
@@ -43,10 +42,9 @@ static bool grant_file(const struct service *service, slot_t to, const struct gr
 	struct archive_file file;
 	if (!archive_find_system(grant->name, "", &file))
 		return false;
-	slot_t slot = slot_allocate();
-	return memory_create(SELF_POOL, file.size, 0, slot) >= 0 &&
-	       memory_write(slot, 0, file.bytes, file.size) == (int64_t)file.size &&
-	       give(service, to, slot, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY);
+	return memory_create(service->grants, file.size, 0, state.spare) >= 0 &&
+	       memory_write(state.spare, 0, file.bytes, file.size) == (int64_t)file.size &&
+	       give(service, to, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY);
 }
 
 static bool grant(const struct service *service, slot_t to, const struct grant *grant)

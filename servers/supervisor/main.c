@@ -22,8 +22,7 @@ static void service_lost(struct service *service, enum supervisor_cause cause);
 
 static uint64_t in_hand; /* id of the call whose step this is; 0: another event */
 
-/* From here on the step is not made again: a successor finds in the state what there is to do. */
-static void step_intend(void)
+void step_intend(void)
 {
 	if (in_hand)
 		state.done = in_hand;
@@ -280,10 +279,15 @@ static int service_died(struct service *service, const struct request *request)
 
 /* --- the protocol --- */
 
+static struct service *service_at(uint64_t number)
+{
+	return number < state.service_count && state.services[number].state != SERVICE_ABSENT ? &state.services[number] : NULL;
+}
+
 static struct service *service_of(const struct request *request)
 {
 	uint64_t number = request->label - LABEL_SERVICE_FIRST;
-	return number < state.service_count ? &state.services[number] : NULL;
+	return service_at(number);
 }
 
 static int handle_ready(struct request *request)
@@ -339,7 +343,7 @@ static int service_for_supervision(const struct request *request, uint32_t index
 {
 	if (!may_supervise(request))
 		return -EPERM;
-	*service = index < state.service_count ? &state.services[index] : NULL;
+	*service = service_at(index);
 	return *service ? 0 : -ENOENT;
 }
 
@@ -400,10 +404,11 @@ static int handle_memory(struct request *request, const struct supervisor_memory
 	(void)out;
 	if (in->index > state.service_count)
 		return -ENOENT;
-	if (in->index < state.service_count)
-		memory_of_service(&state.services[in->index], &memory);
-	else
+	memory = (struct supervisor_memory){ 0 };
+	if (in->index == state.service_count)
 		memory_of_supervisor(&memory);
+	else if (service_at(in->index))
+		memory_of_service(service_at(in->index), &memory);
 	request_reply_data(request, &memory, sizeof(memory));
 	return 0;
 }
@@ -421,6 +426,30 @@ static int handle_program(struct request *request)
 static int handle_program_written(struct request *request, const struct supervisor_program_written_in *in)
 {
 	return may_supervise(request) ? upload_written(in->size) : -EPERM;
+}
+
+/* One whose maker has died may have come without its bytes; it comes again, whole. */
+static int handle_load(struct request *request, const struct supervisor_load_in *in)
+{
+	if (!may_supervise(request))
+		return -EPERM;
+	int status = request->data_length < request->send_length ? -EFAULT : load_ask(in->id, request->data, request->data_length);
+	timer_set();
+	return status;
+}
+
+static int handle_unload(struct request *request, const struct supervisor_unload_in *in)
+{
+	return may_supervise(request) ? unload_ask(in->id, in->index) : -EPERM;
+}
+
+static int handle_refusal(struct request *request, struct supervisor_refusal_out *out)
+{
+	static char refusal[sizeof(state.refusal)]; /* read when the answer goes out */
+	memcpy(refusal, state.refusal, sizeof(refusal));
+	out->length = strlen(refusal);
+	request_reply_data(request, refusal, out->length);
+	return 0;
 }
 
 static int handle_shut_down(struct request *request, const struct supervisor_shut_down_in *in)
@@ -468,14 +497,22 @@ static int handle(struct request *request)
 		.inspect = handle_inspect,
 		.program = handle_program,
 		.program_written = handle_program_written,
+		.load = handle_load,
+		.unload = handle_unload,
+		.refusal = handle_refusal,
 	};
 	struct service *service = service_of(request);
 	bool exception = request->operation == OPERATION_EXCEPTION;
 	if (request->id == state.done)
 		return exception ? -EFAULT : 0;
 	in_hand = request->id;
-	int status = !exception ? supervisor_dispatch(&operations, request) :
-	             service    ? service_died(service, request) : worker_died(request->words);
+	int status = -EFAULT;
+	if (!exception)
+		status = supervisor_dispatch(&operations, request);
+	else if (service)
+		status = service_died(service, request);
+	else if (request->label < LABEL_SERVICE_FIRST) /* else of a service that has been unloaded */
+		status = worker_died(request->words);
 	if (exception || (status == 0 && !request->reply_data_length && !request->reply_cap_count))
 		state.done = in_hand;
 	return status;
@@ -518,6 +555,7 @@ static void again(void)
 	if (!archive_open())
 		log_line("the boot archive is gone");
 	endpoint_reset(SELF_ENDPOINT);
+	load_clear();
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].replacing)
 			service_replace(&state.services[i]);

@@ -16,22 +16,24 @@ struct words {
 	unsigned count;
 };
 
+/* What does not fit is not understood. */
+static bool word_copy(char *to, size_t size, const char *word)
+{
+	return (size_t)snprintf(to, size, "%s", word) < size;
+}
+
 static struct grant *grant_add(struct manifest *manifest, enum grant_kind kind, const char *slot)
 {
 	if (manifest->grant_count == GRANTS_MAX)
 		return NULL;
 	struct grant *grant = &manifest->grants[manifest->grant_count++];
 	grant->kind = kind;
-	snprintf(grant->slot, sizeof(grant->slot), "%s", slot);
-	return grant;
+	return word_copy(grant->slot, sizeof(grant->slot), slot) ? grant : NULL;
 }
 
 static bool parse_name(char *to, const struct words *words)
 {
-	if (words->count != 2)
-		return false;
-	snprintf(to, NAME_SIZE, "%s", words->word[1]);
-	return true;
+	return words->count == 2 && word_copy(to, NAME_SIZE, words->word[1]);
 }
 
 static bool parse_service(struct manifest *manifest, const struct words *words)
@@ -49,9 +51,8 @@ static bool parse_gate(struct manifest *manifest, const struct words *words)
 	struct grant *grant = words->count == 4 ? grant_add(manifest, GRANT_GATE, words->word[3]) : NULL;
 	if (!grant)
 		return false;
-	snprintf(grant->name, sizeof(grant->name), "%s", words->word[1]);
 	grant->number = strtoull(words->word[2], NULL, 0);
-	return true;
+	return word_copy(grant->name, sizeof(grant->name), words->word[1]);
 }
 
 static bool parse_irq(struct manifest *manifest, const struct words *words)
@@ -106,18 +107,14 @@ static bool parse_root(struct manifest *manifest, const struct words *words)
 static bool parse_file(struct manifest *manifest, const struct words *words)
 {
 	struct grant *grant = words->count == 3 ? grant_add(manifest, GRANT_FILE, words->word[2]) : NULL;
-	if (!grant)
-		return false;
-	snprintf(grant->name, sizeof(grant->name), "%s", words->word[1]);
-	return true;
+	return grant && word_copy(grant->name, sizeof(grant->name), words->word[1]);
 }
 
 static bool parse_argument(struct manifest *manifest, const struct words *words)
 {
 	if (words->count != 2 || manifest->argument_count == ARGUMENTS_MAX)
 		return false;
-	snprintf(manifest->arguments[manifest->argument_count++], ARGUMENT_SIZE, "%s", words->word[1]);
-	return true;
+	return word_copy(manifest->arguments[manifest->argument_count++], ARGUMENT_SIZE, words->word[1]);
 }
 
 static bool parse_memory(struct manifest *manifest, const struct words *words)
@@ -235,6 +232,8 @@ unsigned manifest_parse(struct manifest *manifest, const char *name, const char 
 		char line[256];
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t length = (size_t)((newline ? newline : end) - text);
+		if (length >= sizeof(line))
+			return number;
 		snprintf(line, sizeof(line), "%.*s", (int)length, text);
 		text += length + 1;
 		struct words words = words_split(line);

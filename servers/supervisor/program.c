@@ -56,14 +56,14 @@ static int64_t segment_map(slot_t space, slot_t program, const Elf64_Phdr *segme
 	return segment_tail(space, segment);
 }
 
-static bool headers_read(const struct service *service, Elf64_Ehdr *header, Elf64_Phdr segments[HEADERS_MAX])
+static bool headers_read(slot_t program, Elf64_Ehdr *header, Elf64_Phdr segments[HEADERS_MAX])
 {
-	if (memory_read(service->program, 0, header, sizeof(*header)) != sizeof(*header) ||
+	if (memory_read(program, 0, header, sizeof(*header)) != sizeof(*header) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_machine != EM_X86_64 ||
 	    header->e_phnum > HEADERS_MAX || header->e_phentsize != sizeof(segments[0]))
 		return false;
 	int64_t size = (int64_t)(header->e_phnum * sizeof(segments[0]));
-	return memory_read(service->program, header->e_phoff, segments, (uint64_t)size) == size;
+	return memory_read(program, header->e_phoff, segments, (uint64_t)size) == size;
 }
 
 static bool all_zero(const char *bytes, uint64_t size)
@@ -110,11 +110,48 @@ static bool in_stash(const Elf64_Phdr *segment)
 	       segment->p_vaddr < STASH_BASE + STASH_IMAGE_MAX;
 }
 
+static bool segment_is_sound(const Elf64_Phdr *segment, uint64_t size)
+{
+	return segment->p_offset <= size && segment->p_filesz <= size - segment->p_offset && segment->p_filesz <= segment->p_memsz &&
+	       segment->p_vaddr < STACK_TOP - STACK_SIZE && segment->p_memsz < STACK_TOP - STACK_SIZE - segment->p_vaddr &&
+	       (segment->p_offset & PAGE_MASK) == (segment->p_vaddr & PAGE_MASK);
+}
+
+/* lib/atoll/start.S */
+static bool is_our_note(slot_t program, const Elf64_Phdr *segment)
+{
+	struct {
+		Elf64_Nhdr header;
+		char name[6];
+	} note;
+	return segment->p_type == PT_NOTE && memory_read(program, segment->p_offset, &note, sizeof(note)) == sizeof(note) &&
+	       note.header.n_namesz == sizeof(note.name) && memcmp(note.name, "Atoll", sizeof(note.name)) == 0;
+}
+
+const char *program_fault(slot_t program, uint64_t size, bool stash)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[HEADERS_MAX];
+	bool recovers = false, native = false;
+	if (!headers_read(program, &header, segments) || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_EXEC)
+		return "it is not a static ELF program for x86-64";
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		const Elf64_Phdr *segment = &segments[i];
+		if (segment->p_type == PT_INTERP || (segment->p_type == PT_LOAD && !segment_is_sound(segment, size)))
+			return segment->p_type == PT_INTERP ? "it is not a static program" : "it is cut short, or damaged";
+		recovers |= in_stash(segment);
+		native |= is_our_note(program, segment);
+	}
+	if (!native)
+		return "it is a program for Linux, no service's";
+	return recovers == stash ? NULL : stash ? "it does not recover: no stash" : "it recovers: its manifest must say stash";
+}
+
 int64_t program_fill_stash(const struct service *service)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
-	if (!headers_read(service, &header, segments))
+	if (!headers_read(service->program, &header, segments))
 		return STATUS_BAD_ARGUMENT;
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		const Elf64_Phdr *segment = &segments[i];
@@ -140,7 +177,7 @@ int64_t program_load(const struct service *service, slot_t space, struct image *
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
-	if (!headers_read(service, &header, segments))
+	if (!headers_read(service->program, &header, segments))
 		return STATUS_BAD_ARGUMENT;
 	uint64_t size = header.e_phnum * sizeof(segments[0]);
 	*image = (struct image){
@@ -193,7 +230,7 @@ static void stack_services(struct stack *stack)
 	char text[16 + SERVICES_MAX * NAME_SIZE] = "services=";
 	for (unsigned i = 0; i < state.service_count; i++) {
 		strcat(text, i > 0 ? " " : "");
-		strcat(text, state.services[i].manifest.name);
+		strcat(text, state.services[i].state == SERVICE_ABSENT ? "-" : state.services[i].manifest.name);
 	}
 	stack_string(stack, text);
 }

@@ -20,7 +20,7 @@ struct copy {
 
 static struct saved {
 	uint64_t counts; /* 1, 2: which copy; 0: none yet */
-	struct manifest manifests[SERVICES_MAX]; /* of the first copy: they do not change */
+	struct manifest manifests[SERVICES_MAX]; /* they change where the copy that counts has no service */
 	struct copy copies[2];
 } *saved;
 
@@ -31,10 +31,15 @@ static void state_copy(struct state *to, const struct state *from)
 		memcpy(&to->services[i], &from->services[i], offsetof(struct service, manifest));
 }
 
+void recover_manifest(const struct service *service)
+{
+	saved->manifests[service - state.services] = service->manifest;
+}
+
 static void manifests_copy(void)
 {
 	for (unsigned i = 0; i < state.service_count; i++)
-		saved->manifests[i] = state.services[i].manifest;
+		recover_manifest(&state.services[i]);
 }
 
 void recover_commit(void)
@@ -49,9 +54,9 @@ void recover_commit(void)
 	__atomic_store_n(&saved->counts, next, __ATOMIC_RELEASE);
 }
 
-static slot_t slots_last(void)
+/* At least `last`: those of services that have been unloaded are empty. */
+static slot_t slots_last(slot_t last)
 {
-	slot_t last = 0;
 	for (slot_t slot = SELF_FIRST_FREE; slot < SLOTS && slot < (last ? last : SELF_FIRST_FREE) + HOLES; slot++)
 		if (cap_info(SELF_CAPTABLE, slot))
 			last = slot;
@@ -60,9 +65,9 @@ static slot_t slots_last(void)
 
 /* Every slot up to the last one that holds something is taken: those that are empty are so for a reason, as they are
  * handed out from below. */
-static void slots_take(void)
+static void slots_take(slot_t known)
 {
-	slot_t last = slots_last(), slot;
+	slot_t last = slots_last(known), slot;
 	do
 		slot = slot_allocate();
 	while (slot && slot < last);
@@ -70,7 +75,7 @@ static void slots_take(void)
 
 static void slots_clear(void)
 {
-	for (slot_t slot = slots_last(); slot >= SELF_FIRST_FREE; slot--) {
+	for (slot_t slot = slots_last(0); slot >= SELF_FIRST_FREE; slot--) {
 		object_destroy(slot);
 		cap_drop(SELF_CAPTABLE, slot);
 	}
@@ -93,11 +98,12 @@ bool recover_open(void)
 		return false;
 	}
 	const struct copy *copy = &saved->copies[saved->counts - 1];
-	slots_take();
+	slots_take(copy->state.slots_end);
 	kept = copy->kept;
 	session = copy->session;
 	state_copy(&state, &copy->state);
 	for (unsigned i = 0; i < state.service_count; i++)
-		state.services[i].manifest = saved->manifests[i];
+		if (state.services[i].state != SERVICE_ABSENT)
+			state.services[i].manifest = saved->manifests[i];
 	return true;
 }

@@ -42,7 +42,7 @@ static bool service_program(struct service *service)
 	struct archive_file file;
 	if (!archive_find_system(service->manifest.program, "", &file))
 		return false;
-	service->program = slot_allocate();
+	service->program = service->program_slot;
 	return memory_create(SELF_POOL, file.size, 0, service->program) >= 0 &&
 	       program_write(service->program, 0, file.bytes, file.size);
 }
@@ -51,26 +51,46 @@ static bool service_stash(struct service *service)
 {
 	if (!service->manifest.stash)
 		return true;
-	service->stash = slot_allocate();
+	service->stash = service->stash_slot;
 	return memory_create(service->pool, STASH_OBJECT_SIZE, 0, service->stash) >= 0 &&
 	       program_fill_stash(service) >= 0 &&
 	       cap_copy(service->captable, SELF_STASH, SELF_CAPTABLE, service->stash, RIGHT_READ | RIGHT_WRITE) >= 0;
 }
 
-static bool service_objects(struct service *service)
+#define SLOTS_OF_SERVICE 16
+
+static void slots_of(struct service *service, slot_t *slots[SLOTS_OF_SERVICE])
+{
+	slot_t *const all[SLOTS_OF_SERVICE] = {
+		&service->grants,     &service->pool,           &service->captable,  &service->endpoint,   &service->gate,
+		&service->control,    &service->program_slot,   &service->stash_slot, &service->now.pool,  &service->now.space_pool,
+		&service->now.space,  &service->now.thread,     &service->next.pool, &service->next.space_pool,
+		&service->next.space, &service->next.thread,
+	};
+	memcpy(slots, all, sizeof(all));
+}
+
+void service_take_slots(struct service *service)
+{
+	slot_t *slots[SLOTS_OF_SERVICE];
+	slots_of(service, slots);
+	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++) {
+		if (*slots[i] == 0)
+			*slots[i] = slot_allocate();
+		if (*slots[i] > state.slots_end)
+			state.slots_end = *slots[i];
+	}
+}
+
+bool service_make(struct service *service)
 {
 	struct pool_info own;
 	uint64_t label = LABEL_SERVICE_FIRST + (uint64_t)(service - state.services);
 	pool_info(SELF_POOL, &own);
 	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
 		service->manifest.memory = own.limit;
-	slot_t *const slots[] = { &service->pool,        &service->captable, &service->endpoint, &service->gate,
-		                  &service->control,     &service->now.pool, &service->now.space_pool, &service->now.space,
-		                  &service->now.thread,  &service->next.pool, &service->next.space_pool, &service->next.space,
-		                  &service->next.thread };
-	for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
-		*slots[i] = slot_allocate();
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
+	       pool_create(service->pool, service->manifest.memory, service->grants) >= 0 &&
 	       captable_create(service->pool, service->manifest.slots, service->captable) >= 0 &&
 	       endpoint_create(service->pool, service->endpoint) >= 0 &&
 	       gate_create(SELF_POOL, service->endpoint, LABEL_CONTROL, service->control) >= 0 &&
@@ -95,7 +115,8 @@ static void service_create(const char *name)
 		return;
 	}
 	state.service_count++;
-	if (!service_program(service) || !service_objects(service)) {
+	service_take_slots(service);
+	if (!service_program(service) || !service_make(service)) {
 		log_line("%s: no program, or no memory for it", name);
 		service->state = SERVICE_FAILED;
 	}
@@ -175,6 +196,32 @@ static void incarnation_end(const struct incarnation *ended)
 	cap_drop(SELF_CAPTABLE, ended->space);
 	cap_drop(SELF_CAPTABLE, ended->space_pool);
 	cap_drop(SELF_CAPTABLE, ended->pool);
+}
+
+int64_t service_make_first(struct service *service)
+{
+	int64_t status = incarnation_make(service, &service->next);
+	service->standby = status >= 0;
+	return status;
+}
+
+/* What it was granted goes first, destroyed and not dropped: other servers need not know the end of a gate that it was given. Its
+ * captable must not be the last to hold one. */
+void service_unmake(struct service *service)
+{
+	slot_t *slots[SLOTS_OF_SERVICE], kept[SLOTS_OF_SERVICE];
+	incarnation_end(&service->now);
+	incarnation_end(&service->next);
+	slots_of(service, slots);
+	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++) {
+		kept[i] = *slots[i];
+		object_destroy(kept[i]);
+		cap_drop(SELF_CAPTABLE, kept[i]);
+	}
+	memset(service, 0, sizeof(*service));
+	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++)
+		*slots[i] = kept[i];
+	service->state = SERVICE_ABSENT;
 }
 
 static bool incarnation_runs(struct incarnation *made)

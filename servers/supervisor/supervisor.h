@@ -31,7 +31,9 @@ struct service {
 	/* Outlive incarnations */
 	slot_t pool, captable, endpoint, gate;
 	slot_t control;         /* the supervisor's gate to it */
+	slot_t grants;          /* pool, below its own: of what the manifest names */
 	slot_t program;         /* memory object: the ELF file */
+	slot_t program_slot, stash_slot; /* where these are, if it has them for itself */
 	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
 	uint64_t stash_steps;   /* committed when the last incarnation died */
 	uint64_t program_size;
@@ -50,8 +52,9 @@ struct service {
 	bool doubting;          /* that was the last time it ended */
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
+	bool loaded;            /* load.c */
 	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */
-	struct manifest manifest; /* the last, and never changed: see recover.c */
+	struct manifest manifest; /* the last, and changed only while there is no such service: see recover.c */
 };
 
 enum job { JOB_NONE, JOB_START, JOB_WAIT, JOB_STOP, JOBS };
@@ -69,6 +72,10 @@ struct state {
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
 	bool begun, stopping;
+	slot_t slots_end; /* the highest slot of a service */
+	uint64_t asked; /* id of the last load or unload, and its answer */
+	int32_t asked_status;
+	char refusal[96];
 	slot_t upload; /* memory object: see upload.c */
 	uint64_t upload_size;
 	uint32_t upload_state;
@@ -100,6 +107,14 @@ bool services_create(void);
 struct service *service_find(const char *name);
 /* A gate to a service with this label into a new slot; 0: there is no such service. */
 slot_t service_gate(const char *name, uint64_t label);
+/* What outlives its incarnations: from its program, by its manifest. False: no memory, or the program does not fit. */
+bool service_make(struct service *service);
+/* Before, and in the state before anything is made in them. Those that it has it keeps. */
+void service_take_slots(struct service *service);
+/* Its first incarnation stands by. Or a kernel status. */
+int64_t service_make_first(struct service *service);
+/* Nothing of it is left but its slots. */
+void service_unmake(struct service *service);
 /* With the incarnation that stands by, or one made now; the one that a broken step has started is it already. */
 bool service_start(struct service *service);
 /* Have one stand by. */
@@ -121,6 +136,8 @@ bool watch_begin(void);
 bool watch_again(void);
 /* Have it spin at its next call. */
 void watch_hang(unsigned number);
+/* There is another service of this number now. */
+void watch_forget(unsigned number);
 /* Look at all; to be done again at the time that comes back. *hung: a service that is to be ended (and has been as good as
  * since service->ended); else it stays as it is. */
 uint64_t watch_look(uint64_t now, struct service **hung);
@@ -135,12 +152,24 @@ int upload_copy(slot_t to, uint64_t *size);
 void upload_used(void);
 void upload_committed(void);
 
+/* --- load.c: services that come and go --- */
+int load_ask(uint64_t id, const char *text, uint64_t size);
+int unload_ask(uint64_t id, uint32_t index);
+/* In a successor: what a broken step has left. */
+void load_clear(void);
+
+/* --- main.c --- */
+/* From here on the step in hand is not made again: a successor finds in the state what there is to do. */
+void step_intend(void);
+
 /* --- recover.c: the supervisor's own state --- */
 /* False: no supervisor before this one has finished a step, and what one has made is gone. Else state, session and the loop's
  * own are as after its last step. */
 bool recover_open(void);
 /* A step has ended; or what it is about to do to objects is in the state, and a successor is to go on with it. */
 void recover_commit(void);
+/* The manifest of a service that there has not been up to now. */
+void recover_manifest(const struct service *service);
 
 /* --- memory.c: what it costs --- */
 struct supervisor_memory;
@@ -156,6 +185,8 @@ struct image {
 int64_t program_load(const struct service *service, slot_t space, struct image *image);
 /* Into a fresh memory object: pages of zeros are left out, and take no memory until they are touched. */
 bool program_write(slot_t memory, uint64_t offset, const char *bytes, uint64_t size);
+/* Why this file cannot be a service's program, which says of itself that it has a stash or not; NULL: it can. */
+const char *program_fault(slot_t program, uint64_t size, bool stash);
 /* Bytes from one memory object to another that is fresh. */
 bool program_copy(slot_t to, uint64_t to_offset, slot_t from, uint64_t from_offset, uint64_t size);
 /* The first contents of the stash: the program's variables. */

@@ -101,6 +101,13 @@ void watch_hang(unsigned number)
 
 /* --- the main thread --- */
 
+void watch_forget(unsigned number)
+{
+	watch.silent &= ~(1u << number);
+	__atomic_and_fetch(&state.served, ~(1u << number), __ATOMIC_ACQ_REL);
+	watch.answered[number].thread = 0;
+}
+
 /* One without a limit is not asked: it might never answer, and keep the worker from the others. */
 static bool serves(const struct service *service)
 {

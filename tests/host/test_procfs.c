@@ -127,6 +127,28 @@ int64_t request_read_memory(const struct request *request, uint64_t offset, slot
 	return (int64_t)length;
 }
 
+static uint64_t load_id, load_length;
+static uint32_t unload_index;
+
+int source_load(uint64_t id, const char *text, size_t length)
+{
+	load_id = id;
+	load_length = length;
+	return memcmp(text, "a\nstash", length < 7 ? length : 7) ? -EEXIST : 0;
+}
+
+int source_unload(uint64_t id, uint32_t index)
+{
+	load_id = id;
+	unload_index = index;
+	return 0;
+}
+
+void source_refusal(struct text *text)
+{
+	text_add(text, "because\n");
+}
+
 int source_command(uint32_t process, uint32_t part, struct text *text)
 {
 	const struct region_info region = { .address = 0x400000,
@@ -335,7 +357,7 @@ static void test_program(void)
 static int control(const char *line)
 {
 	control_index = control_what = 99;
-	return store_control(NULL, line, strlen(line));
+	return store_control(7, line, strlen(line));
 }
 
 static void test_services(void)
@@ -348,6 +370,11 @@ static void test_services(void)
 	CHECK(control("kill pip") == -ENOENT && control("kill pipes") == -ENOENT && control_index == 99);
 	CHECK(control("") == -EINVAL && control("kill") == -EINVAL && control("maim pipe") == -EINVAL);
 	CHECK(control("kill pipe log") == -EINVAL && control_index == 99);
+	CHECK(control("kill supervisor") == 0 && control_index == 2 && control("hang supervisor") == -ENOENT);
+	CHECK(control("load a\nstash\n") == 0 && load_id == 7 && load_length == 8 && control("load a") == 0 && load_length == 1);
+	CHECK(control("load") == -EINVAL && control("load ") == -EINVAL && control("load b") == -EEXIST);
+	CHECK(control("unload pipe\n") == 0 && unload_index == 1 && control("unload none") == 0 && unload_index == 2);
+	CHECK(control("unload") == -EINVAL && control("unload a b") == -EINVAL && !strcmp(show("atoll/control"), "because\n"));
 }
 
 static void test_formats(void)
