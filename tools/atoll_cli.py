@@ -142,7 +142,8 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     ./atoll test linux                shell snippets, compared with Debian's own kernel
     ./atoll test linux/sed-1          one of them
     ./atoll test fault                servers killed and corrupted while programs use them
-    ./atoll test fault --faults 5000 --seed 7      more of that, with what was found as tables
+    ./atoll test fault --faults 100000 --seed 7 --json found --markdown docs/reliability.md
+                                      a long run of all kinds of faults, which can be cut off and goes on with the same line
     ./atoll test --list               the names""", machine=False)
     test.add_argument("names", nargs="*", metavar="NAME")
     test.add_argument("--list", action="store_true", help="only name the tests")
@@ -150,9 +151,11 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--append", default="", metavar="TEXT",
                       help="put TEXT on the kernel's command line: fast-path=off")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets and of the stress test too")
-    test.add_argument("--faults", type=int, metavar="N", help="faults of each fault test (default 1500 of kill, 300 of again and of root, 100 of flips, 5 of hang)")
+    test.add_argument("--faults", type=int, metavar="N", help="faults in all, shared among the fault tests that were asked for (default: some hundreds of each)")
     test.add_argument("--seed", type=int, default=1, metavar="S", help="of the first boot with faults; each further boot has the next")
-    test.add_argument("--markdown", metavar="FILE", help="write what the fault tests found: docs/reliability.md")
+    test.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs of the fault tests; with more than one nothing is repeatable")
+    test.add_argument("--json", metavar="FILE", help="keep what each boot with faults found there; a run with the same file goes on behind it")
+    test.add_argument("--markdown", metavar="FILE", help="write what the fault tests found, after each boot: docs/reliability.md")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\
 Boot the debug kernel stopped at its first instruction, with gdb attached and symbols loaded.
 

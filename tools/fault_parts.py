@@ -54,7 +54,9 @@ def notices(expected, output, why_no_end):
             well += 1
             continue
         if well >= len(expected) - 1:
-            what = ("stuck", why_no_end) if last and why_no_end else difference(expected.get(name, b""), text)
+            what = difference(expected.get(name, b""), text)
+            if last and why_no_end and what[0] != "error":   # that may have ended the workload
+                what = "stuck", why_no_end
             found.append(Notice(number, name, *what))
         well = 0
     if not said:

@@ -10,7 +10,7 @@ from report_page import quantile
 
 def row(label, faults):
     manifested = [fault for fault in faults if fault.manifested]
-    noticed = Counter(fault.seen.what for fault in faults if fault.seen)
+    noticed = Counter(fault.seen for fault in faults if fault.seen)
     pauses = [fault.pause for fault in faults if fault.kind == "kill" and fault.pause]
     invisible = f"{100 * (1 - noticed.total() / len(manifested)):.2f} %" if manifested else "-"
     cells = [label, len(faults), sum(fault.showed for fault in faults), sum(fault.outcome == "hung" for fault in faults)]
@@ -39,24 +39,65 @@ def table(faults):
 
 PAGE = """# Reliability
 
-Written by `./atoll test fault --faults {faults} --seed {seed} --markdown docs/reliability.md` on {date}.
+Written by `./atoll test fault --markdown docs/reliability.md`, section by section; each says with which options and when. What other commands
+and people have written here stays.
 
 Faults are injected into servers, each while it has a request in hand, under a workload whose every byte of output is compared with
-that of a run without faults (`tests/fault/README.md` says how, and what the kinds mean). *showed*: the server died or hung;
-*error*: a program was told of an error that there is not without the fault; *wrong*: it was told nothing, and what it says is wrong;
-*stuck*: the workload did not come to its end. *unnoticed*: the share without these, of all faults that had consequences. Pauses are from the kill to the second step of the successor (its first
-answered request), in instructions.
+that of a run without faults (`tests/fault/README.md` says how, and what the kinds mean). *showed*: the server died or hung, or an
+allocation failed, or a message was changed or lost; *error*: a program was told of an error that there is not without the fault;
+*wrong*: it was told nothing, and what it says is wrong; *stuck*: the workload did not come to its end. *unnoticed*: the share without
+these, of all faults that had consequences. Pauses are from the kill to the second step of the successor (its first answered request), in
+instructions, on several CPUs in nanoseconds. The worst ones are of servers that had nothing to do: they last until somebody used them again.
 """
 
 
-def told(seed, number, notice):
-    return f"seed {seed}, fault {number}: {notice.what} in {notice.name}: {notice.text}"
+def told(problem):
+    return f"seed {problem.seed}, fault {problem.number}: {problem.what} in {problem.name}: {problem.text}"
 
 
-def page(campaigns, options):
-    text = PAGE.format(faults=options.faults, seed=options.seed, date=datetime.date.today())
+def title(name, options):
+    return f"{name} on {options.smp} CPUs" if options.smp > 1 else name
+
+
+def command(campaigns, options):
+    names = [f"fault/{name}" for name in campaigns] if len(campaigns) == 1 else ["fault"]
+    words = ["./atoll test", *names, f"--faults {options.faults}" if options.faults else "",
+             f"--seed {options.seed}", f"--smp {options.smp}" if options.smp > 1 else ""]
+    return " ".join(word for word in words if word)
+
+
+def summary(campaigns, counts, options):
+    """A line for each test, and all of them."""
+    lines = [HEAD]
     for name, campaign in campaigns.items():
-        text += f"\n## {name}\n\n{report_page.markdown_table(rows(campaign.faults))}"
-        if campaign.problems:
-            text += "\nNoticed:\n\n" + "".join(f"- {told(*problem)}\n" for problem in campaign.problems)
+        lines.append(row(name, [fault for fault in campaign.faults if fault.outcome != "missed"]))
+    lines.append(row("all", [fault for campaign in campaigns.values() for fault in campaign.faults if fault.outcome != "missed"]))
+    done, wanted = sum(campaign.done for campaign in campaigns.values()), sum(counts.values())
+    problems = [problem for campaign in campaigns.values() for problem in campaign.problems]
+    kernel = sum(problem.kernel for problem in problems)
+    boots = sum(len(campaign.found) for campaign in campaigns.values())
+    text = f"`{command(campaigns, options)}`, {datetime.date.today()}: {done:,} of {wanted:,} faults" \
+        f" in {boots:,} boots; the kernel failed {kernel} times."
+    return text + "\n\n" + report_page.markdown_table([[str(cell) for cell in line] for line in lines])
+
+
+def section(name, campaigns, options):
+    campaign = campaigns[name]
+    text = f"`{command(campaigns, options)}`, {datetime.date.today()}\n\n" + report_page.markdown_table(rows(campaign.faults))
+    if campaign.problems:
+        text += "\nNoticed:\n\n" + "".join(f"- {told(problem)}\n" for problem in campaign.problems)
     return text
+
+
+def write(path, campaigns, counts, options):
+    """Into the page that is there, whose other sections stay."""
+    old = path.read_text() if path.exists() else ""
+    page = PAGE + "".join(f"\n## {name}\n{text}" for name, text in report_page.sections(old) if name)
+    if len(campaigns) > 1:
+        page = report_page.section_put(page, title("All kinds", options), summary(campaigns, counts, options), first=True)
+    for name, campaign in campaigns.items():
+        if campaign.found:
+            page = report_page.section_put(page, title(name, options), section(name, campaigns, options))
+    whole = path.with_suffix(".new")
+    whole.write_text(page)
+    whole.replace(path)

@@ -1,10 +1,18 @@
-"""The instructions of a program as a table for the fault injector (tests/fault/injector/fault.c, struct instruction)."""
+"""The instructions of a program as a table for the fault injector (tests/fault/injector/injector.h, struct instruction)."""
 
 import re
 import struct
 import subprocess
 
-LINE = re.compile(r"^ +([0-9a-f]+):\t((?:[0-9a-f]{2} )+)", re.MULTILINE)
+import definitions
+from build import ROOT
+
+LINE = re.compile(r"^ +([0-9a-f]+):\t((?:[0-9a-f]{2} )+)|^[0-9a-f]+ <(.*)>:$", re.MULTILINE)
+BRANCH, HEAP, KERNEL, CALL, REPLY, RECEIVE = 1, 2, 4, 8, 16, 32   # enum mark
+MESSAGES = {"message_call": CALL, "message_reply": REPLY, "message_receive": RECEIVE, "message_reply_receive": REPLY | RECEIVE}
+SYSCALL = b"\x0f\x05"
+NUMBER = b"\x48\xb8"   # of a kernel call goes to rax, shortly before
+NUMBER_BEFORE = 3      # instructions, at most
 PREFIXES = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3}
 ONE_BYTE_OPERANDS = {op for op in range(0x40) if op & 7 < 4} | {0x63, 0x69, 0x6b, 0xc0, 0xc1, 0xc6, 0xc7, 0xf6, 0xf7,
                                                                  0xfe, 0xff} | set(range(0x80, 0x90)) | set(range(0xd0, 0xd4))
@@ -30,11 +38,31 @@ def decoded(code):
     return at, operand_at(code, at + 1, code[at] in TWO_BYTE_OPERANDS), code[at] & 0xf0 == 0x80
 
 
+def may_lack_memory():
+    """Numbers of the kernel calls that may find no memory."""
+    return {call.number for call in definitions.read_kernel(ROOT / "abi/kernel.def") if "NO_MEMORY" in call.errors}
+
+
+def marks_of(function, first, code, before, numbers):
+    """What the injector may do at this instruction; `before`: those before it."""
+    if code == SYSCALL:
+        if function in MESSAGES:
+            return MESSAGES[function]
+        called = [known[2] for known in before[-NUMBER_BEFORE:] if known.startswith(NUMBER)]
+        return KERNEL if called and called[-1] in numbers else 0
+    return HEAP if first and function == "stash_malloc" else 0
+
+
 def table(program):
     text = subprocess.run(["objdump", "-d", "-w", program], check=True, stdout=subprocess.PIPE, text=True).stdout
-    out = bytearray()
-    for address, digits in LINE.findall(text):
+    out, function, before, numbers = bytearray(), None, [], may_lack_memory()
+    for address, digits, symbol in LINE.findall(text):
+        if symbol:
+            function, before = symbol, []
+            continue
         code = bytes.fromhex(digits)
         opcode, operand, branch = decoded(code)
-        out += struct.pack("<IBBBB", int(address, 16), len(code), opcode, operand, branch)
+        marks = marks_of(function, not before, code, before, numbers) | (BRANCH if branch else 0)
+        out += struct.pack("<IBBBB", int(address, 16), len(code), opcode, operand, marks)
+        before.append(code)
     return bytes(out)

@@ -29,23 +29,15 @@ def sections(page):
     return [(None, parts[0]), *zip(parts[1::2], parts[2::2])]
 
 
-def section_put(page, title, text):
-    """The page with this section in place of the one of that title, or behind all others."""
+def section_put(page, title, text, first=False):
+    """The page with this section in place of the one of that title, or behind all others; or before them."""
     found = sections(page)
     new = (title, f"\n{text.strip()}\n\n")
     if any(name == title for name, _ in found):
         found = [new if name == title else (name, old) for name, old in found]
     else:
-        found.append(new)
-    return "".join(old if name is None else f"## {name}\n{old}" for name, old in found).rstrip() + "\n"
-
-
-def sections_keep(path, new):
-    """The new page of the fault tests, with what others have written into the old one."""
-    for title, text in sections(path.read_text() if path.exists() else ""):
-        if title == ENDURANCE:
-            new = section_put(new, title, text)
-    return new
+        found.insert(1 if first else len(found), new)
+    return "\n\n".join((old if name is None else f"## {name}\n{old}").rstrip() for name, old in found) + "\n"
 
 
 def table_rows(text):

@@ -352,9 +352,9 @@ static void interrupt(void)
 
 static void signalled(uint64_t bits)
 {
-	if (bits & BIT_INTERRUPT)
+	if (bits & BIT_INTERRUPT || bits == 0)
 		interrupt();
-	if (bits & BIT_DRAIN)
+	if (bits & BIT_DRAIN || bits == 0)
 		drains_check();
 }
 

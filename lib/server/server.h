@@ -114,7 +114,8 @@ struct server {
 	/* After each step, when it counts and what it announced to others is done: to show it to threads of its own. It may
 	 * change nothing of the state. May be NULL. */
 	void (*committed)(void);
-	/* Bits of the notification in slot server_notification(). May be NULL. */
+	/* Bits of the notification in slot server_notification(). 0: signals may have been lost, so whatever they come from is to be
+	 * looked at. May be NULL. */
 	void (*signalled)(uint64_t bits);
 };
 

@@ -29,6 +29,8 @@ int64_t step_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS]
                     uint64_t data_length, const slot_t *caps, unsigned cap_count);
 /* Make a call that must be made once: at once, or when the step counts. */
 int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length);
+/* Calls that were delivered and have not been answered, by a step that counts or later, come again: that in hand too. */
+void step_look(void);
 /* These bytes will be written by what is not recoverable code. */
 void step_save(const void *to, uint64_t length);
 

@@ -69,6 +69,11 @@ slot_t slot_for_new(void)
 	return slot_allocate();
 }
 
+/* It would not know a call that comes again. */
+void step_look(void)
+{
+}
+
 void step_save(const void *to, uint64_t length)
 {
 	(void)to, (void)length;

@@ -335,6 +335,11 @@ int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORD
 	return effect_call(gate, operation, words, send, length);
 }
 
+void step_look(void)
+{
+	endpoint_reset(SELF_ENDPOINT);
+}
+
 void step_save(const void *to, uint64_t length)
 {
 	stash_save_bytes(to, length);

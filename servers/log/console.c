@@ -6,7 +6,8 @@
 #include "server/server.h"
 
 #define CHUNK 2048
-#define RETRY 100000000ull /* nanoseconds, after an error of the line */
+#define RETRY 100000000ull     /* nanoseconds, after an error of the line */
+#define PATIENCE 4000000000ull /* nanoseconds until it is asked again: its answer may have been lost */
 
 /* A place in the log and the same place on the line. */
 struct mark {
@@ -26,6 +27,7 @@ static NOT_STATE char stack[16384] __attribute__((aligned(16)));
 /* From the main thread. */
 static NOT_STATE _Atomic uint64_t published_begin, published_end;
 static NOT_STATE _Atomic bool told;
+static NOT_STATE _Atomic bool has_line; /* the driver serves */
 
 static void plain_store(uint64_t *to, uint64_t value)
 {
@@ -53,6 +55,11 @@ void console_publish(uint64_t begin, uint64_t end)
 	atomic_store(&published_begin, begin);
 }
 
+bool console_has_line(void)
+{
+	return atomic_load(&has_line);
+}
+
 void console_tell(void)
 {
 	atomic_store(&told, true);
@@ -77,7 +84,8 @@ static void write_all(const struct console *console, uint64_t *position, const c
 {
 	while (length > 0) {
 		uint64_t count = 0;
-		if (serial_write(console->line, NULL, *position, text, length, &count) < 0 || count == 0 ||
+		const struct call_options options = { .deadline = time_now() + PATIENCE };
+		if (serial_write(console->line, &options, *position, text, length, &count) < 0 || count == 0 ||
 		    count > length) { /* no driver takes more than it was given */
 			thread_sleep(time_now() + RETRY, 0);
 			continue;
@@ -131,6 +139,7 @@ static void console_run(void *argument)
 	struct mark mark = progress.marks[progress.current];
 	uint64_t line_end = 0;
 	serial_drain(console->line, NULL, &line_end); /* answered once the driver serves */
+	atomic_store(&has_line, true);
 	notification_signal(console->report, CONSOLE_REPORT_LINE);
 	while (atomic_load(&published_begin) == UINT64_MAX)
 		notification_wait(console->wake, 0, 0);

@@ -23,6 +23,7 @@ struct console {
 bool console_start(const struct console *console);
 /* After each step: the line gets what is in the ring from `begin` to `end`. */
 void console_publish(uint64_t begin, uint64_t end);
+bool console_has_line(void); /* CONSOLE_REPORT_LINE has been signalled */
 void console_tell(void); /* report when all that is published is written */
 /* Everything before this position of the ring is on the line. */
 uint64_t console_written(void);

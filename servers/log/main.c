@@ -237,6 +237,8 @@ static void cancel(uint64_t id, unsigned reason)
 
 static void signalled(uint64_t bits)
 {
+	if (bits == 0)
+		bits = BIT_KERNEL | BIT_EMPTY | (console_has_line() ? BIT_LINE : 0);
 	if (bits & BIT_LINE)
 		line_take_over();
 	if (bits & BIT_KERNEL)

@@ -360,6 +360,7 @@ static int handle_inspect(struct request *request, const struct supervisor_inspe
 	request_send_cap(request, 0, service->now.thread, false);
 	request_send_cap(request, 1, service->now.space, false);
 	request_send_cap(request, 2, service->stash, false);
+	request_send_cap(request, 3, service->captable, false);
 	return 0;
 }
 

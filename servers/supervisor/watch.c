@@ -1,13 +1,15 @@
 /* Servers that hang.
  *
- * A worker pings those that have run since they answered it last. When one has not answered for as long as its manifest
+ * A worker pings those that have run since they answered it last, and every few seconds all: a server that is pinged looks at all of its
+ * sources and takes its unanswered calls again, so that a lost message, to it or from it, holds nobody up for ever. When one has not answered for as long as its manifest
  * allows for a call, the main thread looks at it again and again: it hangs if it finishes no step and is either blocked
- * where no other server is to blame, or runs and uses the time. So neither a machine that stood still nor a server
+ * where no other server is to blame, be it again and again for a short time, or runs and uses the time. So neither a machine that stood still nor a server
  * that gets no time is taken for one that hangs. The ping itself has no deadline: the successor answers it. */
 #include "supervisor.h"
 #include "protocol_server.h"
 
 #define PERIOD 500000000ull /* nanoseconds from look to look */
+#define PERIODS_ALL 8       /* after so many looks all are pinged */
 #define LOOKS 8             /* that it fails before it is said to hang, spread over its limit */
 #define STACK 4096
 
@@ -20,6 +22,7 @@ static struct {
 	struct {
 		uint64_t thread, switches;
 	} answered[SERVICES_MAX]; /* what a thread had when it answered */
+	unsigned looks;
 	uint32_t silent; /* the main thread's, bits by service: never answered, not asked any more */
 	/* Of the service that does not answer */
 	struct {
@@ -114,11 +117,16 @@ static bool serves(const struct service *service)
 	return service->was_ready && service->manifest.limit != UINT64_MAX && (service->state == SERVICE_READY || service->state == SERVICE_STARTING);
 }
 
+static bool is_asked(unsigned number)
+{
+	return serves(&state.services[number]) && !(watch.silent >> number & 1);
+}
+
 /* It has run since it answered, or runs. */
 static bool has_run(unsigned number)
 {
 	struct thread_info info;
-	return serves(&state.services[number]) && !(watch.silent >> number & 1) && thread_info(state.services[number].now.thread, &info) >= 0 &&
+	return thread_info(state.services[number].now.thread, &info) >= 0 &&
 	       (info.state != THREAD_BLOCKED || info.number != watch.answered[number].thread ||
 	        info.switches != watch.answered[number].switches);
 }
@@ -130,9 +138,9 @@ static enum verdict look_compare(const struct thread_info *info, uint64_t steps,
 {
 	uint64_t used = info->user_time + info->system_time - watch.suspect.used;
 	bool switched = info->switches != watch.suspect.switches;
-	if (steps != watch.suspect.steps || written != watch.suspect.written || (switched && info->state == THREAD_BLOCKED))
+	if (steps != watch.suspect.steps || written != watch.suspect.written)
 		return PROGRESS;
-	if (!switched) /* blocked, or on a CPU of its own, where its time is not counted yet */
+	if (!switched || info->state == THREAD_BLOCKED) /* or on a CPU of its own, where its time is not counted yet */
 		return NOTHING;
 	return used >= (now - watch.suspect.time) / 8 ? NOTHING : UNDECIDED;
 }
@@ -170,8 +178,9 @@ uint64_t watch_look(uint64_t now, struct service **hung)
 	uint32_t pinged = __atomic_load_n(&watch.pinged, __ATOMIC_ACQUIRE), bits = 0;
 	struct service *service = pinged ? &state.services[pinged - 1] : NULL;
 	struct thread_info info;
+	bool all = ++watch.looks % PERIODS_ALL == 0;
 	for (unsigned i = 0; i < state.service_count; i++)
-		if (i + 1 != pinged && has_run(i))
+		if (i + 1 != pinged && is_asked(i) && (all || has_run(i)))
 			bits |= 1u << i;
 	if (bits)
 		worker_tell(&watch.to_ping, bits);

@@ -23,6 +23,7 @@
 #define STACK_SIZE 16384u
 #define WRITE_CHUNK 256u /* so that ^S acts soon */
 #define RETRY_AFTER 10000000ull /* nanoseconds, when the driver reports an error */
+#define PATIENCE 4000000000ull  /* nanoseconds until it is asked again: its answer may have been lost */
 
 /* Of the writers: in granules of their own, written without hooks. */
 static struct progress {
@@ -83,7 +84,8 @@ static void reader_run(void *argument)
 			futex_wait(&own->input_wake, wake, 0, 0);
 			continue;
 		}
-		if (serial_read(line->serial, NULL, position, own->input, LINE_INPUT, NULL, &count) < 0 || count > LINE_INPUT) {
+		const struct call_options options = { .deadline = time_now() + PATIENCE };
+		if (serial_read(line->serial, &options, position, own->input, LINE_INPUT, NULL, &count) < 0 || count > LINE_INPUT) {
 			thread_sleep(time_now() + RETRY_AFTER, 0);
 			continue;
 		}
@@ -99,7 +101,8 @@ static bool writer_write(const struct line *line, struct progress *own, uint64_t
 	uint64_t taken = own->taken, at = taken & (OUTPUT_SIZE - 1), length = OUTPUT_SIZE - at, count = 0;
 	length = length < most ? length : most;
 	length = length < WRITE_CHUNK ? length : WRITE_CHUNK;
-	if (serial_write(line->serial, NULL, taken, line->output.bytes + at, length, &count) < 0 || count == 0 || count > length)
+	const struct call_options options = { .deadline = time_now() + PATIENCE };
+	if (serial_write(line->serial, &options, taken, line->output.bytes + at, length, &count) < 0 || count == 0 || count > length)
 		return false;
 	plain_store(&own->taken, taken + count);
 	return true;
@@ -107,7 +110,8 @@ static bool writer_write(const struct line *line, struct progress *own, uint64_t
 
 static bool writer_drain(const struct line *line, struct progress *own, uint64_t drain)
 {
-	if (serial_drain(line->serial, NULL, NULL) < 0)
+	const struct call_options options = { .deadline = time_now() + PATIENCE };
+	if (serial_drain(line->serial, &options, NULL) < 0)
 		return false;
 	plain_store(&own->drained, drain);
 	return true;

@@ -44,7 +44,7 @@ static void all_advance(void)
 /* Bits are hints: every terminal is looked at. */
 static void signalled(uint64_t bits)
 {
-	if (bits & 1)
+	if (bits & 1 || bits == 0)
 		state.timer = 0; /* it has gone off */
 	all_advance();
 }

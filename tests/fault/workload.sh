@@ -69,6 +69,15 @@ proc() {
 	while read -r name value; do [ "$name" = Name: ] && echo "$value"; done < /proc/self/status
 }
 
+lines() { # to the terminal's line and the log's
+	i=0
+	while [ $i -lt ${LINES:-20} ]; do
+		echo "line $i of a text that is long enough to wait for the line"
+		[ $((i % 5)) = 0 ] && echo "line $i of the log" > /dev/kmsg
+		i=$((i + 1))
+	done
+}
+
 part() { # its head is in the log as well, among the faults
 	echo "== $round $1" > /dev/kmsg
 	echo "== $round $1"
@@ -82,6 +91,7 @@ while [ $round -lt ${ROUNDS:-1000} ]; do
 	part pipes /tmp/pipe$round
 	part processes
 	part proc
+	part lines
 	dmesg | grep -q "faults: .* done$" && break
 	round=$((round + 1))
 done

@@ -3,31 +3,43 @@
 #include <stdio.h>
 #include <string.h>
 
-/* tools/fault_text.py: the instructions of a program, by address. */
-struct instruction {
-	uint32_t address;
-	uint8_t length;
-	uint8_t opcode;  /* position of its last byte */
-	uint8_t operand; /* position of the byte that names registers (SDM 2A 2.1.3, ModR/M); 255: none */
-	uint8_t branch;  /* 1: conditional; the lowest bit of its opcode inverts the condition */
-};
-_Static_assert(sizeof(struct instruction) == 8, "as the tool writes it");
-
 #define AHEAD 12 /* instructions from the present one on, of which one is changed */
 #define RESTART 60000ull /* nanoseconds, which are instructions: more than a server takes until it is there again, */
 #define HANDLING 50000ull /* the supervisor until it has started it, */
 #define RECOVERY 450000ull /* and the supervisor until it is there again */
 #define STANDBY 99000000ull /* nanoseconds until shortly before it makes the next standby */
+#define MEMORY_TIME 3000000ull /* nanoseconds in which allocations may fail */
 #define LOOK_ROOT 3000ull /* from look to look whether it does something, */
 #define LOOKS_ROOT 3000 /* at most */
 
 const char *const fault_names[FAULT_KINDS] = {
-	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang", "again", "both", "root",
+	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang", "sleep",
+	"poll", "wake", "memory", "request", "reply", "again", "both", "root",
 };
 
 bool fault_ends(enum fault_kind kind)
 {
 	return kind == FAULT_KILL || kind >= FAULT_AGAIN;
+}
+
+bool fault_stays(enum fault_kind kind)
+{
+	return kind == FAULT_HANG || kind == FAULT_POLL || (kind >= FAULT_CODE && kind <= FAULT_SKIP);
+}
+
+bool fault_is_felt(enum fault_kind kind)
+{
+	return kind >= FAULT_WAKE && kind <= FAULT_REPLY;
+}
+
+bool fault_is_message(enum fault_kind kind)
+{
+	return kind == FAULT_WAKE || kind == FAULT_REQUEST || kind == FAULT_REPLY;
+}
+
+bool fault_hangs(enum fault_kind kind)
+{
+	return kind >= FAULT_HANG && kind <= FAULT_POLL;
 }
 
 /* Index of the instruction at this address or the next behind it. */
@@ -48,7 +60,7 @@ static uint64_t instruction_find(const struct victim *victim, uint64_t address)
 
 static bool instruction_fits(const struct instruction *at, enum fault_kind kind)
 {
-	return at->length > 0 && (kind != FAULT_BRANCH || at->branch) && (kind != FAULT_OPERAND || at->operand != 255);
+	return at->length > 0 && (kind != FAULT_BRANCH || at->marks & MARK_BRANCH) && (kind != FAULT_OPERAND || at->operand != 255);
 }
 
 /* One that is about to run and suits the fault. */
@@ -121,6 +133,62 @@ static bool loop_for_ever(const struct victim *victim, uint64_t rip)
 {
 	static const uint8_t jump_here[] = { 0xeb, 0xfe };
 	return space_write(victim->space, rip, jump_here, sizeof jump_here) == STATUS_OK;
+}
+
+/* The kernel call of a sleep without end, in place of what was to come. */
+static bool sleep_for_ever(const struct victim *victim, struct registers *registers)
+{
+	uint64_t call = 0;
+	for (unsigned i = 0; i < victim->point_count; i++)
+		if (victim->points[i].marks & MARK_CALL)
+			call = victim->points[i].address;
+	registers->rax = NATIVE_CALL | KERNEL_CALL_THREAD_SLEEP;
+	registers->rdi = UINT64_MAX >> 1;
+	registers->rsi = 0;
+	registers->rip = call;
+	return call && thread_set_registers(victim->thread, registers) == STATUS_OK;
+}
+
+/* Short sleeps without end. */
+static bool poll_for_ever(const struct victim *victim, struct registers *registers)
+{
+	static const uint8_t loop[] = {
+		0x48, 0x81, 0xc3, 0x80, 0x84, 0x1e, 0x00,                   /* add $2000000, %rbx */
+		0x48, 0x89, 0xdf, 0x31, 0xf6,                               /* mov %rbx, %rdi; xor %esi, %esi */
+		0x4c, 0x89, 0xf8, 0x0f, 0x05, 0xeb, 0xed,                   /* mov %r15, %rax; syscall; jmp to the first */
+	};
+	registers->rbx = time_now();
+	registers->r15 = NATIVE_CALL | KERNEL_CALL_THREAD_SLEEP;
+	return thread_set_registers(victim->thread, registers) == STATUS_OK &&
+	       space_write(victim->space, registers->rip, loop, sizeof loop) == STATUS_OK;
+}
+
+/* The next allocations, of the heap or in the kernel, find nothing. */
+static bool memory_fail(const struct victim *victim, char *detail, size_t size)
+{
+	struct trap trap;
+	struct registers registers;
+	slot_t thread;
+	uint32_t at;
+	unsigned times = 1 + (unsigned)random_below(4), failed = 0;
+	if (!trap_set(&trap, victim, MARK_HEAP | MARK_KERNEL, 0, MEMORY_TIME))
+		return false;
+	while (failed < times && (at = trap_wait(&trap, &thread, &registers)) != 0) {
+		if (victim_at(victim, at, MARK_HEAP)) {
+			registers.rax = 0;
+			space_read(victim->space, registers.rsp, &registers.rip, sizeof registers.rip);
+			registers.rsp += 8;
+		} else {
+			registers.rax = (uint64_t)STATUS_NO_MEMORY;
+			registers.rip += SYSCALL_LENGTH;
+		}
+		if (failed++ == 0)
+			snprintf(detail, size, "%ux%#x", times, at);
+		thread_set_registers(thread, &registers);
+		thread_start(thread);
+	}
+	trap_clear(&trap);
+	return failed > 0;
 }
 
 static void wait_for(uint64_t nanoseconds)
@@ -203,6 +271,12 @@ bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other,
 		return end_both(victim, other, detail, size);
 	if (kind == FAULT_ROOT)
 		return end_root(victim, other, detail, size);
+	if (kind == FAULT_MEMORY)
+		return memory_fail(victim, detail, size);
+	if (kind == FAULT_WAKE)
+		return wake_lose(victim, detail, size);
+	if (kind == FAULT_REQUEST || kind == FAULT_REPLY)
+		return message_change(victim, kind == FAULT_REPLY, detail, size);
 	if (!victim_stop(victim, &registers))
 		return false;
 	uint64_t rip = registers.rip;
@@ -213,6 +287,10 @@ bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other,
 		done = stash_change(victim, detail, size);
 	else if (kind == FAULT_HANG)
 		done = loop_for_ever(victim, rip);
+	else if (kind == FAULT_SLEEP)
+		done = sleep_for_ever(victim, &registers);
+	else if (kind == FAULT_POLL)
+		done = poll_for_ever(victim, &registers);
 	else
 		done = code_change(victim, kind, rip, detail, size);
 	size_t used = strlen(detail);

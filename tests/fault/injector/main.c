@@ -9,7 +9,11 @@
 #define VICTIMS_MAX 16
 #define WAIT_STEP 10000ull          /* nanoseconds between looks for a step in hand */
 #define LOOKS 200                   /* then any victim will do; */
-#define LOOKS_ALL 8000              /* after so many there is none: more than the workload rests */
+#define LOOKS_ALL 8000              /* more than the workload rests; then it waits for one that has lost a message, */
+#define WAIT_LONG 1000000ull        /* and is looked at so often, */
+#define LOOKS_LONG 9000             /* at most: the supervisor has all servers look for what they have missed, every four seconds */
+#define STEPS_USED 8                /* finished by one that is used */
+#define TRIES_MESSAGE 8             /* a victim each, until a message comes along */
 #define WATCH 200000ull             /* nanoseconds between looks at what a fault has done */
 #define MANIFEST_TIME 40000000ull   /* nanoseconds in which it shows, or is taken to have done nothing, */
 #define MANIFEST_STEPS 24           /* as when so many steps have been finished */
@@ -28,13 +32,19 @@ static void sleep_for(uint64_t nanoseconds)
 	thread_sleep(time_now() + nanoseconds, 0);
 }
 
+static bool list_has(const char *list, const char *name)
+{
+	for (size_t length = strlen(name); *list; list += strcspn(list, ","), list += *list == ',')
+		if (strncmp(list, name, length) == 0 && (list[length] == ',' || list[length] == '\0'))
+			return true;
+	return false;
+}
+
 static void kinds_read(const char *list)
 {
-	for (unsigned kind = 0; kind < FAULT_KINDS; kind++) {
-		const char *at = strstr(list, fault_names[kind]);
-		if (at)
+	for (unsigned kind = 0; kind < FAULT_KINDS; kind++)
+		if (list_has(list, fault_names[kind]))
 			kinds[kind_count++] = kind;
-	}
 }
 
 static void victims_read(const char *list)
@@ -57,15 +67,33 @@ static struct victim *victim_busy(struct victim *wanted, bool any)
 	return NULL;
 }
 
+static bool is_signalled(const struct victim *victim)
+{
+	return strncmp(victim->name, "serial", 6) == 0 || strcmp(victim->name, "tty") == 0 || strcmp(victim->name, "log") == 0;
+}
+
+/* One whose messages are to be touched, whether or not it has a request in hand. Some are never asked for anything. */
+static struct victim *victim_any(bool signalled)
+{
+	for (unsigned tries = 0; tries < LOOKS; tries++) {
+		struct victim *victim = &victims[random_below(victim_count)];
+		bool used = victim_steps(victim) >= STEPS_USED || tries >= LOOKS / 2;
+		if (!victim->lost && used && (!signalled || is_signalled(victim)) && victim_look(victim))
+			return victim;
+	}
+	return NULL;
+}
+
 /* Wait for a request in hand: at first of one chosen by chance, then of any, for some are hardly used. NULL: none is left. */
 static struct victim *victim_catch(void)
 {
 	struct victim *wanted = &victims[random_below(victim_count)];
-	for (unsigned looks = 0; looks < LOOKS_ALL; looks++) {
+	for (unsigned looks = 0; looks < LOOKS_ALL + LOOKS_LONG; looks++) {
+		uint64_t apart = looks < LOOKS_ALL ? WAIT_STEP : WAIT_LONG;
 		struct victim *victim = victim_busy(wanted, looks >= LOOKS);
 		if (victim && victim_look(victim))
 			return victim;
-		sleep_for(WAIT_STEP / 2 + random_below(WAIT_STEP));
+		sleep_for(apart / 2 + random_below(apart));
 	}
 	return NULL;
 }
@@ -101,30 +129,38 @@ static const char *fault_watch(struct victim *victim, uint64_t since)
  * whether it does is seen with the faults that are made to hang. */
 static void fault_clear(const struct victim *victim, enum fault_kind kind, const char *outcome)
 {
-	bool changed_code = !fault_ends(kind) && kind != FAULT_REGISTER && kind != FAULT_STASH;
 	bool hung = strcmp(outcome, "hung") == 0;
-	if ((changed_code && strcmp(outcome, "nothing") == 0) || (hung && kind != FAULT_HANG))
+	if ((fault_stays(kind) && strcmp(outcome, "nothing") == 0) || (hung && !fault_hangs(kind)))
 		victim_restart(victim);
 }
 
 static void fault_one(unsigned number)
 {
 	enum fault_kind kind = kinds[random_below(kind_count)];
-	struct victim *victim = victim_catch();
+	struct victim *victim;
 	char detail[64] = "";
-	if (!victim) {
-		log_line("nobody is busy: the workload has come to no end");
-		thread_exit();
+	uint64_t steps = 0, since = 0;
+	bool done = false;
+	for (unsigned tries = fault_is_message(kind) ? TRIES_MESSAGE : 1; !done && tries > 0; tries--) {
+		victim = fault_is_message(kind) ? victim_any(kind == FAULT_WAKE) : victim_catch();
+		if (!victim) {
+			log_line("nobody is busy: the workload has come to no end");
+			thread_exit();
+		}
+		steps = victim_steps(victim);
+		since = time_now();
+		struct victim *other = kind == FAULT_ROOT ? &root : &victims[random_below(victim_count)];
+		done = fault_do(victim, kind, other, detail, sizeof detail);
 	}
-	uint64_t steps = victim_steps(victim), since = time_now();
-	struct victim *other = kind == FAULT_ROOT ? &root : &victims[random_below(victim_count)];
-	if (!fault_do(victim, kind, other, detail, sizeof detail)) {
+	if (!done) {
 		log_line("fault %u %s %s missed 0 %s", number, fault_names[kind], victim->name, detail);
 		return;
 	}
 	const char *outcome = fault_ends(kind) ? "died" : fault_watch(victim, since);
 	fault_clear(victim, kind, outcome);
 	uint64_t pause = strcmp(outcome, "nothing") != 0 ? recovery_wait(victim, since, steps) : 0;
+	if (fault_is_felt(kind) && strcmp(outcome, "nothing") == 0)
+		outcome = "felt";
 	log_line("fault %u %s %s %s %lu %s", number, fault_names[kind], victim->name, victim->lost ? "lost" : outcome, pause,
 	         detail);
 	if (kind == FAULT_ROOT)

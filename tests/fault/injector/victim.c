@@ -3,9 +3,22 @@
 #include "protocol_supervisor.h"
 #include "stash/stash.h"
 #include <stdio.h>
+#include <string.h>
 
+#define WORKER_SLOTS 256 /* a server's own threads are in slots it took at its first start */
 #define JOURNAL STASH_SIZE /* offset in the memory object */
 #define LOG (JOURNAL + STASH_LOG - STASH_JOURNAL)
+
+static void points_find(struct victim *victim)
+{
+	struct instruction part[256];
+	for (uint64_t first = 0; first < victim->text_count; first += 256) {
+		int64_t bytes = memory_read(victim->text, first * sizeof *part, part, sizeof part);
+		for (int64_t i = 0; i < bytes / (int64_t)sizeof *part; i++)
+			if (part[i].marks & ~MARK_BRANCH && victim->point_count < POINTS_MAX)
+				victim->points[victim->point_count++] = (struct point){ part[i].address, part[i].marks };
+	}
+}
 
 bool victim_find(struct victim *victim, const char *name)
 {
@@ -16,16 +29,19 @@ bool victim_find(struct victim *victim, const char *name)
 	victim->text = startup_slot(text);
 	struct memory_info info;
 	if (victim->text && memory_info(victim->text, &info) == STATUS_OK)
-		victim->text_count = info.size / 8;
+		victim->text_count = info.size / sizeof(struct instruction);
+	points_find(victim);
 	victim->thread = slot_allocate();
 	victim->space = slot_allocate();
 	victim->stash = slot_allocate();
+	victim->table = slot_allocate();
 	return number >= 0;
 }
 
 bool victim_look(struct victim *victim)
 {
-	return supervisor_inspect(SELF_SUPERVISOR, NULL, victim->number, victim->thread, victim->space, victim->stash) == 0;
+	return supervisor_inspect(SELF_SUPERVISOR, NULL, victim->number, victim->thread, victim->space, victim->stash,
+	                          victim->table) == 0;
 }
 
 static uint64_t header_word(const struct victim *victim, uint64_t offset)
@@ -51,16 +67,41 @@ bool victim_lives(const struct victim *victim)
 	return thread_info(victim->thread, &info) == STATUS_OK && info.state != THREAD_DEAD;
 }
 
-bool victim_stop(const struct victim *victim, struct registers *registers)
+bool thread_halt(slot_t thread, struct registers *registers)
 {
 	struct thread_info info;
-	if (thread_stop(victim->thread) != STATUS_OK)
+	if (thread_stop(thread) != STATUS_OK)
 		return false;
-	if (thread_info(victim->thread, &info) == STATUS_OK && info.state == THREAD_STOPPED &&
-	    thread_get_registers(victim->thread, registers) == STATUS_OK)
+	if (thread_info(thread, &info) == STATUS_OK && info.state == THREAD_STOPPED &&
+	    thread_get_registers(thread, registers) == STATUS_OK)
 		return true;
-	thread_start(victim->thread);
+	thread_start(thread);
 	return false;
+}
+
+bool victim_stop(const struct victim *victim, struct registers *registers)
+{
+	return thread_halt(victim->thread, registers);
+}
+
+static void workers_find(struct victim *victim)
+{
+	for (uint32_t slot = SELF_FIRST_FREE; slot < WORKER_SLOTS && victim->worker_count < WORKERS_MAX; slot++) {
+		if ((cap_info(victim->table, slot) & 0xff) != OBJECT_THREAD)
+			continue;
+		victim->worker_slots[victim->worker_count] = slot;
+		victim->workers[victim->worker_count++] = slot_allocate();
+	}
+}
+
+/* Other servers hold threads that are not theirs. */
+void victim_look_workers(struct victim *victim)
+{
+	bool has_own = strcmp(victim->name, "tty") == 0 || strcmp(victim->name, "log") == 0;
+	if (has_own && victim->worker_count == 0)
+		workers_find(victim);
+	for (unsigned i = 0; i < victim->worker_count; i++)
+		cap_copy(SELF_CAPTABLE, victim->workers[i], victim->table, victim->worker_slots[i], RIGHTS_ALL);
 }
 
 int victim_restart(const struct victim *victim)

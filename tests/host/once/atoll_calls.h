@@ -23,6 +23,7 @@ static inline int64_t calls_nothing(uint64_t first, ...)
 #define notification_create calls_nothing
 #define notification_signal calls_nothing
 #define call_park calls_nothing
+#define endpoint_reset calls_nothing
 #define call_read calls_nothing
 #define call_write calls_nothing
 #define call_read_memory calls_nothing

@@ -1,0 +1,216 @@
+"""Boots in which faults are injected while the workload of tests/fault runs, and what was noticed of them.
+
+With one CPU everything is counted in its instructions, so a seed repeats a boot to the last one. Where a part of the output differs,
+the boot is repeated with fewer faults, until the one is found after which it does. On more CPUs nothing can be repeated: the
+faults near that part are told."""
+
+import functools
+import re
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+import archive
+import build
+import fault_parts
+import fault_text
+import guest
+import test_system
+
+WORKLOAD = build.ROOT / "tests/fault/workload.sh"
+MANIFEST = """service faults
+program injector
+supervise
+root root
+limit none
+priority driver
+argument {seed}
+argument {count}
+argument {apart}
+argument {kinds}
+argument {victims}
+"""
+LINE = re.compile(r"fault (\d+) (\w+) ([\w-]+) (\w+) (\d+) ?(\S*)")
+HEAD = re.compile(r"== (\d+) (\w+)$")
+APART = 500         # microseconds, at most, between two
+LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
+LIMIT = 60          # seconds for a boot: several times what it takes,
+FAULT_LIMIT = 0.5   # and for each fault,
+HANG_LIMIT = 20     # and where that has a server use all the time until it is found out
+MESSAGES = {"wake", "request", "reply"}   # kinds that need more traffic with drivers
+LINES, LINES_MESSAGES = 20, 1000          # of the workload's part for that
+
+
+@dataclass
+class Fault:
+    """One line of the injector."""
+    number: int
+    kind: str
+    victim: str
+    outcome: str
+    pause: int
+    where: str
+    seen: str = ""   # what a program noticed of it: "error", "wrong" or "stuck"
+
+    @property
+    def showed(self):
+        return self.outcome in ("died", "hung", "lost", "felt")
+
+    @property
+    def manifested(self):
+        return self.showed or bool(self.seen)
+
+
+@dataclass
+class Problem:
+    """What was noticed, and after which fault (None: after none)."""
+    seed: int
+    number: int
+    name: str
+    what: str
+    text: str
+    kernel: bool   # it is the kernel that failed
+
+
+@dataclass
+class Found:
+    """What one boot came to."""
+    seed: int
+    faults: list
+    problems: list = field(default_factory=list)
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of_record(record):
+        return Found(record["seed"], [Fault(**fault) for fault in record["faults"]],
+                     [Problem(**problem) for problem in record["problems"]])
+
+
+@functools.cache
+def victims():
+    """The services that recover."""
+    return tuple(name for name, path in archive.manifests().items()
+                 if any(line.split("#")[0].split() == ["stash"] for line in path.read_text().splitlines()))
+
+
+@functools.cache
+def texts():
+    """Their instructions, for the injector."""
+    return {f"text.{name}": fault_text.table(build.BUILD / archive.program_of(name, archive.manifests()[name])) for name in victims()}
+
+
+def boot(text, manifest, limit, cpus):
+    system = test_system.System(cpus, False, limit)
+    system.last_words += LAST_WORDS
+    with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
+        services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None
+        return system.shell(text, checked=False, services=services, files=texts(), icount=cpus == 1)
+
+
+def workload(lines, rounds=""):
+    return f"LINES={lines}\n{rounds}\n{WORKLOAD.read_text()}"
+
+
+@functools.cache
+def expectations(lines):
+    return fault_parts.expectations(boot(workload(lines, "ROUNDS=2"), None, LIMIT, 1).output)
+
+
+class Boot:
+    """One boot with faults: these, and what was noticed."""
+
+    def __init__(self, done, expected):
+        self.faults = {}
+        self.marks = []   # numbers of faults and heads of parts, in the log's order
+        for line in done.log.splitlines():
+            if match := LINE.search(line):
+                fault = Fault(int(match[1]), match[2], match[3], match[4], int(match[5]), match[6])
+                self.faults[fault.number] = fault
+                self.marks.append(fault.number)
+            elif match := HEAD.search(line):
+                self.marks.append((int(match[1]), match[2]))
+        why = None
+        if done.status != 0:
+            words = [word.decode() for word in (guest.PANIC_WORDS + LAST_WORDS) if word.decode() in done.log]
+            why = f"status {done.status}" + "".join(": " + word.strip() for word in words)
+        self.kernel = any(word.decode() in done.log for word in guest.PANIC_WORDS)
+        self.notices = fault_parts.notices(expected, done.output, why)
+        self.log = done.log
+
+    def suspects(self, notice):
+        """The faults before this part, and those in it: told in it, and one more, which may have been told late."""
+        place = (notice.round, notice.name)
+        start = self.marks.index(place) if place in self.marks else 0
+        found, ended = [], False
+        for mark in self.marks[start:]:
+            if isinstance(mark, int):
+                found.append(mark)
+                if ended:
+                    break
+            ended = ended or mark != place and not isinstance(mark, int)
+        return [mark for mark in self.marks[:start] if isinstance(mark, int)], found
+
+
+class Campaign:
+    """Many boots with faults of some kinds."""
+
+    def __init__(self, kinds, at_once, cpus=1, apart=APART):
+        self.kinds, self.at_once, self.cpus, self.apart = kinds, at_once, cpus, apart
+        self.lines = LINES_MESSAGES if MESSAGES & set(kinds) else LINES
+        self.found = []   # one Found for each boot
+        self.seconds = 0.0
+
+    @property
+    def faults(self):
+        return [fault for found in self.found for fault in found.faults]
+
+    @property
+    def problems(self):
+        return [problem for found in self.found for problem in found.problems]
+
+    @property
+    def done(self):
+        return sum(max(len(found.faults), 1) for found in self.found)
+
+    def run(self, seed, count):
+        manifest = MANIFEST.format(seed=seed, count=count, apart=self.apart, kinds=",".join(self.kinds), victims=",".join(victims()))
+        manifest += "".join(f"file text.{name} text_{name}\n" for name in victims())
+        each = HANG_LIMIT if self.kinds == ("hang",) else FAULT_LIMIT
+        return Boot(boot(workload(self.lines), manifest, LIMIT + each * count, self.cpus), expectations(self.lines))
+
+    def blame(self, seed, found, notice):
+        """The fault after which this was noticed: the boot is the same up to the last fault that it has."""
+        before, suspects = found.suspects(notice)
+        if self.cpus > 1:
+            return (suspects or before or [None])[-1]
+
+        def noticed_with(count):
+            return any(notice.same_place(other) for other in self.run(seed, count).notices)
+        if suspects and before and len(suspects) < len(found.faults) and noticed_with(suspects[0]):
+            suspects = before   # of earlier harm
+        low, high = 0, len(suspects) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if noticed_with(suspects[middle] + 1):
+                high = middle
+            else:
+                low = middle + 1
+        return suspects[low] if suspects else None
+
+    def inject(self, first_seed, count):
+        """One more boot: its Found."""
+        seed = first_seed + len(self.found)
+        done = self.run(seed, min(self.at_once, count - self.done))
+        found = Found(seed, list(done.faults.values()))
+        for notice in done.notices:
+            number = self.blame(seed, done, notice)
+            if number in done.faults:
+                done.faults[number].seen = notice.what
+            found.problems.append(Problem(seed, number, notice.name, notice.what, notice.text, done.kernel))
+        self.found.append(found)
+        return found
+
+    def outcomes(self):
+        return ", ".join(f"{number} {outcome}" for outcome, number in sorted(Counter(fault.outcome for fault in self.faults).items()))
