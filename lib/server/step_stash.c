@@ -139,7 +139,7 @@ static void actions_undo(void)
 static void effects_carry_out(void)
 {
 	struct scratch *notes = scratch();
-	uint64_t step = stash_journal->committed >> 1;
+	uint64_t step = stash_steps(stash_journal->committed);
 	if (notes->done_step != step) {
 		__atomic_store_n(&notes->done, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&notes->done_step, step, __ATOMIC_RELEASE);
@@ -170,6 +170,8 @@ bool step_open(void)
 	}
 	if (!stash_open(&fresh))
 		__builtin_trap();
+	if (stash_lost())
+		log_line("%u entries of the undo log were damaged: what they held is as the unfinished step left it", stash_lost());
 	/* The predecessor may have died before it parked it. Others may be about to end the wait: signals come before calls. */
 	if (((const struct record *)stash_record())->status == REQUEST_PARKED)
 		call_park(SELF_ENDPOINT, ((const struct record *)stash_record())->id);
@@ -245,7 +247,7 @@ static bool call_refused(const struct request *request)
 	const struct scratch *notes = scratch();
 	if (request->id != notes->deadly || notes->deaths < DEATHS_MAX)
 		return false;
-	quarantine_tell(request, notes->deaths, stash_journal->committed >> 1);
+	quarantine_tell(request, notes->deaths, stash_steps(stash_journal->committed));
 	return true;
 }
 
@@ -350,6 +352,11 @@ void step_save(const void *to, uint64_t length)
 void stash_trim(uint64_t offset, uint64_t length)
 {
 	memory_discard(SELF_STASH, offset, length);
+}
+
+void stash_peek(uint64_t offset, void *to, uint64_t length)
+{
+	memory_read(SELF_STASH, offset, to, length);
 }
 
 bool stash_supply(uint64_t offset, uint64_t length)

@@ -5,7 +5,7 @@
 // stores that are left are those the machine will make. What the hook has to know is only which bytes; stores near
 // one another off the same base share one hook at the first of them, because saving early saves the same bytes.
 //
-// The hook is called from an assembly statement, not by a C call: it destroys two registers and nothing else, so
+// The hook is called from an assembly statement, not by a C call: it destroys four registers and nothing else, so
 // the code around it keeps its values where they are. (Recoverable code has no red zone for that reason.)
 #include "gcc-plugin.h"
 #include "plugin-version.h"
@@ -262,6 +262,8 @@ void emit_one(const hook &entry)
 	vec_safe_push(clobbers, clobber("cc"));
 	vec_safe_push(clobbers, clobber("rax"));
 	vec_safe_push(clobbers, clobber("rdx"));
+	vec_safe_push(clobbers, clobber("r11"));
+	vec_safe_push(clobbers, clobber("xmm15"));
 	gasm *statement = gimple_build_asm_vec(text, inputs, NULL, clobbers, NULL);
 	gimple_asm_set_volatile(statement, true);
 	gimple_set_location(statement, gimple_location(entry.at));

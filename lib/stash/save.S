@@ -1,9 +1,12 @@
 /* The hooks: recoverable code calls them with an address in rdi (and a length in rsi) before it stores there. They destroy rax,
- * rdx and the flags alone. What they save is a granule at a time: its old bytes, then a word with its offset (bits 0
- * to 31) and how many granules more follow on it (bits 32 up; stash_save_many). The entry counts once log_end is past it,
- * and the store comes after that. A granule's tag says that this step has saved it; tags are forgotten in a crash, as is
- * everything they spare. */
+ * rdx, r11, xmm15 and the flags alone. What they save is a granule at a time, in an entry of the log: its old bytes, then
+ * its mark, made of the granule's number, the entry's place and the step. The entry counts once its mark is written, and the
+ * store that it is for comes after that. A granule's tag says that this step has saved it; tags are forgotten in a
+ * crash, as is everything they spare. */
 #include "stash/stash.h"
+
+#define LOG_END STASH_JOURNAL + STASH_AT_LOG_END
+#define STEP STASH_JOURNAL + STASH_AT_STEP
 
 /* Tests stop the program at the Nth hook (tests/host/stash_host.c). */
 	.macro hook
@@ -31,25 +34,23 @@ stash_save:
 1:	ret
 	.size stash_save, . - stash_save
 
-/* The granule of index rax. */
+/* The granule of index rax. The mark is made before anything is written: what is written elsewhere then, because the place has
+ * been damaged, does not count there. */
 	.type save_granule, @function
 save_granule:
+	mov LOG_END, %r11
+	imul $STASH_MARK, %rax, %rdx
+	add %r11, %rdx
+	add STEP, %rdx
 	movb $1, stash_tags(%rax)
 	shl $STASH_GRANULE_SHIFT, %rax
-	push %rcx
-	mov STASH_JOURNAL + STASH_LOG_END, %rcx
-	mov STASH_BASE(%rax), %rdx
-	mov %rdx, (%rcx)
-	mov STASH_BASE + 8(%rax), %rdx
-	mov %rdx, 8(%rcx)
-	mov STASH_BASE + 16(%rax), %rdx
-	mov %rdx, 16(%rcx)
-	mov STASH_BASE + 24(%rax), %rdx
-	mov %rdx, 24(%rcx)
-	mov %rax, 32(%rcx)
-	add $STASH_GRANULE + 8, %rcx
-	mov %rcx, STASH_JOURNAL + STASH_LOG_END
-	pop %rcx
+	movaps STASH_BASE(%rax), %xmm15
+	movups %xmm15, (%r11)
+	movaps STASH_BASE + 16(%rax), %xmm15
+	movups %xmm15, 16(%r11)
+	mov %rdx, STASH_GRANULE(%r11)
+	add $STASH_GRANULE + 8, %r11
+	mov %r11, LOG_END
 	ret
 	.size save_granule, . - save_granule
 
@@ -73,7 +74,7 @@ two:
 1:	ret
 	.size stash_save_two, . - stash_save_two
 
-/* Any number of bytes. */
+/* Any number of bytes. What lies behind the end of the stash is nobody's. */
 	.globl stash_save_range
 	.type stash_save_range, @function
 stash_save_range:
@@ -86,26 +87,26 @@ stash_save_range:
 	jb two
 	test %rsi, %rsi
 	je 1f
-	push %rbp
-	mov %rsp, %rbp
+	mov $STASH_SIZE, %edx
+	sub %rax, %rdx
+	cmp %rdx, %rsi
+	cmovb %rsi, %rdx
+	lea -1(%rax,%rdx), %rdx
 	push %rcx
-	push %rsi
-	push %rdi
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	and $-16, %rsp
-	call stash_save_many /* general registers only */
-	lea -56(%rbp), %rsp
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rdi
-	pop %rsi
+	push %rbx
+	mov %rdx, %rcx
+	mov %rax, %rbx
+	shr $STASH_GRANULE_SHIFT, %rcx
+	shr $STASH_GRANULE_SHIFT, %rbx
+2:	cmpb $0, stash_tags(%rbx)
+	jne 3f
+	mov %rbx, %rax
+	call save_granule
+3:	inc %rbx
+	cmp %rcx, %rbx
+	jbe 2b
+	pop %rbx
 	pop %rcx
-	pop %rbp
 1:	ret
 	.size stash_save_range, . - stash_save_range
 

@@ -293,7 +293,7 @@ static uint64_t stash_number(const struct service *service, uint64_t offset)
 
 uint64_t service_steps(const struct service *service)
 {
-	return stash_number(service, offsetof(struct stash_header, committed)) >> 1;
+	return stash_steps(stash_number(service, offsetof(struct stash_header, committed)));
 }
 
 /* A step that does much writes much: its undo log grows. */

@@ -28,6 +28,11 @@ void stash_trim(uint64_t offset, uint64_t length)
 	memset((void *)(STASH_JOURNAL + offset - STASH_SIZE), 0xdd, length);
 }
 
+void stash_peek(uint64_t offset, void *to, uint64_t length)
+{
+	memcpy(to, (void *)(STASH_JOURNAL + offset - STASH_SIZE), length);
+}
+
 /* Before the C library allocates: its own heap would begin behind the image, where the stash's is. */
 static void stash_map(void)
 {
@@ -173,6 +178,12 @@ static bool step_killed(void (*step)(uint64_t), uint64_t argument, uint64_t hook
 	}
 	stash_roll_back();
 	return stash_journal->committed != before;
+}
+
+bool step_dies(void (*step)(uint64_t), uint64_t argument, uint64_t hook, unsigned instructions)
+{
+	struct run run = { step, argument, hook, instructions };
+	return !child(run_step, &run);
 }
 
 uint64_t step_whole(void (*step)(uint64_t), uint64_t argument)

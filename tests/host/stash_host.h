@@ -17,6 +17,8 @@ bool stash_same_as_snapshot(void);
 /* Run steps 0 to `steps` - 1, each killed that many times at random before it may finish. False: a step was not taken
  * back byte for byte, or the end is not that of a run that nothing interrupted; stderr has it. */
 bool steps_survive_kills(void (*step)(uint64_t), unsigned steps, unsigned kills_a_step);
+/* One step, killed that many instructions after that hook: what it leaves. False: it was committed before. */
+bool step_dies(void (*step)(uint64_t), uint64_t argument, uint64_t hook, unsigned instructions);
 /* One step, without a kill; the number of hooks it called. */
 uint64_t step_whole(void (*step)(uint64_t), uint64_t argument);
 

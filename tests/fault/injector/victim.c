@@ -53,12 +53,12 @@ static uint64_t header_word(const struct victim *victim, uint64_t offset)
 
 uint64_t victim_steps(const struct victim *victim)
 {
-	return header_word(victim, offsetof(struct stash_header, committed)) >> 1;
+	return stash_steps(header_word(victim, offsetof(struct stash_header, committed)));
 }
 
 bool victim_in_step(const struct victim *victim)
 {
-	return header_word(victim, offsetof(struct stash_header, step)) >> 1 == victim_steps(victim) + 1;
+	return stash_steps(header_word(victim, offsetof(struct stash_header, step))) == victim_steps(victim) + 1;
 }
 
 bool victim_lives(const struct victim *victim)
@@ -134,13 +134,15 @@ bool victim_look_root(struct victim *root)
 	return cap_copy(SELF_CAPTABLE, root->thread, startup_slot("root"), SELF_THREAD, RIGHTS_ALL) == STATUS_OK;
 }
 
-/* The trailer of an entry says which granules it holds (lib/stash/stash.c). */
+/* The mark of an entry says which granule it holds. */
 uint64_t victim_written(const struct victim *victim)
 {
-	uint64_t end = header_word(victim, offsetof(struct stash_header, log_end)), trailer = 0;
-	for (uint64_t skip = random_below(8) + 1; end > STASH_LOG && skip > 0; skip--) {
-		memory_read(victim->stash, LOG + end - STASH_LOG - 8, &trailer, sizeof trailer);
-		end -= ((trailer >> 32) + 1) * STASH_GRANULE + 8;
-	}
-	return trailer ? (uint32_t)trailer + random_below(STASH_GRANULE) : 0;
+	uint64_t end = header_word(victim, offsetof(struct stash_header, log_end));
+	uint64_t count = end > STASH_LOG ? (end - STASH_LOG) / sizeof(struct stash_entry) : 0, mark = 0;
+	if (count == 0)
+		return 0;
+	uint64_t at = STASH_LOG + (count - 1 - random_below(count < 8 ? count : 8)) * sizeof(struct stash_entry);
+	memory_read(victim->stash, LOG + at - STASH_LOG + offsetof(struct stash_entry, mark), &mark, sizeof mark);
+	uint64_t granule = stash_entry_granule(mark, at, header_word(victim, offsetof(struct stash_header, step)));
+	return granule < STASH_GRANULES ? granule * STASH_GRANULE + random_below(STASH_GRANULE) : 0;
 }
