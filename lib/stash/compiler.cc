@@ -29,6 +29,9 @@
 #include "tree-dfa.h"
 #include "tree-ssa-address.h"
 #include "output.h"
+#include "backend.h"
+#include "hard-reg-set.h"
+#include "varasm.h"
 #include "describe.h"
 #include <string.h>
 #include <vector>
@@ -263,7 +266,8 @@ void emit_one(const hook &entry)
 	vec_safe_push(clobbers, clobber("rax"));
 	vec_safe_push(clobbers, clobber("rdx"));
 	vec_safe_push(clobbers, clobber("r11"));
-	vec_safe_push(clobbers, clobber("xmm15"));
+	if (TEST_HARD_REG_BIT(accessible_reg_set, decode_reg_name("xmm15"))) // in code that uses such registers
+		vec_safe_push(clobbers, clobber("xmm15"));
 	gasm *statement = gimple_build_asm_vec(text, inputs, NULL, clobbers, NULL);
 	gimple_asm_set_volatile(statement, true);
 	gimple_set_location(statement, gimple_location(entry.at));
