@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import build
@@ -19,7 +19,6 @@ import report_page
 import rootfs
 import test_fault
 import test_system
-from report_page import quantile
 from test_report import Failure
 
 LOAD = build.ROOT / "bench/kills/load.sh"
@@ -39,6 +38,8 @@ LEAST = {100: 0.80, 1000: 0.97}            # share of the undisturbed throughput
 PAUSE_P50, PAUSE_P50_COUNTED, PAUSE_P99 = 1_000_000, 300_000, 10_000_000
 ROUND = re.compile(rb"begin (\d+\.\d+)\n(.*?)end (\d+\.\d+)\n", re.DOTALL)
 CLOCK = re.compile(rb"clock (\d+\.\d+) (\d+\.\d+) ")
+FIGURES = re.compile(r"kills: figures (\S+) (\S+) asked (\d+) done (\d+) restarts (\d+) pauses (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+ALL = "all"   # instead of a period or of a victim
 
 
 @dataclass
@@ -65,18 +66,31 @@ class Plan:
 
 
 @dataclass
-class Period:
-    """What came of one period."""
+class Figures:
+    """What the killer tells of one period and one victim, or of all; times in nanoseconds."""
 
-    kills: int = 0
-    rounds: list = field(default_factory=list)   # seconds that each took
-    pauses: dict = field(default_factory=dict)   # nanoseconds, by service
+    asked: int
+    done: int
+    restarts: int
+    pauses: int
+    p50: int
+    p99: int
+    worst: int
 
-    def mean(self):
-        return sum(self.rounds) / len(self.rounds)
 
-    def all_pauses(self):
-        return sorted(value for values in self.pauses.values() for value in values)
+@dataclass
+class Found:
+    """What came of a run."""
+
+    rounds: dict    # {period: seconds that each took}
+    figures: dict   # {(period, victim): Figures}
+
+    def mean(self, period):
+        return sum(self.rounds[period]) / len(self.rounds[period])
+
+    def shares(self):
+        """Throughput beside that of the quiet phases, by period."""
+        return {period: self.mean(0) / self.mean(period) for period, rounds in self.rounds.items() if period and rounds}
 
 
 def expected():
@@ -119,35 +133,66 @@ def phase_of(plan, moment):
 def judge_log(log):
     if "kills: end" not in log:
         raise Failure("the killer did not come to its end:\n" + log[-2000:])
-    odd = [line for line in log.splitlines() if re.search(r"kills: (?!period |pause |end)|given up|cannot be started", line)]
+    odd = [line for line in log.splitlines() if re.search(r"kills: (?!figures |end)|given up|cannot be started", line)]
     if odd:
         raise Failure("\n".join(odd[:20]))
 
 
+def figures_of(log):
+    found = {}
+    for period, victim, *numbers in FIGURES.findall(log):
+        found[period if period == ALL else int(period), victim] = Figures(*map(int, numbers))
+    return found
+
+
+def planned(plan, period):
+    """Kills: the first is half a period after its phase begins."""
+    return plan.cycles * -(-(plan.seconds * 1000 - period // 2) // period) if period else 0
+
+
+def discrepancies(plan, figures):
+    """Where the killer's counts do not add up."""
+    whom = plan.victims()
+    missing = [f"{period} {victim}" for period in (*plan.periods, ALL) for victim in (*whom, ALL) if (period, victim) not in figures]
+    if missing:
+        yield f"the log has no figures of {', '.join(missing)}"
+        return
+    for (period, victim), of in figures.items():
+        name = f"one each {period} ms, {victim}"
+        if not of.asked == of.done == of.restarts:
+            yield f"{name}: {of.asked} kills asked for, {of.done} done, {of.restarts} restarts in the services table"
+        if of.pauses > of.done or (of.done and not 0 < of.p50 <= of.p99 <= of.worst if of.pauses else of.worst):
+            yield f"{name}: {of.done} kills, {of.pauses} pauses: {of.p50}, {of.p99}, {of.worst}"
+    for period in plan.periods:
+        asked = figures[period, ALL].asked
+        if asked != planned(plan, period):
+            yield f"one each {period} ms: {asked} kills asked for, {planned(plan, period)} planned"
+        if asked != sum(figures[period, victim].asked for victim in whom):
+            yield f"one each {period} ms: {asked} kills asked for, the victims' own do not add up to that"
+    if figures[ALL, ALL].pauses < figures[ALL, ALL].done // 2:
+        yield f"{figures[ALL, ALL].done} kills, but {figures[ALL, ALL].pauses} pauses are known"
+
+
 def sort_out(plan, outcome, wanted):
-    """{period: Period}."""
-    found = {period: Period() for period in plan.periods}
+    """Found."""
     if outcome.error or outcome.status != 0:
         raise Failure(f"status {outcome.status}: {outcome.error[:2000].decode(errors='replace')}")
     judge_log(outcome.log)
+    spent = {period: [] for period in plan.periods}
     for begin, end in rounds(outcome.output, wanted):
         phase = phase_of(plan, begin)
         if phase is not None and phase == phase_of(plan, end):
-            found[plan.periods[phase % len(plan.periods)]].rounds.append(end - begin)
-    for period, kills in re.findall(r"kills: period (\d+) kills (\d+)", outcome.log):
-        found[int(period)].kills = int(kills)
-    for period, name, pause in re.findall(r"kills: pause (\d+) (\S+) (\d+)", outcome.log):
-        found[int(period)].pauses.setdefault(name, []).append(int(pause))
-    return found
+            spent[plan.periods[phase % len(plan.periods)]].append(end - begin)
+    if empty := [str(period) for period in plan.periods if not spent[period]]:
+        raise Failure(f"no round of the load was whole in a phase of {', '.join(empty)} ms")
+    figures = figures_of(outcome.log)
+    if wrong := list(discrepancies(plan, figures)):
+        raise Failure("the counts do not add up:\n" + "\n".join(wrong))
+    return Found(spent, figures)
 
 
 def measure(plan):
     return sort_out(plan, boot(plan), expected())
-
-
-def shares(found):
-    """Throughput beside that of the quiet phases, by period."""
-    return {period: found[0].mean() / of.mean() for period, of in found.items() if period and of.rounds}
 
 
 HEAD = ["CPUs", "clock", "killed", "one each", "for", "kills", "rounds", "throughput", "p50", "p99", "worst"]
@@ -157,21 +202,24 @@ def pause_text(plan, nanoseconds):
     return f"{nanoseconds:,}" if plan.clock == "instructions" else f"{nanoseconds / 1000:,.0f} µs"
 
 
+def pause_cells(plan, of):
+    return [pause_text(plan, value) for value in (of.p50, of.p99, of.worst)]
+
+
 def lines(plan, found):
     """Cells of each period; the first five name it."""
     whom = "the supervisor too" if plan.supervisor else "all servers"
-    for period, share in shares(found).items():
-        of, pauses = found[period], found[period].all_pauses()
-        yield [str(plan.smp), plan.clock, whom, f"{period} ms", f"{plan.cycles * plan.seconds:,} s", f"{of.kills:,}", f"{len(of.rounds):,}",
-               f"{100 * share:.1f} %", *(pause_text(plan, quantile(pauses, part)) for part in (0.5, 0.99, 1))]
+    for period, share in found.shares().items():
+        of = found.figures[period, ALL]
+        yield [str(plan.smp), plan.clock, whom, f"{period} ms", f"{plan.cycles * plan.seconds:,} s", f"{of.done:,}",
+               f"{len(found.rounds[period]):,}", f"{100 * share:.1f} %", *pause_cells(plan, of)]
 
 
 def by_service(plan, found):
     """Pauses of each service, all periods together."""
-    names = sorted({name for of in found.values() for name in of.pauses})
-    for name in names:
-        values = [value for of in found.values() for value in of.pauses.get(name, [])]
-        yield [name, f"{len(values):,}", *(pause_text(plan, quantile(values, part)) for part in (0.5, 0.99, 1))]
+    for victim in (*plan.victims(), ALL):
+        of = found.figures[ALL, victim]
+        yield [victim, *(f"{count:,}" for count in (of.done, of.restarts, of.pauses)), *pause_cells(plan, of)]
 
 
 TEXT = """Written by `./atoll endurance --markdown docs/reliability.md` ({date} the last time), a row for each kind of run. All servers and drivers
@@ -185,15 +233,15 @@ asked for one; that of the supervisor is from the call that kills it to the answ
 
 def failures(plan, found):
     """What is not as it must be."""
-    for period, share in shares(found).items():
+    for period, share in found.shares().items():
         if share < LEAST.get(period, 0):
             yield f"one each {period} ms: throughput {100 * share:.1f} %, at least {100 * LEAST[period]:.0f} % is wanted"
-    pauses = [value for of in found.values() for value in of.all_pauses()]
+    of = found.figures[ALL, ALL]
     most = PAUSE_P50_COUNTED if plan.clock == "instructions" else PAUSE_P50
-    if quantile(pauses, 0.5) > most:
-        yield f"p50 of the pauses is {quantile(pauses, 0.5):,} ns, at most {most:,} is wanted"
-    if quantile(pauses, 0.99) > PAUSE_P99:
-        yield f"p99 of the pauses is {quantile(pauses, 0.99):,} ns, at most {PAUSE_P99:,} is wanted"
+    if of.p50 > most:
+        yield f"p50 of the pauses is {of.p50:,} ns, at most {most:,} is wanted"
+    if of.p99 > PAUSE_P99:
+        yield f"p99 of the pauses is {of.p99:,} ns, at most {PAUSE_P99:,} is wanted"
 
 
 def plan_of(options):
@@ -214,7 +262,7 @@ def main(options):
         return 1
     rows = list(lines(plan, found))
     print(report_page.text_table([HEAD, *rows]))
-    print(report_page.text_table([["pauses", "deaths", "p50", "p99", "worst"], *by_service(plan, found)]))
+    print(report_page.text_table([["killed", "kills", "restarts", "pauses", "p50", "p99", "worst"], *by_service(plan, found)]))
     if options.markdown:
         report_page.rows_write(Path(options.markdown), report_page.ENDURANCE, TEXT.format(date=time.strftime("%Y-%m-%d", time.gmtime())), HEAD, rows, 5)
     wrong = list(failures(plan, found))

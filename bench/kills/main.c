@@ -2,8 +2,10 @@
  * milliseconds, for so many SECONDS; then with the next period; all of them CYCLES times. Period 0 kills nobody. It has a better
  * priority than its victims, so that they are stopped at any instruction.
  *
- * Phases begin at multiples of their length since power-on, so that whoever knows the time knows the phase. At the end the log has
- * for each kill how long it was until the victim's first answer. */
+ * Phases begin at multiples of their length since power-on, so that whoever knows the time knows the phase. At the end the log has a
+ * line for each victim in each period, and some for all of them: kills asked for, kills done, restarts that the services table tells,
+ * and of the pauses, each until the victim's first answer, how many were known, two quantiles and the worst. However long it has
+ * gone on, these are few lines. */
 #include "atoll/atoll.h"
 #include "protocol_supervisor.h"
 #include <stdio.h>
@@ -16,17 +18,23 @@
 #define SECOND 1000000000ull
 #define ROOT (-1) /* the supervisor's number, which is the one behind the last service */
 
+struct counts {
+	unsigned asked, done, restarts; /* the last as the services table has it */
+};
+
 static struct victim {
 	const char *name;
 	int number;
-	uint32_t restarts; /* that it had when it was killed last */
-	unsigned period;   /* during which; index */
+	uint32_t restarts; /* that it had when it was looked at last */
+	unsigned period;   /* in which it was killed last; index */
 	bool killed;       /* and the pause is not known yet */
+	bool known;        /* it was looked at before: what restarts there were until then is nobody's business */
+	struct counts counts[PERIODS_MAX];
 } victims[VICTIMS_MAX];
 static unsigned victim_count, turn;
-static unsigned period_count, periods[PERIODS_MAX], kills[PERIODS_MAX]; /* milliseconds */
-static struct {
-	uint8_t period, victim;
+static unsigned period_count, periods[PERIODS_MAX]; /* milliseconds */
+static struct pause {
+	unsigned period, victim;
 	uint64_t nanoseconds;
 } pauses[PAUSES_MAX];
 static unsigned pause_count;
@@ -58,29 +66,36 @@ static uint32_t services_count(void)
 	return count;
 }
 
-static void pause_note(const struct victim *victim, unsigned period, uint64_t nanoseconds)
+static void pause_note(const struct victim *victim, uint64_t nanoseconds)
 {
-	if (nanoseconds == 0 || pause_count == PAUSES_MAX)
+	if (nanoseconds == 0)
 		return;
-	pauses[pause_count].period = (uint8_t)period;
-	pauses[pause_count].victim = (uint8_t)(victim - victims);
-	pauses[pause_count++].nanoseconds = nanoseconds;
+	if (pause_count == PAUSES_MAX) {
+		log_line("more pauses than there is room for");
+		return;
+	}
+	pauses[pause_count++] = (struct pause){ victim->period, (unsigned)(victim - victims), nanoseconds };
 }
 
-/* How it fared since it was killed last. A pause of 0: nobody has asked it anything. */
+/* How it fared since it was looked at last. A pause of 0: nobody has asked it anything. */
 static void victim_look(struct victim *victim)
 {
 	struct supervisor_service service;
 	uint64_t received, unused;
-	if (victim->number == ROOT ||
-	    supervisor_list(SELF_SUPERVISOR, NULL, (uint32_t)victim->number, &service, sizeof service, &received, &unused) != 0)
+	if (victim->number == ROOT)
 		return;
-	if (victim->killed && service.restarts == victim->restarts + 1)
-		pause_note(victim, victim->period, service.pause);
-	else if (victim->killed)
-		log_line("%s: %u restarts, expected %u", victim->name, service.restarts, victim->restarts + 1);
+	int status = supervisor_list(SELF_SUPERVISOR, NULL, (uint32_t)victim->number, &service, sizeof service, &received, &unused);
+	if (status != 0) {
+		log_line("%s: not told of: %d", victim->name, status);
+		return;
+	}
+	if (victim->killed)
+		pause_note(victim, service.pause);
 	if (service.state != SERVICE_READY)
 		log_line("%s: state %u", victim->name, service.state);
+	if (victim->known)
+		victim->counts[victim->period].restarts += service.restarts - victim->restarts;
+	victim->known = true;
 	victim->restarts = service.restarts;
 	victim->killed = false;
 }
@@ -102,34 +117,86 @@ static int root_kill(void)
 static void victim_kill(struct victim *victim, unsigned period)
 {
 	victim_look(victim);
+	victim->period = period;
+	struct counts *counts = &victim->counts[period];
+	counts->asked++;
 	uint64_t before = time_now();
 	int status = victim->number == ROOT ? root_kill() :
 	                                      supervisor_control(SELF_SUPERVISOR, NULL, (uint32_t)victim->number, CONTROL_KILL);
-	if (status != 0)
+	if (status != 0) {
 		log_line("%s: not killed: %d", victim->name, status);
-	else if (victim->number == ROOT)
-		pause_note(victim, period, time_now() - before); /* its successor has answered */
-	victim->killed = status == 0;
-	victim->period = period;
-	kills[period] += status == 0;
+		return;
+	}
+	counts->done++;
+	victim->killed = true;
+	if (victim->number == ROOT) { /* its successor has answered; it tells nobody how often it came back */
+		pause_note(victim, time_now() - before);
+		counts->restarts++;
+	}
 }
 
-static void phase_run(unsigned period, uint64_t end)
+static void phase_run(unsigned period, uint64_t begin, uint64_t end)
 {
 	uint64_t apart = periods[period] * (SECOND / 1000);
-	for (uint64_t next = time_now() + apart / 2; apart && next < end; next += apart) {
+	for (uint64_t next = begin + apart / 2; apart && next < end; next += apart) {
 		thread_sleep(next, 0);
 		victim_kill(&victims[turn++ % victim_count], period);
 	}
 	thread_sleep(end, 0);
 }
 
+/* --- the figures --- */
+
+#define ALL UINT32_MAX
+
+static int pause_compare(const void *one, const void *other)
+{
+	uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+	return (a > b) - (a < b);
+}
+
+static uint64_t quantile(const uint64_t *sorted, unsigned count, unsigned percent)
+{
+	unsigned index = count * percent / 100;
+	return count == 0 ? 0 : sorted[index < count ? index : count - 1];
+}
+
+/* Of one period and one victim, or of all. */
+static void figures_tell(unsigned period, unsigned victim)
+{
+	static uint64_t values[PAUSES_MAX];
+	struct counts sum = { 0 };
+	unsigned count = 0;
+	char name[16] = "all";
+	for (unsigned v = 0; v < victim_count; v++) {
+		for (unsigned p = 0; p < period_count; p++) {
+			const struct counts *counts = &victims[v].counts[p];
+			if ((victim != ALL && v != victim) || (period != ALL && p != period))
+				continue;
+			sum = (struct counts){ sum.asked + counts->asked, sum.done + counts->done, sum.restarts + counts->restarts };
+		}
+	}
+	for (const struct pause *pause = pauses; pause < pauses + pause_count; pause++) {
+		if ((victim == ALL || pause->victim == victim) && (period == ALL || pause->period == period))
+			values[count++] = pause->nanoseconds;
+	}
+	qsort(values, count, sizeof values[0], pause_compare);
+	if (period != ALL)
+		snprintf(name, sizeof name, "%u", periods[period]);
+	log_line("figures %s %s asked %u done %u restarts %u pauses %u %lu %lu %lu", name, victim == ALL ? "all" : victims[victim].name,
+	         sum.asked, sum.done, sum.restarts, count, quantile(values, count, 50), quantile(values, count, 99), quantile(values, count, 100));
+}
+
 static void tell(void)
 {
-	for (unsigned i = 0; i < period_count; i++)
-		log_line("period %u kills %u", periods[i], kills[i]);
-	for (unsigned i = 0; i < pause_count; i++)
-		log_line("pause %u %s %lu", periods[pauses[i].period], victims[pauses[i].victim].name, pauses[i].nanoseconds);
+	for (unsigned victim = 0; victim < victim_count; victim++) {
+		for (unsigned period = 0; period < period_count; period++)
+			figures_tell(period, victim);
+		figures_tell(ALL, victim);
+	}
+	for (unsigned period = 0; period < period_count; period++)
+		figures_tell(period, ALL);
+	figures_tell(ALL, ALL);
 	log_line("end");
 }
 
@@ -140,9 +207,8 @@ int main(void)
 	periods_read(startup_argument(3));
 	victims_read(startup_argument(4));
 	supervisor_ready(SELF_SUPERVISOR, NULL);
-	for (unsigned cycle = 0; cycle < cycles; cycle++)
-		for (unsigned period = 0; period < period_count; period++)
-			phase_run(period, (cycle * period_count + period + 1) * length);
+	for (unsigned phase = 0; phase < cycles * period_count; phase++)
+		phase_run(phase % period_count, phase * length, (phase + 1) * length);
 	for (unsigned i = 0; i < victim_count; i++)
 		victim_look(&victims[i]);
 	tell();

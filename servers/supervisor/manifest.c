@@ -112,9 +112,13 @@ static bool parse_file(struct manifest *manifest, const struct words *words)
 
 static bool parse_argument(struct manifest *manifest, const struct words *words)
 {
-	if (words->count != 2 || manifest->argument_count == ARGUMENTS_MAX)
+	size_t bytes = words->count == 2 ? strlen(words->word[1]) + 1 : 0;
+	if (bytes == 0 || manifest->argument_count == ARGUMENTS_MAX || bytes > ARGUMENTS_SIZE - manifest->argument_bytes)
 		return false;
-	return word_copy(manifest->arguments[manifest->argument_count++], ARGUMENT_SIZE, words->word[1]);
+	memcpy(manifest->arguments + manifest->argument_bytes, words->word[1], bytes);
+	manifest->argument_bytes += (unsigned)bytes;
+	manifest->argument_count++;
+	return true;
 }
 
 static bool parse_memory(struct manifest *manifest, const struct words *words)

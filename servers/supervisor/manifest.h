@@ -8,7 +8,7 @@
 #define NAME_SIZE 32
 #define GRANTS_MAX 24
 #define ARGUMENTS_MAX 8
-#define ARGUMENT_SIZE 64
+#define ARGUMENTS_SIZE 512
 
 enum grant_kind { GRANT_GATE, GRANT_IRQ, GRANT_IOPORT, GRANT_SYSTEM, GRANT_ARCHIVE, GRANT_FILE, GRANT_ROOT };
 
@@ -23,8 +23,8 @@ struct grant {
 struct manifest {
 	char name[NAME_SIZE];
 	char program[NAME_SIZE];
-	char arguments[ARGUMENTS_MAX][ARGUMENT_SIZE];
-	unsigned argument_count;
+	char arguments[ARGUMENTS_SIZE]; /* strings, one behind the other */
+	unsigned argument_count, argument_bytes;
 	struct grant grants[GRANTS_MAX];
 	unsigned grant_count;
 	uint64_t memory; /* bytes; 0: no limit of its own */

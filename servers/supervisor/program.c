@@ -276,8 +276,9 @@ int64_t program_stack(const struct service *service, slot_t space, const struct 
 	memset(&stack, 0, sizeof(stack));
 	stack_word(&stack, 1 + manifest->argument_count);
 	stack_string(&stack, manifest->name);
-	for (unsigned i = 0; i < manifest->argument_count; i++)
-		stack_string(&stack, manifest->arguments[i]);
+	const char *argument = manifest->arguments;
+	for (unsigned i = 0; i < manifest->argument_count; i++, argument += strlen(argument) + 1)
+		stack_string(&stack, argument);
 	stack_word(&stack, 0);
 	stack_environment(&stack, manifest);
 	stack_auxiliary(&stack, image);

@@ -37,7 +37,7 @@ static void test_manifest(void)
 	                       "irq 4 irq\nsystem read a\nsystem control b\nargument 115200\nprogram uart\n"
 	                       "memory 16M\nslots 300\npriority driver") == 0);
 	CHECK(strcmp(manifest.name, "tty") == 0 && strcmp(manifest.program, "uart") == 0);
-	CHECK(manifest.grant_count == 5 && manifest.argument_count == 1);
+	CHECK(manifest.grant_count == 5 && manifest.argument_count == 1 && strcmp(manifest.arguments, "115200") == 0);
 	CHECK(manifest.grants[0].number == 2 && strcmp(manifest.grants[0].name, "proc") == 0);
 	CHECK(manifest.grants[1].number == 0x3f8 && manifest.grants[1].count == 8);
 	CHECK(manifest.grants[3].number == RIGHT_READ && manifest.grants[4].number == (RIGHT_READ | RIGHT_WRITE | RIGHT_CONTROL));
@@ -71,6 +71,23 @@ static void test_manifest_refused(void)
 	for (unsigned i = 0; i <= GRANTS_MAX; i++)
 		strcat(many, "irq 4 irq\n");
 	CHECK(parse(&manifest, many) == GRANTS_MAX + 1);
+}
+
+/* An argument is there whole, or not at all. */
+static void test_manifest_arguments(void)
+{
+	struct manifest manifest;
+	char text[1024] = "", argument[] = "argument 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\n";
+	for (unsigned i = 0; i < 4; i++)
+		strcat(text, argument);
+	CHECK(parse(&manifest, text) == 0 && manifest.argument_count == 4);
+	CHECK(strlen(manifest.arguments) == 100 && strcmp(manifest.arguments + 3 * 101, manifest.arguments) == 0);
+	CHECK(parse(&manifest, strcat(strcat(text, argument), "argument 1\n")) == 0 && manifest.argument_count == 6);
+	CHECK(parse(&manifest, strcat(text, argument)) == 7);
+	memset(text, 'x', 300);
+	memcpy(text, "argument ", 9);
+	strcpy(text + 300, "\n");
+	CHECK(parse(&manifest, text) == 1);
 }
 
 static struct ring ring;
@@ -127,6 +144,7 @@ int main(void)
 {
 	test_manifest();
 	test_manifest_limit();
+	test_manifest_arguments();
 	test_manifest_refused();
 	test_ring_beside_writer();
 	return failures != 0;
