@@ -137,9 +137,10 @@ static void victim_kill(struct victim *victim, unsigned period)
 
 static void phase_run(unsigned period, uint64_t begin, uint64_t end)
 {
-	uint64_t apart = periods[period] * (SECOND / 1000);
+	uint64_t apart = periods[period] * (SECOND / 1000), least = 0;
 	for (uint64_t next = begin + apart / 2; apart && next < end; next += apart) {
-		thread_sleep(next, 0);
+		thread_sleep(next > least ? next : least, 0);
+		least = time_now() + apart / 4; /* a host that was busy elsewhere does not make a burst of them */
 		victim_kill(&victims[turn++ % victim_count], period);
 	}
 	thread_sleep(end, 0);
