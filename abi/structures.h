@@ -81,6 +81,9 @@ struct memory_info {
 	uint64_t number;           /* unique while the object lives */
 };
 
+/* In a new pool's limit: it, and pools below, leave the machine's last memory to others. */
+#define POOL_SPARING (1ull << 63)
+
 /* `used` may exceed `limit`, which can be set below what is used. The objects of pools below are
  * charged here but not counted in `objects`. */
 struct pool_info {

@@ -3,7 +3,13 @@
 #include "base/log.h"
 #include "base/preempt.h"
 #include "base/string.h"
+#include "abi/structures.h"
 #include "mm/page.h"
+
+/* The last memory of the machine is for what is charged to the root pool itself: the root server, which could not be started
+ * again without. That before is for servers, whose clients' pools are sparing: or nobody could serve when all is taken. */
+#define ROOTS_OWN (1ull << 20)
+#define NOT_SPARING (3ull << 20)
 
 /* Every charge walks up to the root, and a pool's end walks down: both stay short. */
 #define DEPTH_MAX 16
@@ -14,6 +20,8 @@
  * the count guards no other memory. */
 bool pool_charge(struct pool *pool, uint64_t bytes)
 {
+	if (pool && page_free() < pool->left)
+		return false;
 	for (struct pool *at = pool; at; at = at->parent) {
 		uint64_t used = __atomic_add_fetch(&at->used, bytes, __ATOMIC_RELAXED);
 
@@ -101,7 +109,9 @@ struct pool *pool_create(struct pool *parent, uint64_t limit)
 	spin_lock_init(&pool->lock, LOCK_POOL);
 	list_init(&pool->objects);
 	pool->parent = parent;
-	pool->limit = limit;
+	pool->limit = limit & ~POOL_SPARING;
+	if (parent)
+		pool->left = limit & POOL_SPARING || parent->left == NOT_SPARING ? NOT_SPARING : ROOTS_OWN;
 	return pool;
 }
 

@@ -6,6 +6,7 @@
 struct pool {
 	struct object object;
 	struct pool *parent;      /* set at creation; NULL for the root; referenced */
+	uint64_t left;            /* set at creation: bytes of the machine's memory that others may still have */
 	uint64_t limit, used;     /* bytes; atomic */
 	struct spin_lock lock;    /* LOCK_POOL */
 	struct list_node objects; /* alive ones made from it; under lock */

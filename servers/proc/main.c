@@ -102,7 +102,7 @@ static bool state_make(void)
 	threads_prepare();
 	signals_prepare();
 	state.thread_limit = 256; /* until start has seen the machine's memory */
-	return state.pool && pool_create(SELF_POOL, LIMIT_INFINITY >> 1, state.pool) >= 0 && make_init();
+	return state.pool && pool_create(SELF_POOL, LIMIT_INFINITY >> 1 | POOL_SPARING, state.pool) >= 0 && make_init();
 }
 
 static void first(void)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MEMORY_DELAY 20000000ull  /* nanoseconds */
 #define READY_TIME 20000000000ull /* nanoseconds */
 
 struct service *service_find(const char *name)
@@ -268,9 +269,24 @@ static int64_t incarnation_start(struct service *service)
 	return service_introduce(service) ? thread_start(service->now.thread) : STATUS_NO_MEMORY;
 }
 
+/* It has run, so it is not its own limit that is too small. */
+static void service_wait_for_memory(struct service *service)
+{
+	if (service->state != SERVICE_WAITING)
+		log_line("%s waits for memory", service->manifest.name);
+	incarnation_end(&service->now);
+	service->now.thread_number = 0;
+	service->state = SERVICE_WAITING;
+	service->deadline = time_now() + MEMORY_DELAY;
+}
+
 bool service_start(struct service *service)
 {
 	int64_t status = incarnation_start(service);
+	if (status == STATUS_NO_MEMORY && service->was_ready) {
+		service_wait_for_memory(service);
+		return false;
+	}
 	if (status < 0) {
 		log_line("%s: cannot be started: %ld", service->manifest.name, status);
 		incarnation_end(&service->now);

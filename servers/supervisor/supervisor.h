@@ -76,6 +76,7 @@ struct state {
 	uint64_t asked; /* id of the last load or unload, and its answer */
 	int32_t asked_status;
 	char refusal[96];
+	slot_t files;  /* pool: of uploads, and programs that came so */
 	slot_t upload; /* memory object: see upload.c */
 	uint64_t upload_size;
 	uint32_t upload_state;

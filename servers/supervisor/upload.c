@@ -8,8 +8,10 @@ enum upload_state { UPLOAD_NONE, UPLOAD_COMES, UPLOAD_GOES };
 
 bool upload_prepare(void)
 {
+	struct pool_info own;
 	state.upload = slot_allocate();
-	return state.upload != 0;
+	state.files = slot_allocate();
+	return pool_info(SELF_POOL, &own) >= 0 && pool_create(SELF_POOL, own.limit | POOL_SPARING, state.files) >= 0;
 }
 
 static void upload_destroy(void)
@@ -23,7 +25,7 @@ int upload_begin(void)
 	upload_destroy();
 	state.upload_size = 0;
 	state.upload_state = UPLOAD_NONE;
-	if (memory_create(SELF_POOL, PROGRAM_SIZE_MAX, 0, state.upload) < 0)
+	if (memory_create(state.files, PROGRAM_SIZE_MAX, 0, state.upload) < 0)
 		return -ENOMEM;
 	state.upload_state = UPLOAD_COMES;
 	return 0;
@@ -46,7 +48,7 @@ int upload_copy(slot_t to, uint64_t *size)
 	if (state.upload_state != UPLOAD_COMES || state.upload_size == 0 || memory_info(state.upload, &info) < 0)
 		return -ENODATA;
 	*size = state.upload_size;
-	if (memory_create(SELF_POOL, *size, 0, to) < 0)
+	if (memory_create(state.files, *size, 0, to) < 0)
 		return -ENOMEM;
 	if (program_copy(to, 0, state.upload, 0, *size))
 		return 0;

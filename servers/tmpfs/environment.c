@@ -40,7 +40,7 @@ int environment_start(slot_t system)
 	uint64_t reserve = limit / 8 > RESERVE_LEAST ? limit / 8 : RESERVE_LEAST;
 	data_pool = slot_allocate();
 	if (!data_pool ||
-	    pool_create(SELF_POOL, limit > reserve ? limit - reserve : limit / 2, data_pool) != STATUS_OK)
+	    pool_create(SELF_POOL, (limit > reserve ? limit - reserve : limit / 2) | POOL_SPARING, data_pool) != STATUS_OK)
 		return -ENOMEM;
 	return 0;
 }

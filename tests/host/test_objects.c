@@ -327,6 +327,33 @@ static void pool_ends_early(void)
 	machine_settle();
 }
 
+/* The machine's last memory is the root pool's, and before that not a sparing pool's, nor of a pool below one. */
+static void last_memory_is_kept(void)
+{
+	struct pool *usual = pool_create(machine_pool, UINT64_MAX >> 1), *sparing = pool_create(machine_pool, UINT64_MAX);
+	struct pool *below = pool_create(sparing, UINT64_MAX >> 1), *const pools_in_order[] = {below, sparing, usual};
+	static const uint64_t kept[] = {3 << 20, 3 << 20, 1 << 20};
+	physical_t taken = 0, page;
+
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(pool_charge(pools_in_order[i], PAGE_SIZE));
+		pool_credit(pools_in_order[i], PAGE_SIZE);
+		while (page_free() >= kept[i] && (page = page_allocate(false)))
+			page_push(&taken, page);
+		CHECK(page_free() < kept[i] && !pool_charge(pools_in_order[i], PAGE_SIZE) && pool_charge(machine_pool, PAGE_SIZE));
+		pool_credit(machine_pool, PAGE_SIZE);
+		i += i == 0; /* the two sparing ones are alike */
+		CHECK(!pool_charge(pools_in_order[i], PAGE_SIZE));
+	}
+	CHECK(sparing->limit == UINT64_MAX >> 1);
+	while (taken)
+		page_release(page_pop(&taken));
+	object_unreference(&below->object);
+	object_unreference(&sparing->object);
+	object_unreference(&usual->object);
+	machine_settle();
+}
+
 /* Interrupt lines that the machine may lack leave nothing behind, and each has one owner. */
 static void claim_interrupt_lines(struct pool *pool)
 {
@@ -362,6 +389,7 @@ int main(int argc, char **argv)
 	free_behind_long_list(pool);
 	pool_ends_early();
 	claim_interrupt_lines(pool);
+	last_memory_is_kept();
 	base_objects = object_count();
 	base_free = page_free();
 	base_used = pool->used;
