@@ -21,11 +21,28 @@ struct supervisor_memory {
 enum supervisor_control {
 	CONTROL_RESTART, /* end it wherever it is, and start it again at once */
 	CONTROL_KILL,    /* the same as a death: one that recurs is delayed, and given up in the end */
+	CONTROL_UPDATE,  /* the program that has come goes on with its state */
 	CONTROL_HANG,    /* have it spin for ever at its next call, to see what comes of that */
 };
 
-enum supervisor_cause { CAUSE_NONE, CAUSE_FAULT, CAUSE_KILLED, CAUSE_HUNG, CAUSE_RESTARTED };
+enum supervisor_cause { CAUSE_NONE, CAUSE_FAULT, CAUSE_KILLED, CAUSE_HUNG, CAUSE_RESTARTED, CAUSE_UPDATED };
 enum supervisor_state { SERVICE_WAITING, SERVICE_STARTING, SERVICE_READY, SERVICE_FAILED, SERVICE_ABSENT };
+
+/* Of its last update: what has come of it. */
+enum supervisor_update {
+	UPDATE_NONE,
+	UPDATE_BEGUN,     /* the running build is asked to leave */
+	UPDATE_TRIAL,     /* the new one runs, and is replaced by the old one if it fails */
+	UPDATE_DONE,
+	UPDATE_REFUSED,   /* nothing has changed */
+	UPDATE_REVERTING,
+	UPDATE_REVERTED,  /* the old one runs again */
+	UPDATE_STUCK,     /* the new one has failed and could not be reverted: it runs on */
+};
+
+struct supervisor_note {
+	char text[160]; /* more about it, for people */
+};
 
 struct supervisor_service {
 	char name[32];
@@ -34,7 +51,7 @@ struct supervisor_service {
 	uint32_t restarts; /* since boot */
 	uint32_t thread;   /* number */
 	uint32_t doubts;   /* since boot: new incarnations for an error that was not believed (lib/server/step.h) */
-	uint32_t reserved;
+	uint32_t update;   /* enum supervisor_update */
 	uint64_t pause;    /* nanoseconds from its last end to its first answer (without a stash: to being ready); 0: it lasts */
 	uint64_t memory;   /* bytes, all that is charged to it */
 };

@@ -4,6 +4,7 @@
  * capabilities are to be dropped afterwards (waiting for the next message must not keep them alive), and
  * one whose buffer or capabilities the kernel refused (the caller then gets the reason as its status). */
 #include "server/step.h"
+#include "atoll/startup.h"
 #include "protocol_server.h"
 #include "protocol_supervisor.h"
 #include <errno.h>
@@ -327,6 +328,11 @@ static int own_hang(struct request *request)
 	return 0;
 }
 
+static int own_leave(struct request *request)
+{
+	return request->label == LABEL_CONTROL ? step_leaving() : -EPERM;
+}
+
 /* What was lost on its way is found: signals, by looking at whatever they come from, and calls that were delivered and not answered,
  * which come again, this one with them. */
 static int own_ping(struct request *request)
@@ -340,7 +346,7 @@ static int own_ping(struct request *request)
 
 static int call_dispatch(struct request *request)
 {
-	static const struct server_operations own = { .ping = own_ping, .hang = own_hang };
+	static const struct server_operations own = { .ping = own_ping, .hang = own_hang, .leave = own_leave };
 	if (request->operation > OPERATION_SERVER_LAST)
 		return loop.server->handle(request);
 	if (request->operation >= OPERATION_PROTOCOL_FIRST)
@@ -364,6 +370,8 @@ static void call_handle(void)
 		if (status < 0 && status > REQUEST_PARKED)
 			step_doubt(request, status);
 		step_end(request, status);
+		if (step_leaves)
+			step_leave();
 	}
 	if (request->cap_count)
 		request_drop_caps(request);
@@ -394,13 +402,26 @@ static bool message_handle(void)
 	return false;
 }
 
+/* All that there was to do is to take back what an earlier incarnation left, and to make the state what it is in this version. */
+static _Noreturn void server_give(uint64_t version)
+{
+	step_begin(0);
+	version_give(version);
+	step_commit(NULL, 0);
+	step_leave();
+}
+
 /* Finish or take back what an earlier incarnation left; what the server itself does at its start is a step. */
 static void server_open(const struct server *server)
 {
 	loop.server = server;
 	bool fresh = step_open();
+	uint64_t give = startup_number("give", 0);
+	if (give)
+		server_give(give);
 	void (*begin)(void) = fresh ? server->first : server->again;
 	step_begin(0);
+	version_take();
 	if (begin)
 		begin();
 	step_end(NULL, 0);

@@ -55,7 +55,7 @@ int64_t request_write_memory(const struct request *request, uint64_t offset, slo
                              uint64_t memory_offset, uint64_t length);
 /* Send these bytes with the reply (placed at the start of the receive buffer, one copy). */
 void request_reply_data(struct request *request, const void *data, uint64_t length);
-/* The same with bytes that every incarnation of the server has there, until the answer is out: constants, mappings that it
+/* The same with bytes that every incarnation of the server has there, until the answer is out: kept constants, mappings that it
  * makes again at their address. They need not be copied to be remembered. */
 void request_reply_lasting(struct request *request, const void *data, uint64_t length);
 /* Send a capability in the answer; `drop`: empty the slot afterwards. */
@@ -96,6 +96,19 @@ int call_once(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORD
  * the gates that the supervisor gives to servers, each to one alone. */
 #define ONCE_LABELS 0x120
 int request_once(const struct request *request);
+
+/* A build whose state is not that of the build before it is of the next version, and brings functions that make the one
+ * of the other: `convert` in its first step, `revert` where the build is given up again, with what it has done until then. Both see
+ * the variables of both: one that is not as before has another name. Other builds are version 1. (lib/stash/layout.h) */
+struct server_version {
+	uint64_t number;
+	void (*convert)(void), (*revert)(void);
+};
+extern const struct server_version server_version;
+#define SERVER_VERSION(number_, convert_, revert_)                                                            \
+	const struct server_version server_version = { number_, convert_, revert_ };                          \
+	__asm__(".pushsection .stash_layout,\"\",@progbits\n.balign 8\n.quad 0, 0, " #number_ ", 0\n"             \
+	        ".long 48, 0\n.quad 0\n.popsection")
 
 struct server {
 	const char *name;

@@ -21,6 +21,15 @@ void step_awake(uint64_t time);
 /* Is this the call that was handled last, come again because the answer may not have been sent? Then the answer, as
  * it was, is in the request, and *status is its result. */
 bool step_repeated(struct request *request, int *status);
+/* After the step in hand this incarnation ends, for another build to go on with the state: the answer to the call comes from there.
+ * Nothing of this step, or of one before, is left to be done then. -ENOTSUP: there is no state to go on with. */
+int step_leaving(void);
+extern bool step_leaves;
+_Noreturn void step_leave(void);
+/* version.c, in the first step: the state is converted if it is of the version before. */
+void version_take(void);
+/* In a step of its own: it is reverted if it is not of this version, which is the one before. */
+void version_give(uint64_t to);
 /* The answer to the last call has been sent: slots that were to be emptied then. */
 void step_answered(const struct request *request);
 

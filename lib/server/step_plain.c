@@ -1,5 +1,8 @@
 /* Steps of a server whose state ends with it: everything happens at once. */
 #include "server/step.h"
+#include <errno.h>
+
+bool step_leaves; /* never: it would leave nothing */
 
 bool step_open(void)
 {
@@ -28,6 +31,25 @@ bool step_repeated(struct request *request, int *status)
 {
 	(void)request, (void)status;
 	return false;
+}
+
+int step_leaving(void)
+{
+	return -ENOTSUP;
+}
+
+void step_leave(void)
+{
+	__builtin_trap();
+}
+
+void version_take(void)
+{
+}
+
+void version_give(uint64_t to)
+{
+	(void)to;
 }
 
 void step_doubt(const struct request *request, int status)

@@ -12,6 +12,7 @@
 #include "atoll/slots.h"
 #include "server/effects.h"
 #include "server/step.h"
+#include "stash/layout.h"
 #include "stash/stash.h"
 #include <errno.h>
 #include <string.h>
@@ -163,6 +164,7 @@ static void death_count(void)
 bool step_open(void)
 {
 	bool fresh;
+	LAYOUT_AGREE("journal", (STASH_MAGIC * 31 + sizeof(struct scratch) * 127 + sizeof(struct record) * 8191 + offsetof(struct scratch, undo)) % 0x7fffffff);
 	if (stash_step_in_hand()) {
 		death_count();
 		actions_undo();

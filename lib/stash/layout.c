@@ -310,16 +310,46 @@ static const unsigned char *contents_of(const struct layout_program *program, co
 	return NULL;
 }
 
-bool layout_next_piece(const struct layout_program *program, const struct layout_program *before, uint64_t *at,
-                       struct layout_piece *piece)
+static struct layout_piece piece_of(const struct layout_program *program, const struct layout_entry *entry)
+{
+	return (struct layout_piece){ .place = entry->place, .bytes = contents_of(program, entry), .size = entry->size };
+}
+
+bool layout_next_variable(const struct layout_program *program, const struct layout_program *before, uint64_t *at,
+                          struct layout_piece *piece)
 {
 	const struct layout_entry *entry;
 	while ((entry = entry_at(program, *at))) {
 		*at += entry->length;
-		if (entry->kind == LAYOUT_CONSTANT || (entry->kind == LAYOUT_VARIABLE && before && !entry_like(before, entry))) {
-			*piece = (struct layout_piece){ .place = entry->place, .bytes = contents_of(program, entry), .size = entry->size };
+		if (entry->kind == LAYOUT_VARIABLE && !entry_like(before, entry)) {
+			*piece = piece_of(program, entry);
 			return true;
 		}
+	}
+	return false;
+}
+
+bool layout_next_constant(const struct layout_program *program, uint64_t *at, struct layout_piece *piece)
+{
+	const struct layout_entry *entry;
+	while ((entry = entry_at(program, *at))) {
+		*at += entry->length;
+		if (entry->kind == LAYOUT_CONSTANT) {
+			*piece = piece_of(program, entry);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool layout_constants_differ(const struct layout_program *program, const struct layout_program *running)
+{
+	const struct layout_entry *entry;
+	for (uint64_t at = 0; (entry = entry_at(program, at)); at += entry->length) {
+		const struct layout_entry *there = entry->kind == LAYOUT_CONSTANT ? entry_like(running, entry) : NULL;
+		const unsigned char *bytes = contents_of(program, entry), *other = there ? contents_of(running, there) : NULL;
+		if (entry->kind == LAYOUT_CONSTANT && (!bytes || !other || memcmp(bytes, other, entry->size) != 0))
+			return true;
 	}
 	return false;
 }

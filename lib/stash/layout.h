@@ -33,6 +33,13 @@ struct layout_entry {
 	char name[];      /* ends with 0, within the entry */
 };
 
+/* In a function: what two builds have to agree on that is no type of recoverable code, as a number below 2^31. The name has seven letters. */
+#define LAYOUT_AGREE(name_, number_)                                                                                  \
+	__asm__(".pushsection .stash_layout,\"\",@progbits\n\t.balign 8\n\t.quad 0, 0, %c0\n\t.long 0\n\t.short 1, %c1\n\t" \
+	        ".long 48, 0\n\t.asciz \"" name_ "\"\n\t.popsection"                                                    \
+	        :                                                                                                     \
+	        : "i"(number_), "i"(LAYOUT_TYPE))
+
 #define LAYOUT_COMPLAINT 160
 
 /* A program's file in memory. */
@@ -52,15 +59,17 @@ bool layout_open(struct layout_program *program, char complaint[LAYOUT_COMPLAINT
 bool layout_fit(struct layout_program *program, const struct layout_program *running, bool *converts,
                 char complaint[LAYOUT_COMPLAINT]);
 
-/* What is in the stash with a program's beginning: a part of it. */
+/* A part of what a program has in the stash to begin with. */
 struct layout_piece {
 	uint64_t place;
 	const unsigned char *bytes; /* NULL: zeros */
 	uint64_t size;
 };
-/* The next piece from *at (an offset, 0 at first) that a program brings when it comes after `before`: its constants, and the variables that this
- * has not. before NULL: its constants alone. */
-bool layout_next_piece(const struct layout_program *program, const struct layout_program *before, uint64_t *at,
-                       struct layout_piece *piece);
+/* The next one from *at on (an offset, 0 at first): of the variables that `before` has not; of the constants. */
+bool layout_next_variable(const struct layout_program *program, const struct layout_program *before, uint64_t *at,
+                          struct layout_piece *piece);
+bool layout_next_constant(const struct layout_program *program, uint64_t *at, struct layout_piece *piece);
+/* Whether they are others than those that are there. */
+bool layout_constants_differ(const struct layout_program *program, const struct layout_program *running);
 
 #endif

@@ -48,6 +48,7 @@ struct stash_header {
 	uint64_t call;      /* in hand: to blame if the server dies; 0: none, or it dies by another's will */
 	uint64_t reserved;
 	uint64_t awake;     /* time at which this incarnation had its first answer ready; the user's */
+	uint64_t left;      /* what `committed` was when an incarnation ended itself for another build to go on */
 	_Alignas(16) unsigned char scratch[STASH_SCRATCH_SIZE]; /* the user's; never taken back */
 	_Alignas(16) unsigned char record[2][STASH_RECORD_SIZE];
 };

@@ -55,6 +55,7 @@ static KEPT_CONSTANT const struct place atoll_places[] = {
 	FILE_("memory", render_memory),
 	{ .name = "program", .kind = PLACE_FILE, .permissions = 0200, .render = render_nothing, .keeping = &program_keeping },
 	FILE_("services", render_services),
+	FILE_("updates", render_updates),
 	END,
 };
 

@@ -125,6 +125,7 @@ int source_descriptor(uint32_t process, uint32_t number, uint32_t *kind, slot_t 
 #define SERVICE_NAME_SIZE 32u
 int source_service(uint32_t index, struct supervisor_service *service);
 int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct supervisor_memory *memory);
+int source_note(uint32_t index, struct supervisor_note *note);
 int source_control(uint32_t index, uint32_t what);
 /* Asked for by the call of this id. */
 int source_load(uint64_t id, const char *text, size_t length);
@@ -145,7 +146,7 @@ extern const char *root_type;     /* of the root file system, for the mount tabl
 /* Renderers (machine.c, kernel.c, process.c, mounts.c) */
 render_function render_cmdline, render_cpuinfo, render_devices, render_filesystems, render_loadavg,
     render_meminfo, render_memory,
-    render_nothing, render_control, render_services, render_stat, render_uptime, render_version, render_swaps, render_partitions,
+    render_nothing, render_control, render_services, render_updates, render_stat, render_uptime, render_version, render_swaps, render_partitions,
     render_diskstats, render_interrupts, render_mounts, render_mountinfo, render_hostname, render_ostype,
     render_osrelease, render_os_version, render_pid_max, render_ngroups_max, render_threads_max,
     render_cap_last_cap, render_uuid, render_boot_id, render_entropy, render_overcommit, render_max_map_count,

@@ -12,24 +12,40 @@ static const char *name_in(const char *const *names, uint32_t count, uint32_t nu
 	return number < count ? names[number] : "?";
 }
 
+static const char *const updates[] = { "-", "begun", "trial", "done", "refused", "reverting", "reverted", "stuck" };
+#define UPDATE_NAMES (sizeof updates / sizeof updates[0])
+
+/* One line a service that has been updated, or was to be: what came of it. */
+int render_updates(const struct spot *spot, struct text *text)
+{
+	struct supervisor_service service;
+	struct supervisor_note note;
+	(void)spot;
+	for (uint32_t i = 0; source_service(i, &service) == 0; i++)
+		if (service.update && source_note(i, &note) == 0)
+			text_add(text, "%s %s: %s\n", service.name, name_in(updates, UPDATE_NAMES, service.update), note.text);
+	return 0;
+}
+
 /* One line a service. The pause is from its last end to its first answer; "-": there was none. */
 int render_services(const struct spot *spot, struct text *text)
 {
 	static const char *const states[] = { "waiting", "starting", "ready", "failed" };
-	static const char *const causes[] = { "-", "fault", "killed", "hung", "restarted" };
+	static const char *const causes[] = { "-", "fault", "killed", "hung", "restarted", "updated" };
 	struct supervisor_service service;
 	(void)spot;
-	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s%8s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread", "doubts");
+	text_add(text, "%-12s%-10s%9s  %-10s%9s%12s%8s%8s  %s\n", "service", "state", "restarts", "cause", "pause/us", "memory/KiB", "thread", "doubts", "update");
 	for (uint32_t i = 0; source_service(i, &service) == 0; i++) {
 		if (service.state == SERVICE_ABSENT)
 			continue;
 		text_add(text, "%-12s%-10s%9u  %-10s", service.name, name_in(states, 4, service.state), service.restarts,
-		         name_in(causes, 5, service.cause));
+		         name_in(causes, 6, service.cause));
 		if (service.pause)
 			text_add(text, "%9llu", MICROSECONDS(service.pause));
 		else
 			text_add(text, "%9s", "-");
-		text_add(text, "%12llu%8u%8u\n", (unsigned long long)(service.memory / 1024), service.thread, service.doubts);
+		text_add(text, "%12llu%8u%8u  %s\n", (unsigned long long)(service.memory / 1024), service.thread, service.doubts,
+		         name_in(updates, UPDATE_NAMES, service.update));
 	}
 	return 0;
 }
@@ -81,7 +97,7 @@ static int unload(uint64_t id, const char *name)
 /* A line "WHAT SERVICE"; "load SERVICE", with the manifest in the lines that follow. */
 int store_control(uint64_t id, const char *bytes, size_t length)
 {
-	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang" };
+	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang", [CONTROL_UPDATE] = "update" };
 	const uint32_t count = sizeof commands / sizeof commands[0];
 	char command[WORD_SIZE], name[WORD_SIZE], more[WORD_SIZE];
 	const char *at = bytes, *end = bytes + length, *text;

@@ -95,6 +95,13 @@ int source_service_memory(uint32_t index, char name[SERVICE_NAME_SIZE], struct s
 	return status;
 }
 
+int source_note(uint32_t index, struct supervisor_note *note)
+{
+	int status = supervisor_note(SELF_SUPERVISOR, NULL, index, note, sizeof *note, NULL, NULL);
+	note->text[sizeof note->text - 1] = 0;
+	return status;
+}
+
 int source_load(uint64_t id, const char *text, size_t length)
 {
 	return supervisor_load(SELF_SUPERVISOR, NULL, id, text, length);

@@ -9,6 +9,7 @@
 #define RESTARTS_MAX 10                 /* close together, then the service is given up */
 #define RESTARTS_AT_ONCE 2              /* of these, without waiting */
 #define RESTART_DELAY 10000000ull       /* nanoseconds, doubled each time */
+#define UPDATE_READY 1000000000ull /* nanoseconds in which another build is ready, or has reverted */
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 100000000ull /* nanoseconds after being ready: others are served first */
@@ -41,6 +42,9 @@ static void timer_set(void)
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].prepare && state.services[i].prepare < earliest)
 			earliest = state.services[i].prepare;
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (update_goes_on(&state.services[i]) && state.services[i].update.until < earliest)
+			earliest = state.services[i].update.until;
 	if (state.look && state.look < earliest)
 		earliest = state.look;
 	if (earliest != UINT64_MAX)
@@ -52,6 +56,11 @@ static void service_overdue(struct service *service)
 	service->deadline = 0;
 	if (service->state == SERVICE_WAITING) {
 		service_start(service);
+		return;
+	}
+	if (update_goes_on(service)) {
+		service->ended = service->started;
+		service_lost(service, CAUSE_HUNG);
 		return;
 	}
 	log_line("%s has not become ready; going on without it", service->manifest.name);
@@ -77,6 +86,9 @@ static void timer_expired(void)
 		if (state.services[i].deadline && state.services[i].deadline <= now)
 			service_overdue(&state.services[i]);
 	services_look(now);
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (update_goes_on(&state.services[i]) && state.services[i].update.until <= now)
+			update_look(&state.services[i], now);
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].prepare && state.services[i].prepare <= now)
 			service_prepare(&state.services[i]);
@@ -229,6 +241,11 @@ static void service_replace(struct service *service)
 		recover_commit();
 	}
 	service->replacing = REPLACING_NOT;
+	if (update_turn(service)) {
+		service_start(service);
+		service->deadline = service->started + UPDATE_READY;
+		return;
+	}
 	if (service->cause != CAUSE_RESTARTED || service->doubting) {
 		service_restart(service);
 		return;
@@ -237,9 +254,10 @@ static void service_replace(struct service *service)
 	service_start(service);
 }
 
-static void service_replace_begin(struct service *service, bool doubting)
+static void service_replace_begin(struct service *service, bool doubting, bool left)
 {
 	service->doubting = doubting;
+	update_choose(service, left);
 	service->replacing = REPLACING_END;
 	step_intend();
 	service_replace(service);
@@ -251,7 +269,17 @@ static void service_lost(struct service *service, enum supervisor_cause cause)
 	if (cause != CAUSE_HUNG)
 		service->ended = time_now();
 	service->cause = cause;
-	service_replace_begin(service, false);
+	service_replace_begin(service, false, false);
+}
+
+/* It has ended itself for another build; where it only reverted something, its predecessor's end is what counts. */
+static void service_left(struct service *service)
+{
+	if (service->update.state == UPDATE_BEGUN) {
+		service->ended = time_now();
+		service->cause = CAUSE_UPDATED;
+	}
+	service_replace_begin(service, false, true);
 }
 
 /* It wants to be started afresh, which is no end that anyone need hear of. */
@@ -259,14 +287,16 @@ static void service_doubted(struct service *service)
 {
 	service->pause = service_pause(service);
 	service->ended = 0;
-	service_replace_begin(service, true);
+	service_replace_begin(service, true, false);
 }
 
 /* The answer to a thread's exception: it is stopped for good (and gone by then). */
 static int service_died(struct service *service, const struct request *request)
 {
 	const uint64_t *words = request->words;
-	if (words[0] == EXCEPTION_BREAKPOINT && service->stash) { /* step_doubt, lib/server */
+	if (words[0] == EXCEPTION_BREAKPOINT && update_left(service)) { /* step_leave, lib/server */
+		service_left(service);
+	} else if (words[0] == EXCEPTION_BREAKPOINT && service->stash) { /* step_doubt */
 		service_doubted(service);
 	} else {
 		log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
@@ -314,10 +344,11 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	(void)out;
 	if (in->index >= state.service_count)
 		return -ENOENT;
-	const struct service *service = &state.services[in->index];
+	struct service *service = &state.services[in->index];
 	pool_info(service->pool, &pool);
+	update_look(service, time_now());
 	answer = (struct supervisor_service){ .state = service->state, .cause = service->cause,
-	                                      .restarts = service->restarts, .doubts = service->doubts, .thread = (uint32_t)service->now.thread_number,
+	                                      .restarts = service->restarts, .doubts = service->doubts, .update = service->update.state, .thread = (uint32_t)service->now.thread_number,
 	                                      .pause = service_pause(service), .memory = pool.used };
 	strcpy(answer.name, service->manifest.name);
 	request_reply_data(request, &answer, sizeof(answer));
@@ -390,11 +421,22 @@ static int handle_control(struct request *request, const struct supervisor_contr
 		service_renew(service);
 	else if (in->what == CONTROL_KILL)
 		service_lost(service, CAUSE_KILLED);
+	else if (in->what == CONTROL_UPDATE)
+		status = update_begin(service);
 	else if (in->what == CONTROL_HANG)
 		watch_hang(in->index);
 	else
 		return -EINVAL;
 	timer_set();
+	return status;
+}
+
+static int handle_note(struct request *request, const struct supervisor_note_in *in, struct supervisor_note_out *out)
+{
+	(void)out;
+	if (in->index >= state.service_count)
+		return -ENOENT;
+	request_reply_data(request, update_note(&state.services[in->index]), sizeof(struct supervisor_note));
 	return 0;
 }
 
@@ -495,6 +537,7 @@ static int handle(struct request *request)
 		.shut_down = handle_shut_down,
 		.control = handle_control,
 		.memory = handle_memory,
+		.note = handle_note,
 		.inspect = handle_inspect,
 		.program = handle_program,
 		.program_written = handle_program_written,
@@ -562,6 +605,9 @@ static void again(void)
 			service_replace(&state.services[i]);
 	if (state.begun && watch_again())
 		state.look = time_now();
+	for (unsigned i = 0; i < state.service_count; i++)
+		if (state.services[i].update.state == UPDATE_BEGUN)
+			watch_leave(i);
 	if (state.job == JOB_START && !handoff_prepare())
 		log_line("nothing to run");
 	else if (state.job)

@@ -235,8 +235,9 @@ static void stack_services(struct stack *stack)
 	stack_string(stack, text);
 }
 
-static void stack_environment(struct stack *stack, const struct manifest *manifest)
+static void stack_environment(struct stack *stack, const struct service *service)
 {
+	const struct manifest *manifest = &service->manifest;
 	char text[NAME_SIZE + 32];
 	for (unsigned i = 0; i < manifest->grant_count; i++) {
 		snprintf(text, sizeof(text), "slot_%s=%u", manifest->grants[i].slot, service_grant_slot(i));
@@ -244,6 +245,10 @@ static void stack_environment(struct stack *stack, const struct manifest *manife
 	}
 	snprintf(text, sizeof(text), "captable_slots=%u", manifest->slots);
 	stack_string(stack, text);
+	if (service->update.give) {
+		snprintf(text, sizeof(text), "give=%lu", service->update.give);
+		stack_string(stack, text);
+	}
 	stack_services(stack);
 	stack_word(stack, 0);
 }
@@ -280,7 +285,7 @@ int64_t program_stack(const struct service *service, slot_t space, const struct 
 	for (unsigned i = 0; i < manifest->argument_count; i++, argument += strlen(argument) + 1)
 		stack_string(&stack, argument);
 	stack_word(&stack, 0);
-	stack_environment(&stack, manifest);
+	stack_environment(&stack, service);
 	stack_auxiliary(&stack, image);
 	int64_t status = space_map(space, 0, STACK_TOP - STACK_SIZE, STACK_SIZE, 0,
 	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);

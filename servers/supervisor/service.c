@@ -58,7 +58,7 @@ static bool service_stash(struct service *service)
 	       cap_copy(service->captable, SELF_STASH, SELF_CAPTABLE, service->stash, RIGHT_READ | RIGHT_WRITE) >= 0;
 }
 
-#define SLOTS_OF_SERVICE 16
+#define SLOTS_OF_SERVICE 18
 
 static void slots_of(struct service *service, slot_t *slots[SLOTS_OF_SERVICE])
 {
@@ -66,7 +66,7 @@ static void slots_of(struct service *service, slot_t *slots[SLOTS_OF_SERVICE])
 		&service->grants,     &service->pool,           &service->captable,  &service->endpoint,   &service->gate,
 		&service->control,    &service->program_slot,   &service->stash_slot, &service->now.pool,  &service->now.space_pool,
 		&service->now.space,  &service->now.thread,     &service->next.pool, &service->next.space_pool,
-		&service->next.space, &service->next.thread,
+		&service->next.space, &service->next.thread,    &service->update.own[0], &service->update.own[1],
 	};
 	memcpy(slots, all, sizeof(all));
 }
@@ -243,6 +243,14 @@ void service_prepare(struct service *service)
 	service->standby = incarnation_make(service, &service->next) >= 0;
 	if (!service->standby)
 		incarnation_end(&service->next);
+}
+
+void service_standby_drop(struct service *service)
+{
+	if (incarnation_runs(&service->next))
+		return;
+	incarnation_end(&service->next);
+	service->standby = false;
 }
 
 static int64_t service_take_next(struct service *service)

@@ -26,6 +26,23 @@ struct incarnation {
 	uint64_t thread_number;
 };
 
+/* What an incarnation's end leads to, in an update (update.c). */
+enum update_turn { TURN_NONE, TURN_NEW, TURN_REVERT, TURN_BACK };
+
+struct update {
+	uint32_t state;         /* enum supervisor_update */
+	uint32_t turn;          /* enum update_turn: chosen, to be taken when the incarnation has ended */
+	slot_t own[2];          /* for programs that came after the first, in turn */
+	slot_t program, before; /* the new build, and what ran before */
+	bool standby;           /* the incarnation that stands by is of the new build, while the old one runs */
+	bool constants;         /* the two builds have others */
+	uint32_t reverts;       /* begun */
+	uint64_t until;         /* time at which it is looked at */
+	uint64_t steps;         /* that had been committed when the trial began */
+	uint64_t version;       /* of the old build's state */
+	uint64_t give;          /* 0, or the version that the next incarnation shall only revert to */
+};
+
 struct service {
 	uint32_t state; /* enum supervisor_state */
 	/* Outlive incarnations */
@@ -53,6 +70,7 @@ struct service {
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
 	bool loaded;            /* load.c */
+	struct update update;
 	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */
 	struct manifest manifest; /* the last, and changed only while there is no such service: see recover.c */
 };
@@ -128,6 +146,8 @@ uint64_t service_steps(const struct service *service);
 uint64_t service_written(const struct service *service);
 /* From its last end to its first answer; 0: it has never ended, or that is still to come. */
 uint64_t service_pause(const struct service *service);
+/* The one that stands by, unless a broken step has started it. */
+void service_standby_drop(struct service *service);
 /* Everything of this incarnation is gone afterwards. `deliberate`: the call in hand is not to blame. */
 void service_end(struct service *service, bool deliberate);
 
@@ -139,9 +159,24 @@ bool watch_again(void);
 void watch_hang(unsigned number);
 /* There is another service of this number now. */
 void watch_forget(unsigned number);
+/* Have it leave for another build when it has come to this call. */
+void watch_leave(unsigned number);
 /* Look at all; to be done again at the time that comes back. *hung: a service that is to be ended (and has been as good as
  * since service->ended); else it stays as it is. */
 uint64_t watch_look(uint64_t now, struct service **hung);
+
+/* --- update.c: another build with the same state --- */
+/* With the program that has come. Why not is in its note, too. */
+int update_begin(struct service *service);
+bool update_goes_on(const struct service *service);
+/* At the time that it gives, or earlier. */
+void update_look(struct service *service, uint64_t now);
+/* It has ended itself, for another build. */
+bool update_left(const struct service *service);
+/* Which build is next, when this incarnation has ended (`left`: as above); then, to make that the program. False: there is no update, or it does not matter. */
+void update_choose(struct service *service, bool left);
+bool update_turn(struct service *service);
+const struct supervisor_note *update_note(const struct service *service);
 
 /* --- upload.c: a program's file from outside (/proc/atoll/program) --- */
 bool upload_prepare(void);

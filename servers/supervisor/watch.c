@@ -16,7 +16,7 @@
 static struct {
 	char stack[STACK] __attribute__((aligned(16)));
 	/* Shared with the worker */
-	uint32_t to_ping, to_hang; /* bits by service */
+	uint32_t to_ping, to_hang, to_leave; /* bits by service */
 	uint32_t pinged;           /* number + 1 of the service that has not answered yet; 0: none */
 	uint64_t since;
 	struct {
@@ -40,14 +40,18 @@ static uint32_t take(uint32_t *bits)
 	return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
 }
 
+enum question { PING, HANG, LEAVE };
+
 /* Call it, and say so: the main thread sees if no answer comes. */
-static void ask(unsigned number, bool hang)
+static void ask(unsigned number, enum question question)
 {
 	const struct service *service = &state.services[number];
 	struct thread_info info = { 0 };
 	watch.since = time_now();
 	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
-	int status = hang ? server_hang(service->control, NULL) : server_ping(service->control, NULL);
+	int status = question == HANG  ? server_hang(service->control, NULL) :
+	             question == LEAVE ? server_leave(service->control, NULL) :
+	                                 server_ping(service->control, NULL);
 	if (status == 0)
 		__atomic_or_fetch(&state.served, 1u << number, __ATOMIC_ACQ_REL);
 	thread_info(service->now.thread, &info);
@@ -61,12 +65,14 @@ static void work(void *unused)
 	(void)unused;
 	for (;;) {
 		notification_wait(state.watcher_wake, 0, 0);
-		uint32_t hang = take(&watch.to_hang), asked = take(&watch.to_ping);
+		uint32_t hang = take(&watch.to_hang), leave = take(&watch.to_leave), asked = take(&watch.to_ping);
 		for (unsigned i = 0; i < SERVICES_MAX; i++) {
 			if (hang >> i & 1)
-				ask(i, true);
+				ask(i, HANG);
+			if (leave >> i & 1)
+				ask(i, LEAVE);
 			if (asked >> i & 1)
-				ask(i, false);
+				ask(i, PING);
 		}
 	}
 }
@@ -100,6 +106,11 @@ static void worker_tell(uint32_t *what, uint32_t bits)
 void watch_hang(unsigned number)
 {
 	worker_tell(&watch.to_hang, 1u << number);
+}
+
+void watch_leave(unsigned number)
+{
+	worker_tell(&watch.to_leave, 1u << number);
 }
 
 /* --- the main thread --- */

@@ -25,7 +25,7 @@ static struct attached {
 } devices[DEVICES_MAX];
 static unsigned device_count;
 
-static const uint8_t zeros[65536];
+static KEPT_CONSTANT const uint8_t zeros[65536];
 
 int device_attach(uint32_t type, uint32_t major, uint32_t minor, uint32_t count, slot_t gate)
 {

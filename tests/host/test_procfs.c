@@ -77,12 +77,19 @@ int source_service(uint32_t index, struct supervisor_service *service)
 	if (index >= 2)
 		return -ENOENT;
 	*service = (struct supervisor_service){ .state = SERVICE_READY, .cause = index ? CAUSE_HUNG : CAUSE_NONE,
-	                                        .restarts = index, .thread = 5, .doubts = 3 * index, .pause = index * 123456, .memory = 8192 };
+	                                        .restarts = index, .thread = 5, .doubts = 3 * index, .update = index ? UPDATE_REFUSED : UPDATE_NONE,
+	                                        .pause = index * 123456, .memory = 8192 };
 	strcpy(service->name, index ? "pipe" : "log");
 	return 0;
 }
 
 static unsigned control_index, control_what;
+
+int source_note(uint32_t index, struct supervisor_note *note)
+{
+	snprintf(note->text, sizeof note->text, "note %u", index);
+	return 0;
+}
 
 int source_control(uint32_t index, uint32_t what)
 {
@@ -363,9 +370,11 @@ static int control(const char *line)
 static void test_services(void)
 {
 	const char *shown = show("atoll/services");
-	CHECK(strstr(shown, "\nlog         ready             0  -                 -           8       5       0\n") != NULL);
-	CHECK(strstr(shown, "\npipe        ready             1  hung            123           8       5       3\n") != NULL);
+	CHECK(strstr(shown, "\nlog         ready             0  -                 -           8       5       0  -\n") != NULL);
+	CHECK(strstr(shown, "\npipe        ready             1  hung            123           8       5       3  refused\n") != NULL);
+	CHECK(strcmp(show("atoll/updates"), "pipe refused: note 1\n") == 0);
 	CHECK(control("kill pipe\n") == 0 && control_index == 1 && control_what == CONTROL_KILL);
+	CHECK(control("update log") == 0 && control_index == 0 && control_what == CONTROL_UPDATE);
 	CHECK(control(" hang  log") == 0 && control_index == 0 && control_what == CONTROL_HANG);
 	CHECK(control("kill pip") == -ENOENT && control("kill pipes") == -ENOENT && control_index == 99);
 	CHECK(control("") == -EINVAL && control("kill") == -EINVAL && control("maim pipe") == -EINVAL);

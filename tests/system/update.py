@@ -1,0 +1,56 @@
+"""A hundred live updates in a row under load, of seven servers in turn, to builds with their variables and their code elsewhere and
+back: no call fails, and the pauses are short."""
+
+import re
+
+from builds import programs
+
+TIME = 420
+CPUS = (1, 4)
+BUSY = ("pipe", "tmpfs", "proc", "procfs")   # the others wait a second for their trial's end
+SERVICES = {"pipe": "pipe", "tmpfs": "tmpfs", "proc": "proc", "procfs": "procfs", "tty": "tty", "log": "log", "serial0": "uart"}
+UPDATES = 104
+SCRIPT = r"""
+pipes() { while ! [ -e /tmp/stop ]; do seq 1 200 | sort -rn | tail -n 1; done | sort | uniq -c | awk '{ print "pipes", $2, ($1 > 20) }'; }
+files() { n=0; while ! [ -e /tmp/stop ]; do
+	n=$((n+1)); echo "line $n" > /tmp/f.$n; mv /tmp/f.$n /tmp/g; read -r line < /tmp/g; [ "$line" = "line $n" ] || echo "wrong: $line"
+	[ $((n % 50)) -gt 0 ] || echo "said $n" > /dev/kmsg || echo "not said"; read -r name < /proc/self/comm; [ "$name" = sh ] || echo "wrong: $name"
+done 2>&1; echo "files $((n > 50))"; }
+pipes & files &
+i=0; while [ $i -lt UPDATES ]; do
+	for service in SERVICES; do
+		kind=$((i / COUNT % 2))
+		svctl update $service /bin/$service.$kind || echo "failed: $service $kind"
+		awk -v name=$service '$1 == name && $5 != "-" { print "pause", name, $5, $9 }' /proc/atoll/services
+		i=$((i+1))
+	done
+done
+touch /tmp/stop; wait
+"""
+MOST = {50: 200, 99: 400}   # thousands of instructions, by per cent of the updates
+MOST_BY_CLOCK = 1_000_000    # microseconds, on a host that does other things
+
+
+def quantile(values, percent):
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def test(system):
+    by_instruction = system.smp == 1
+    services = {name: program for name, program in SERVICES.items() if name in BUSY or not by_instruction}
+    other = {f"{name}.0": f"{program}-moved" for name, program in services.items()}
+    same = {f"{name}.1": program for name, program in services.items()}
+    script = SCRIPT.replace("UPDATES", str(UPDATES)).replace("SERVICES", " ".join(services)).replace("COUNT", str(len(services)))
+    done = system.shell(script, programs=programs.stripped(system.folder, **other, **same), icount=by_instruction)
+    output = done.output.decode()
+    rest = sorted(line for line in output.splitlines() if not line.startswith("pause"))
+    system.equal((rest, done.error, done.status), (["files 1", "pipes 1 1"], b"", 0), "what the load and the updates said")
+    pauses = [int(pause) for pause in re.findall(r"^pause \w+ (\d+) done$", output, re.M)]
+    assert len(pauses) >= UPDATES - 20, f"{len(pauses)} pauses:\n{output}"   # the others' servers have not been asked anything yet
+    print(f"     {len(pauses)} pauses, {'thousands of instructions' if by_instruction else 'microseconds'}: "
+          + ", ".join(f"{name} {quantile(pauses, percent)}" for name, percent in (("p50", 50), ("p99", 99), ("worst", 100))))
+    if by_instruction:
+        for percent, most in MOST.items():
+            assert quantile(pauses, percent) <= most, f"{percent} % of the pauses: {sorted(pauses)}"
+    else:
+        assert max(pauses) <= MOST_BY_CLOCK, f"{sorted(pauses)}"
