@@ -84,12 +84,16 @@ class System:
         return Outcome(status, b"".join(caught["output"]), b"".join(caught["error"]),
                        log.read_text(errors="replace") if log.exists() else "")
 
-    def execute(self, command, stdin=b"", checked=True, replaced=None, services=None, files=None, programs=None, **more):
+    def execute(self, command, stdin=b"", checked=True, replaced=None, services=None, files=None, programs=None,
+                supervisor=None, **more):
         """`./atoll exec` without the process around it. `checked`: it must come to its end; `replaced`: other programs, {name: path}; `services`: more
         of them, {name: (path, manifest text)}, started last; `files`: for their manifests, {name: bytes};
-        `programs`: Linux programs in /bin, {name: path}."""
+        `programs`: Linux programs in /bin, {name: path}; `supervisor`: another one, its path."""
         options = self.options(**more)
         path = machine.archive_for(self.folder, options, "exec", command, dict(machine.ENVIRONMENT))
+        if supervisor:   # the kernel takes the first file
+            usual = Path(path).read_bytes()
+            Path(path).write_bytes(archive.system_part(build.BUILD, only_supervisor=supervisor) + usual)
         if replaced or services or programs:
             with open(path, "ab") as output:
                 output.write(archive.changed_part(build.BUILD, replaced or {}, services or {}, files or {}, programs or {}))

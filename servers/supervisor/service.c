@@ -183,7 +183,7 @@ static int64_t incarnation_make(const struct service *service, struct incarnatio
 		status = program_stack(service, made->space, &image, &stack);
 	if (status >= 0)
 		status = incarnation_thread(service, made, image.entry, stack);
-	made->thread_number = (uint64_t)status;
+	made->thread_number = status < 0 ? 0 : (uint64_t)status;
 	return status;
 }
 
@@ -283,7 +283,6 @@ static void service_wait_for_memory(struct service *service)
 	if (service->state != SERVICE_WAITING)
 		log_line("%s waits for memory", service->manifest.name);
 	incarnation_end(&service->now);
-	service->now.thread_number = 0;
 	service->state = SERVICE_WAITING;
 	service->deadline = time_now() + MEMORY_DELAY;
 }

@@ -101,6 +101,24 @@ after=$(free_pages)
 fate; link 0; svctl list | wc -l
 """
 
+# The supervisor dies at each of its places once (tests/system/crash/dying.c): four before its first step is over, six in these.
+DYING_PLACES = 4, 6
+DYING = test_system.FREE_PAGES + LINK + r"""
+svctl list > /dev/null; before=$(free_pages)
+link 1; link 0 "" "gate link1 1 next"; teller 0 100; heard 2; fate
+for name in teller0 link0 link1; do svctl unload $name; done
+after=$(free_pages)
+[ $((before - after)) -le 128 ] && echo "nothing lost" || echo "lost $((before - after)) KiB"
+fate
+"""
+DYING_OUTPUT = b"""0 link0 heard 100 of 100: right
+0 link1 heard 134 of 134: right
+link1 ready 0 -
+link0 ready 0 -
+teller0 ready 0 -
+nothing lost
+"""
+
 
 def test(system):
     programs = {name: build.BUILD / name for name in ("link", "teller")}
@@ -113,3 +131,7 @@ def test(system):
     done = system.shell(ROUNDS, programs=programs)
     system.equal((done.output, done.error), (b"nothing lost\nnothing lost\n12\n", b""), "rounds of loading and unloading")
     assert len(re.findall("supervisor: has died, and goes on", done.log)) >= 3, done.log[-3000:]
+    done = system.shell(DYING, programs=programs, supervisor=build.BUILD / "supervisor-dying")
+    system.equal((done.output, done.error), (DYING_OUTPUT, b""), "a supervisor that dies in loading and unloading")
+    deaths = [len(re.findall(words, done.log)) for words in ("the root server is started again", "has died, and goes on")]
+    system.equal(deaths, [sum(DYING_PLACES), DYING_PLACES[1]], "its deaths")
