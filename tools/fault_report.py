@@ -59,9 +59,8 @@ def title(name, options):
     return f"{name} on {options.smp} CPUs" if options.smp > 1 else name
 
 
-def command(campaigns, options):
-    names = [f"fault/{name}" for name in campaigns] if len(campaigns) == 1 else ["fault"]
-    words = ["./atoll test", *names, f"--faults {options.faults}" if options.faults else "",
+def command(options):
+    words = ["./atoll test", *(options.names or ["fault"]), f"--faults {options.faults}" if options.faults else "",
              f"--seed {options.seed}", f"--smp {options.smp}" if options.smp > 1 else ""]
     return " ".join(word for word in words if word)
 
@@ -76,28 +75,41 @@ def summary(campaigns, counts, options):
     problems = [problem for campaign in campaigns.values() for problem in campaign.problems]
     kernel = sum(problem.kernel for problem in problems)
     boots = sum(len(campaign.found) for campaign in campaigns.values())
-    text = f"`{command(campaigns, options)}`, {datetime.date.today()}: {done:,} of {wanted:,} faults" \
+    text = f"`{command(options)}`, {datetime.date.today()}: {done:,} of {wanted:,} faults" \
         f" in {boots:,} boots; the kernel failed {kernel} times."
     return text + "\n\n" + report_page.markdown_table([[str(cell) for cell in line] for line in lines])
 
 
 def section(name, campaigns, options):
     campaign = campaigns[name]
-    text = f"`{command(campaigns, options)}`, {datetime.date.today()}\n\n" + report_page.markdown_table(rows(campaign.faults))
+    text = f"`{command(options)}`, {datetime.date.today()}\n\n" + report_page.markdown_table(rows(campaign.faults))
     if campaign.problems:
         text += "\nNoticed:\n\n" + "".join(f"- {told(problem)}\n" for problem in campaign.problems)
     return text
 
 
-def write(path, campaigns, counts, options):
-    """Into the page that is there, whose other sections stay."""
+def replace(path, page):
+    whole = path.with_suffix(".new")
+    whole.write_text(page)
+    whole.replace(path)
+
+
+def page_of(path):
+    """The page that is there, with the head of today."""
     old = path.read_text() if path.exists() else ""
-    page = PAGE + "".join(f"\n## {name}\n{text}" for name, text in report_page.sections(old) if name)
-    if len(campaigns) > 1:
+    return PAGE + "".join(f"\n## {name}\n{text}" for name, text in report_page.sections(old) if name)
+
+
+def put(path, title, text):
+    replace(path, report_page.section_put(page_of(path), title, text))
+
+
+def write(path, campaigns, counts, options, whole):
+    """Into the page that is there, whose other sections stay. `whole`: these are all tests."""
+    page = page_of(path)
+    if whole:
         page = report_page.section_put(page, title("All kinds", options), summary(campaigns, counts, options), first=True)
     for name, campaign in campaigns.items():
         if campaign.found:
             page = report_page.section_put(page, title(name, options), section(name, campaigns, options))
-    whole = path.with_suffix(".new")
-    whole.write_text(page)
-    whole.replace(path)
+    replace(path, page)

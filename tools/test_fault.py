@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import fault_report
+import fault_stores
 from fault_campaign import Campaign, Found, victims   # noqa: F401 (victims: tools/endurance.py)
 from test_report import selected
 
@@ -35,12 +36,13 @@ TESTS = {
     "message": Test(("request", "reply"), 100, 100, 40, allowed=0.01),
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 123, allowed=0.01),
 }
+STORES = "stores"   # fault_stores.py
 USUAL = ("kill", "again", "root", "idle", "wake", "memory")   # in a run of all tests
 
 
 def tests(wanted):
     """Names of those asked for; without a name, what every run has."""
-    return [f"fault/{name}" for name in (TESTS if wanted else USUAL) if selected(f"fault/{name}", wanted)]
+    return [f"fault/{name}" for name in ((*TESTS, STORES) if wanted else USUAL) if selected(f"fault/{name}", wanted)]
 
 
 def is_told(test, problem):
@@ -89,7 +91,8 @@ class Run:
             self.write_page()
 
     def write_page(self):
-        fault_report.write(Path(self.options.markdown), self.campaigns, self.counts, self.options)
+        fault_report.write(Path(self.options.markdown), self.campaigns, self.counts, self.options,
+                           len(self.campaigns) == len(TESTS))
 
     def next(self):
         """The one that is furthest behind its share, or None: all are done."""
@@ -118,9 +121,22 @@ class Run:
             self.report.result(f"fault/{name}{where}", judge(TESTS[name], campaign), campaign.seconds)
 
 
+def run_stores(report, options):
+    stores = fault_stores.Stores()
+    stores.run()
+    print(stores.table())
+    report.result(f"fault/{STORES}", stores.judge(), stores.seconds)
+    if options.markdown:
+        fault_report.put(Path(options.markdown), fault_stores.TITLE, stores.section())
+
+
 def run(report, names, options):
     shorts = [name.removeprefix("fault/") for name in names]
     report.say("faults: " + ", ".join(shorts))
-    all_of_them = Run(report, shorts, options)
-    all_of_them.run()
-    all_of_them.close()
+    if STORES in shorts and options.smp == 1:
+        run_stores(report, options)
+    chosen = [name for name in shorts if name != STORES]
+    if chosen:
+        campaigns = Run(report, chosen, options)
+        campaigns.run()
+        campaigns.close()

@@ -10,6 +10,7 @@
  * out. A successor finds by the marks what the step that died had read, and how far a write is follows from its position and that
  * of the wire alone. */
 #include "protocol_serial.h"
+#include "protocols/serial.h"
 #include "server/server.h"
 #include "uart.h"
 #include <errno.h>
@@ -157,7 +158,7 @@ static void output_continue(void)
 
 static int handle_write(struct request *request, const struct serial_write_in *in, struct serial_write_out *out)
 {
-	if (line.writer_count == QUEUE_SIZE)
+	if (line.writer_count == QUEUE_SIZE || in->check != serial_check(in->position, request->send_length))
 		return -EIO;
 	if (line.writer_count == 0) {
 		if (transmit(request->data, in->position, request->data_length)) {
@@ -262,6 +263,8 @@ static void readers_serve(void)
 
 static int handle_read(struct request *request, const struct serial_read_in *in, struct serial_read_out *out)
 {
+	if (in->check != serial_check(in->position, 0))
+		return -EIO;
 	if (request->receive_length == 0 || in->position < line.input_first || in->position > line.input_end)
 		return -EINVAL;
 	line.input_first = in->position;

@@ -3,6 +3,7 @@
 #pragma GCC target("general-regs-only")
 #include "console.h"
 #include "protocol_serial.h"
+#include "protocols/serial.h"
 #include "server/server.h"
 
 #define CHUNK 2048
@@ -85,8 +86,8 @@ static void write_all(const struct console *console, uint64_t *position, const c
 	while (length > 0) {
 		uint64_t count = 0;
 		const struct call_options options = { .deadline = time_now() + PATIENCE };
-		if (serial_write(console->line, &options, *position, text, length, &count) < 0 || count == 0 ||
-		    count > length) { /* no driver takes more than it was given */
+		if (serial_write(console->line, &options, *position, serial_check(*position, length), text, length, &count) < 0 ||
+		    count == 0 || count > length) { /* no driver takes more than it was given */
 			thread_sleep(time_now() + RETRY, 0);
 			continue;
 		}

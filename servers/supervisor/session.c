@@ -7,6 +7,7 @@
 #include "protocol_path.h"
 #include "protocol_process.h"
 #include "protocol_serial.h"
+#include "protocols/serial.h"
 #include "supervisor.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +175,7 @@ static const char ready_text[] = "ready\n"; /* first on its line; the exit statu
 static void ready_tell(void)
 {
 	if (session.serial[2])
-		serial_write(session.serial[2], NULL, 0, ready_text, sizeof ready_text - 1, NULL);
+		serial_write(session.serial[2], NULL, 0, serial_check(0, sizeof ready_text - 1), ready_text, sizeof ready_text - 1, NULL);
 }
 
 static bool program_start(void)
@@ -249,9 +250,15 @@ static void line_drain(unsigned number)
 		serial_drain(session.serial[number], &options, NULL);
 }
 
-void session_stop(void *unused)
+static void exit_write(const struct call_options *options)
 {
 	char text[16];
+	const uint64_t position = sizeof ready_text - 1, length = exit_text(text);
+	serial_write(session.serial[2], options, position, serial_check(position, length), text, length, NULL);
+}
+
+void session_stop(void *unused)
+{
 	(void)unused;
 	for (unsigned i = 0; i < STREAMS; i++) {
 		struct call_options options = patience();
@@ -262,7 +269,7 @@ void session_stop(void *unused)
 	line_drain(1);
 	struct call_options options = patience();
 	if (session.serial[2])
-		serial_write(session.serial[2], &options, sizeof ready_text - 1, text, exit_text(text), NULL);
+		exit_write(&options);
 	line_drain(2);
 	options = patience();
 	if (session.log)

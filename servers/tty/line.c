@@ -18,6 +18,7 @@
  * Workers run without the C library, and write nothing of the state. */
 #include "tty.h"
 #include "protocol_serial.h"
+#include "protocols/serial.h"
 #include <stdlib.h>
 
 #define STACK_SIZE 16384u
@@ -79,13 +80,14 @@ static void reader_run(void *argument)
 	struct shared *own = &shared[number_of(line)];
 	for (;;) {
 		uint32_t wake = __atomic_load_n(&own->input_wake, __ATOMIC_SEQ_CST);
-		uint64_t position = own->input_end, count = 0;
+		uint64_t position = own->input_end, count = 0, received = 0;
 		if (load(&own->input_used) != position) {
 			futex_wait(&own->input_wake, wake, 0, 0);
 			continue;
 		}
 		const struct call_options options = { .deadline = time_now() + PATIENCE };
-		if (serial_read(line->serial, &options, position, own->input, LINE_INPUT, NULL, &count) < 0 || count > LINE_INPUT) {
+		if (serial_read(line->serial, &options, position, serial_check(position, 0), own->input, LINE_INPUT, &received, &count) < 0 ||
+		    count > LINE_INPUT || count != received) {
 			thread_sleep(time_now() + RETRY_AFTER, 0);
 			continue;
 		}
@@ -102,7 +104,8 @@ static bool writer_write(const struct line *line, struct progress *own, uint64_t
 	length = length < most ? length : most;
 	length = length < WRITE_CHUNK ? length : WRITE_CHUNK;
 	const struct call_options options = { .deadline = time_now() + PATIENCE };
-	if (serial_write(line->serial, &options, taken, line->output.bytes + at, length, &count) < 0 || count == 0 || count > length)
+	if (serial_write(line->serial, &options, taken, serial_check(taken, length), line->output.bytes + at, length, &count) < 0 ||
+	    count == 0 || count > length)
 		return false;
 	plain_store(&own->taken, taken + count);
 	return true;
