@@ -5,7 +5,7 @@ import re
 
 from builds import programs
 
-TIME = 420
+TIME = 600
 CPUS = (1, 4)
 BUSY = ("pipe", "tmpfs", "proc", "procfs")   # the others wait a second for their trial's end
 SERVICES = {"pipe": "pipe", "tmpfs": "tmpfs", "proc": "proc", "procfs": "procfs", "tty": "tty", "log": "log", "serial0": "uart"}
@@ -28,7 +28,7 @@ done
 touch /tmp/stop; wait
 """
 MOST = {50: 200, 99: 400}   # thousands of instructions, by per cent of the updates
-MOST_BY_CLOCK = 1_000_000    # microseconds, on a host that does other things
+MOST_BY_CLOCK = 5_000_000    # microseconds, with fewer host cores than CPUs, which do other things as well
 
 
 def quantile(values, percent):
