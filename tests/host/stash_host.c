@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define USED_MAX 0x400000 /* of the heap, by any test here */
+#define LOG_USED 0x40000 /* of the journal, likewise */
 
 extern char stash_image_begin[], stash_image_end[];
 extern unsigned char stash_tags[];
@@ -73,7 +74,7 @@ bool stash_same_as_snapshot(void)
 	       memcmp(snapshot + STASH_IMAGE_MAX, (void *)STASH_HEAP, USED_MAX) == 0;
 }
 
-static uint64_t stash_hash(void)
+uint64_t stash_hash(void)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
 	const uint64_t *word = (const uint64_t *)STASH_BASE, *end = (const uint64_t *)(STASH_BASE + image_size());
@@ -196,14 +197,40 @@ uint64_t step_whole(void (*step)(uint64_t), uint64_t argument)
 	return hooks;
 }
 
+bool roll_back_dies(unsigned instructions)
+{
+	struct run run = { .instructions = instructions };
+	return !child(run_roll_back, &run);
+}
+
+struct stash_copy {
+	unsigned char data[STASH_IMAGE_MAX + USED_MAX], journal[LOG_USED];
+};
+
+void stash_copy_take(struct stash_copy **copy)
+{
+	if (!*copy)
+		*copy = malloc(sizeof **copy);
+	memcpy((*copy)->data, (void *)STASH_BASE, image_size());
+	memcpy((*copy)->data + STASH_IMAGE_MAX, (void *)STASH_HEAP, USED_MAX);
+	memcpy((*copy)->journal, stash_journal, sizeof (*copy)->journal);
+}
+
+void stash_copy_put(const struct stash_copy *copy)
+{
+	memcpy((void *)STASH_BASE, copy->data, image_size());
+	memcpy((void *)STASH_HEAP, copy->data + STASH_IMAGE_MAX, USED_MAX);
+	memcpy(stash_journal, copy->journal, sizeof copy->journal);
+}
+
 /* What every step leaves when nothing is in its way (every HASH_EVERYth time), and how many hooks it calls. */
 #define HASH_EVERY 25
 struct expected {
 	uint64_t hash, hooks;
 };
 
-/* In a child with a stash of its own that begins as this one. */
-static struct expected *uninterrupted_run(void (*step)(uint64_t), unsigned steps)
+/* In a child with a stash of its own that begins as this one: steps from `first` on. */
+static struct expected *uninterrupted_run(void (*step)(uint64_t), uint64_t first, unsigned steps, unsigned hash_every)
 {
 	size_t used = STASH_IMAGE_MAX + USED_MAX;
 	struct expected *expected = mmap(NULL, steps * sizeof *expected, PROT_READ | PROT_WRITE,
@@ -211,17 +238,30 @@ static struct expected *uninterrupted_run(void (*step)(uint64_t), unsigned steps
 	int status;
 	pid_t process = fork();
 	if (process == 0) {
-		char *copy = malloc(used);
-		memcpy(copy, (void *)STASH_BASE, used);
+		struct stash_copy *copy = NULL;
+		stash_copy_take(&copy);
 		mmap((void *)STASH_BASE, used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		memcpy((void *)STASH_BASE, copy, used);
+		mmap((void *)STASH_JOURNAL, STASH_JOURNAL_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+		stash_copy_put(copy);
 		for (unsigned i = 0; i < steps; i++) {
-			expected[i].hooks = step_whole(step, i);
-			expected[i].hash = (i + 1) % HASH_EVERY == 0 ? stash_hash() : 0;
+			expected[i].hooks = step_whole(step, first + i);
+			expected[i].hash = (i + 1) % hash_every == 0 ? stash_hash() : 0;
 		}
 		_exit(0);
 	}
 	return waitpid(process, &status, 0) == process && status == 0 ? expected : NULL;
+}
+
+uint64_t step_try(void (*step)(uint64_t), uint64_t argument, uint64_t *hash)
+{
+	struct expected *expected = uninterrupted_run(step, argument, 1, 1);
+	if (!expected)
+		abort();
+	uint64_t hooks = expected->hooks;
+	*hash = expected->hash;
+	munmap(expected, sizeof *expected);
+	return hooks;
 }
 
 static bool complain(unsigned step, const char *what)
@@ -232,7 +272,7 @@ static bool complain(unsigned step, const char *what)
 
 bool steps_survive_kills(void (*step)(uint64_t), unsigned steps, unsigned kills_a_step)
 {
-	struct expected *expected = uninterrupted_run(step, steps);
+	struct expected *expected = uninterrupted_run(step, 0, steps, HASH_EVERY);
 	uint64_t seed = 4711;
 	unsigned kills = 0;
 	if (!expected)
