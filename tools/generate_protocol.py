@@ -156,7 +156,8 @@ def structures(protocol, operation):
     lines = []
     for suffix, words in (("in", operation.inputs), ("out", operation.outputs)):
         if words:
-            lines.append(f"struct {name}_{suffix} {{")
+            mark = "NOT_STATE_TYPE " if suffix == "out" else ""
+            lines.append(f"struct {mark}{name}_{suffix} {{")
             lines += [f"\t{TYPES[kind]} {word};" for word, kind in words]
             lines.append("};")
     return "\n".join(lines) + "\n" if lines else ""

@@ -20,7 +20,7 @@
 #define REQUEST_SLACK 8          /* so many more can be read after them, and after the words */
 
 /* The call in hand; valid during the step. */
-struct request {
+struct NOT_STATE_TYPE request {
 	uint64_t id;
 	uint64_t label;     /* of the gate it came through */
 	void *object;       /* what that stands for, where the server has looked it up; its own to use */

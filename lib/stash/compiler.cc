@@ -111,6 +111,22 @@ void collector::constant(gimple *at, tree base, HOST_WIDE_INT first, HOST_WIDE_I
 	hooks.push_back({ at, base, first, end, alignment, NULL_TREE, NULL_TREE, true });
 }
 
+bool is_marked(const_tree type)
+{
+	return type && lookup_attribute("not_state_type", TYPE_ATTRIBUTES(TYPE_MAIN_VARIANT(type)));
+}
+
+// Part of a structure that is never in the stash, as its type says (not_state.h).
+bool is_of_no_state(tree reference)
+{
+	for (; handled_component_p(reference); reference = TREE_OPERAND(reference, 0))
+		if (is_marked(TREE_TYPE(reference)))
+			return true;
+	if (is_marked(TREE_TYPE(reference)))
+		return true;
+	return TREE_CODE(reference) == MEM_REF && is_marked(TREE_TYPE(TREE_TYPE(TREE_OPERAND(reference, 1))));
+}
+
 // A store to this lvalue.
 void collector::store(gimple *at, tree reference)
 {
@@ -118,6 +134,8 @@ void collector::store(gimple *at, tree reference)
 	tree offset;
 	machine_mode mode;
 	int is_unsigned, reverse, is_volatile;
+	if (is_of_no_state(reference))
+		return;
 	if (TREE_CODE(reference) == WITH_SIZE_EXPR) {
 		range(at, build_fold_addr_expr(unshare_expr(TREE_OPERAND(reference, 0))), TREE_OPERAND(reference, 1));
 		return;
@@ -300,6 +318,21 @@ public:
 	}
 };
 
+// A variable of a type that says it is none, or with a part of one, would be written without hooks.
+bool has_marked(tree type)
+{
+	while (TREE_CODE(type) == ARRAY_TYPE)
+		type = TREE_TYPE(type);
+	if (is_marked(type))
+		return true;
+	if (!RECORD_OR_UNION_TYPE_P(type))
+		return false;
+	for (tree field = TYPE_FIELDS(type); field; field = DECL_CHAIN(field))
+		if (TREE_CODE(field) == FIELD_DECL && has_marked(TREE_TYPE(field)))
+			return true;
+	return false;
+}
+
 // Before sections are chosen: each variable that can change lives in the stash.
 void place_variables(void *, void *)
 {
@@ -309,11 +342,25 @@ void place_variables(void *, void *)
 		if (DECL_EXTERNAL(variable) || TREE_READONLY(variable) || DECL_THREAD_LOCAL_P(variable) ||
 		    !TREE_STATIC(variable) || DECL_SECTION_NAME(variable) || DECL_HAS_VALUE_EXPR_P(variable))
 			continue;
+		if (has_marked(TREE_TYPE(variable)))
+			error_at(DECL_SOURCE_LOCATION(variable), "recoverable code: state of a type that is said to be none");
 		tree value = DECL_INITIAL(variable);
 		bool zero = !value || value == error_mark_node || initializer_zerop(value);
 		DECL_COMMON(variable) = 0;
 		set_decl_section_name(variable, zero ? ".sbss.stash" : ".stash"); // the first has no bytes in the file
 	}
+}
+
+tree type_mark(tree *, tree, tree, int, bool *)
+{
+	return NULL_TREE;
+}
+
+attribute_spec not_state_type = { "not_state_type", 0, 0, false, true, false, false, type_mark, NULL };
+
+void register_marks(void *, void *)
+{
+	register_attribute(&not_state_type);
 }
 
 // The mark that tools/stash_check.py looks for.
@@ -332,6 +379,7 @@ int plugin_init(plugin_name_args *information, plugin_gcc_version *version)
 	}
 	register_pass_info pass = { new hooks_pass(g), "optimized", 1, PASS_POS_INSERT_AFTER };
 	register_callback(information->base_name, PLUGIN_PASS_MANAGER_SETUP, NULL, &pass);
+	register_callback(information->base_name, PLUGIN_ATTRIBUTES, register_marks, NULL);
 	register_callback(information->base_name, PLUGIN_ALL_IPA_PASSES_START, place_variables, NULL);
 	describe_register(information->base_name);
 	register_callback(information->base_name, PLUGIN_FINISH_UNIT, mark_object, NULL);

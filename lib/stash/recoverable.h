@@ -7,6 +7,8 @@
 
 #include "stash_compiler.h"
 
+#define NOT_STATE_TYPE __attribute__((not_state_type)) /* not_state.h */
+
 /* Before a kernel call that fills a buffer. */
 #define KERNEL_WRITES(address, length) recoverable_announce(address, length)
 static inline __attribute__((unused)) void recoverable_announce(const void *address, unsigned long length)
