@@ -22,7 +22,7 @@
 #define UNDO_MAX 32
 #define NOTE_MADE 0x80000000u /* an object is made in the slot */
 #define DEATHS_MAX 3 /* of one call */
-#define ERRORS 32                   /* that are known at a time */
+#define ERRORS 32                   /* that are known at a time, each in one of two places */
 #define ERROR_KNOWN 1000000000ull   /* nanoseconds that one is */
 #define DOUBT_APART 10000000ull     /* nanoseconds from doubt to doubt, in the mean */
 #define DOUBTS_AT_ONCE 8            /* and at most so many close together */
@@ -274,17 +274,15 @@ bool step_repeated(struct request *request, int *status)
 
 /* --- errors --- */
 
-/* Its entry, or the oldest. */
+/* Its entry, or the older of the two that could be. */
 static struct known_error *error_entry(uint32_t operation, int status)
 {
-	struct known_error *known = scratch()->known, *oldest = known;
-	for (unsigned i = 0; i < ERRORS; i++) {
-		if (known[i].operation == operation && known[i].status == status)
-			return &known[i];
-		if (known[i].time < oldest->time)
-			oldest = &known[i];
-	}
-	return oldest;
+	struct known_error *known = &scratch()->known[(operation * 7 + (uint32_t)status) % (ERRORS / 2) * 2];
+	if (known[0].operation == operation && known[0].status == status)
+		return &known[0];
+	if (known[1].operation == operation && known[1].status == status)
+		return &known[1];
+	return known[0].time < known[1].time ? &known[0] : &known[1];
 }
 
 static bool error_is_known(uint32_t operation, int status, uint64_t now)
