@@ -9,6 +9,7 @@
 
 #define MESSAGE_TIME 10000000ull /* nanoseconds in which one has to come along, */
 #define WAKE_TIME 60000000ull    /* or a signal */
+#define LOSING_TIME 20000000ull  /* nanoseconds in which all are lost, at most */
 #define CALLS_MAX 16             /* in hand at a server, of other servers */
 #define LABEL_CLIENTS 0x100ull   /* gates from here on are to what programs have opened */
 
@@ -189,25 +190,27 @@ bool message_change(struct victim *victim, bool reply, char *detail, size_t size
 	return done;
 }
 
-/* A signal to the victim's loop, as if it had not come. */
+/* The signals to the victim's loop for a while, as if they had not come: one alone is soon made good by the next. */
 bool wake_lose(struct victim *victim, char *detail, size_t size)
 {
 	struct message_fault fault = { .victim = victim };
-	bool found = false;
+	unsigned lost = 0;
 	if (!trap_set(&fault.trap, victim, 0, MARK_RECEIVE, WAKE_TIME))
 		return false;
-	while (!found && wait_at(&fault)) {
-		found = fault.registers.rax == STATUS_OK && fault.registers.r13 == 0 && fault.registers.rdx &&
-		        MESSAGE_OPERATION(fault.registers.rsi) == OPERATION_NOTIFICATION;
-		if (found) {
-			snprintf(detail, size, "%#lx", fault.registers.rdx);
-			forget(&fault.registers);
-			thread_set_registers(fault.thread, &fault.registers);
-			thread_start(fault.thread);
-		} else {
+	while (wait_at(&fault)) {
+		const struct registers *registers = &fault.registers;
+		if (registers->rax != STATUS_OK || registers->r13 != 0 || registers->rdx == 0 ||
+		    MESSAGE_OPERATION(registers->rsi) != OPERATION_NOTIFICATION) {
 			let_go(&fault);
+			continue;
 		}
+		if (lost++ == 0)
+			fault.trap.end = time_now() + random_below(LOSING_TIME);
+		forget(&fault.registers);
+		thread_set_registers(fault.thread, &fault.registers);
+		thread_start(fault.thread);
 	}
 	trap_clear(&fault.trap);
-	return found;
+	snprintf(detail, size, "%ux", lost);
+	return lost > 0;
 }
