@@ -32,6 +32,8 @@ argument {victims}
 """
 LINE = re.compile(r"fault (\d+) (\w+) ([\w-]+) (\w+) (\d+) ?(\S*)")
 HEAD = re.compile(r"== (\d+) (\w+)$")
+DEATH = re.compile(r"supervisor: ([\w-]+) died: ")
+ENDS = ("kill", "again", "both", "root")   # kinds that end their victim themselves
 APART = 500         # microseconds, at most, between two
 LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
 LIMIT = 300         # seconds for a boot: many times what it takes, on a machine that has more to do,
@@ -124,11 +126,17 @@ class Boot:
     def __init__(self, done, expected):
         self.faults = {}
         self.marks = []   # numbers of faults and heads of parts, in the log's order
+        died = set()      # since the last fault
         for line in done.log.splitlines():
             if match := LINE.search(line):
                 fault = Fault(int(match[1]), match[2], match[3], match[4], int(match[5]), match[6])
+                if fault.outcome == "died" and fault.kind not in ENDS and fault.victim not in died:
+                    fault.outcome = "doubted"   # the supervisor tells of every other end
+                died.clear()
                 self.faults[fault.number] = fault
                 self.marks.append(fault.number)
+            elif match := DEATH.search(line):
+                died.add(match[1])
             elif match := HEAD.search(line):
                 self.marks.append((int(match[1]), match[2]))
         why = None

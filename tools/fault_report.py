@@ -13,12 +13,13 @@ def row(label, faults):
     noticed = Counter(fault.seen for fault in faults if fault.seen)
     pauses = [fault.pause for fault in faults if fault.kind == "kill" and fault.pause]
     invisible = f"{100 * (1 - noticed.total() / len(manifested)):.2f} %" if manifested else "-"
-    cells = [label, len(faults), sum(fault.showed for fault in faults), sum(fault.outcome == "hung" for fault in faults)]
+    cells = [label, len(faults), sum(fault.showed for fault in faults), sum(fault.outcome == "hung" for fault in faults),
+             sum(fault.outcome == "doubted" for fault in faults)]
     cells += [noticed[what] for what in ("error", "wrong", "stuck")] + [invisible]
     return cells + [f"{quantile(pauses, share):,}" if pauses else "-" for share in (0.5, 0.99, 1)]
 
 
-HEAD = ["", "faults", "showed", "hung", "error", "wrong", "stuck", "unnoticed", "p50", "p99", "worst"]
+HEAD = ["", "faults", "showed", "hung", "doubted", "error", "wrong", "stuck", "unnoticed", "p50", "p99", "worst"]
 
 
 def groups(faults):
@@ -44,9 +45,10 @@ and people have written here stays.
 
 Faults are injected into servers, each while it has a request in hand, under a workload whose every byte of output is compared with
 that of a run without faults (`tests/fault/README.md` says how, and what the kinds mean). *showed*: the server died or hung, or an
-allocation failed, or a message was changed or lost; *error*: a program was told of an error that there is not without the fault;
+allocation failed, or a message was changed or lost; *doubted*: it had itself started afresh for an error that it did not believe
+([010](decisions/010-wrong-answers.md)), of which nobody knows whether the fault was its cause, so that this is no consequence; *error*: a program was told of an error that there is not without the fault;
 *wrong*: it was told nothing, and what it says is wrong; *stuck*: the workload did not come to its end. *unnoticed*: the share without
-these, of all faults that had consequences. Pauses are from the kill to the second step of the successor (its first answered request), in
+these, of all faults that had consequences (showed, or were noticed). Pauses are from the kill to the second step of the successor (its first answered request), in
 instructions, on several CPUs in nanoseconds. The worst ones are of servers that had nothing to do: they last until somebody used them again.
 """
 

@@ -2,6 +2,7 @@
 #include "server/effects.h"
 #include "atoll/slots.h"
 #include "server/step.h"
+#include "stash/stash.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ struct effect {
 	struct effect *next;
 	step_action run;
 	uint64_t arguments[3];
+	uint64_t seal; /* the sum of the four */
 };
 
 struct answer { /* of a parked call */
@@ -35,13 +37,20 @@ struct call { /* that is made once */
 struct effects effects;
 static uint64_t last_number; /* of such a call */
 
+static uint64_t seal_of(const struct effect *effect)
+{
+	return (uint64_t)effect->run + effect->arguments[0] + effect->arguments[1] + effect->arguments[2];
+}
+
 static void effect_append(struct effect *effect)
 {
 	effect->next = NULL;
-	if (!effects.first)
+	effect->seal = seal_of(effect);
+	if (effects.count == 0)
 		effects.last = &effects.first;
 	*effects.last = effect;
 	effects.last = &effect->next;
+	effects.count++;
 }
 
 static bool effect_note(step_action run, uint64_t a, uint64_t b, uint64_t c)
@@ -137,9 +146,17 @@ void effect_drop_answered(slot_t slot)
 
 void effects_settle(void)
 {
-	for (struct effect *effect = effects.first; effect; effect = effect->next)
+	uint64_t count = 0;
+	struct effect **link = &effects.first;
+	for (; *link && count < effects.count; link = &(*link)->next, count++) {
+		const struct effect *effect = *link;
+		if (effect->seal != seal_of(effect) || (uint64_t)effect->run - STASH_BASE < STASH_SIZE)
+			__builtin_trap();
 		if (effect->run == drop_run)
 			slot_release((slot_t)effect->arguments[0]);
+	}
+	if (*link || count != effects.count || link != effects.last)
+		__builtin_trap();
 }
 
 void effects_run(uint32_t *done)
@@ -166,6 +183,7 @@ void effects_forget(bool answered)
 		effects.first = effect->next;
 		free(effect);
 	}
+	effects.count = 0;
 	if (!answered)
 		return;
 	for (unsigned i = 0; i < effects.answered_count; i++)

@@ -8,6 +8,7 @@
 struct effect;
 extern struct effects {
 	struct effect *first, **last;
+	uint64_t count;
 	slot_t answered[MESSAGE_CAPS_MAX]; /* to be emptied when the answer to the last call has been sent */
 	unsigned answered_count;
 } effects; /* most steps have none: who calls the functions below looks here first */
@@ -21,7 +22,8 @@ void effect_action(step_action run, uint64_t a, uint64_t b, uint64_t c);
 /* The capabilities that went with the answer to the call in hand are dropped when it has been sent. */
 void effect_drop_answered(slot_t slot);
 
-/* Last in a step: the slots that will be emptied are free in the next one. */
+/* Last in a step: the slots that will be emptied are free in the next one. A list that is not as it was made ends the server: once it
+ * counted, it would end every successor. */
 void effects_settle(void);
 /* After the commit: those from number *done on, which counts them as they are done. */
 void effects_run(uint32_t *done);

@@ -192,7 +192,7 @@ void step_begin(uint64_t id)
 		answered = true;
 	}
 	stash_begin();
-	if (effects.first || effects.answered_count)
+	if (effects.count || effects.answered_count)
 		effects_forget(answered);
 }
 
@@ -226,7 +226,7 @@ void step_commit(struct request *request, int status)
 	}
 	if (kept.taken)
 		kept_refill();
-	if (effects.first)
+	if (effects.count)
 		effects_settle();
 	stash_commit(request != NULL);
 	if (request) {
@@ -234,7 +234,7 @@ void step_commit(struct request *request, int status)
 		if (status == REQUEST_PARKED)
 			call_park(SELF_ENDPOINT, request->id);
 	}
-	if (effects.first)
+	if (effects.count)
 		effects_carry_out();
 }
 

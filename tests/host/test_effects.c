@@ -1,0 +1,106 @@
+/* On the host: the list of what a step will have done to others. As it was made it is settled; with any one of its bits inverted the
+ * server ends instead, before the step counts: its successors would carry out something else, or die of it one after the other. */
+#include "../../lib/server/effects.c"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static unsigned failures, damages, released;
+
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			failures++; \
+		} \
+	} while (0)
+
+void slot_release(slot_t slot)
+{
+	released += slot == 77;
+}
+
+int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
+                    const slot_t *caps, unsigned cap_count)
+{
+	(void)id, (void)status, (void)words, (void)data, (void)data_length, (void)caps, (void)cap_count;
+	return 0;
+}
+
+int call_send(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
+{
+	(void)gate, (void)operation, (void)words, (void)send, (void)length;
+	return 0;
+}
+
+uint64_t time_now(void)
+{
+	return 1000;
+}
+
+static void action(uint64_t a, uint64_t b, uint64_t c)
+{
+	(void)a, (void)b, (void)c;
+}
+
+static void list_make(void)
+{
+	static const uint64_t words[MESSAGE_WORDS] = { 1, 2, 3 };
+	CHECK(effect_answer(5, 0, words, "abc", 3, NULL, 0) == 0);
+	effect_action(action, 1, 2, 3);
+	CHECK(effect_call(9, 8, words, "", 0) == 0);
+	effect_drop(77);
+}
+
+/* In a child: does it come through? */
+static bool settles(void)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		close(2);
+		effects_settle();
+		_exit(0);
+	}
+	int status = 1;
+	waitpid(child, &status, 0);
+	return status == 0;
+}
+
+static void damage(void *at, uint64_t bytes)
+{
+	for (uint64_t bit = 0; bit < bytes * 8; bit++) {
+		unsigned char *byte = (unsigned char *)at + bit / 8;
+		*byte ^= (unsigned char)(1u << bit % 8);
+		CHECK(!settles());
+		*byte ^= (unsigned char)(1u << bit % 8);
+		damages++;
+	}
+}
+
+/* An action that was wrong from the start: in the state, where no program is. */
+static void test_no_program(void)
+{
+	effects_forget(true);
+	effect_action((step_action)(STASH_BASE + 0x402c20ull), 0, 0, 0);
+	CHECK(!settles());
+}
+
+int main(void)
+{
+	list_make();
+	CHECK(settles());
+	effects_settle();
+	CHECK(released == 1);
+	damage(&effects.first, sizeof effects.first);
+	damage(&effects.last, sizeof effects.last);
+	damage(&effects.count, sizeof effects.count);
+	for (struct effect *effect = effects.first; effect; effect = effect->next)
+		damage(effect, sizeof *effect);
+	effects_forget(true);
+	CHECK(effects.first == NULL && effects.count == 0);
+	list_make();
+	CHECK(settles());
+	test_no_program();
+	printf("%u damages, %u failures\n", damages, failures);
+	return failures != 0;
+}
