@@ -16,6 +16,7 @@
 #define PERIODS_MAX 8
 #define PAUSES_MAX 32768
 #define SECOND 1000000000ull
+#define READY_TIME (10 * SECOND)
 #define ROOT (-1) /* the supervisor's number, which is the one behind the last service */
 
 struct counts {
@@ -77,22 +78,30 @@ static void pause_note(const struct victim *victim, uint64_t nanoseconds)
 	pauses[pause_count++] = (struct pause){ victim->period, (unsigned)(victim - victims), nanoseconds };
 }
 
+/* Once it serves, which may take long where the host is busy elsewhere. */
+static bool victim_wait(const struct victim *victim, struct supervisor_service *service)
+{
+	uint64_t received, unused, end = time_now() + READY_TIME;
+	for (;;) {
+		int status = supervisor_list(SELF_SUPERVISOR, NULL, (uint32_t)victim->number, service, sizeof *service, &received, &unused);
+		if (status == 0 && service->state == SERVICE_READY)
+			return true;
+		if (status != 0 || service->state == SERVICE_FAILED || time_now() > end) {
+			log_line("%s: status %d, state %u", victim->name, status, service->state);
+			return false;
+		}
+		thread_sleep(time_now() + SECOND / 1000, 0);
+	}
+}
+
 /* How it fared since it was looked at last. A pause of 0: nobody has asked it anything. */
 static void victim_look(struct victim *victim)
 {
 	struct supervisor_service service;
-	uint64_t received, unused;
-	if (victim->number == ROOT)
+	if (victim->number == ROOT || !victim_wait(victim, &service))
 		return;
-	int status = supervisor_list(SELF_SUPERVISOR, NULL, (uint32_t)victim->number, &service, sizeof service, &received, &unused);
-	if (status != 0) {
-		log_line("%s: not told of: %d", victim->name, status);
-		return;
-	}
 	if (victim->killed)
 		pause_note(victim, service.pause);
-	if (service.state != SERVICE_READY)
-		log_line("%s: state %u", victim->name, service.state);
 	if (victim->known)
 		victim->counts[victim->period].restarts += service.restarts - victim->restarts;
 	victim->known = true;
