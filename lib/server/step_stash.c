@@ -31,11 +31,10 @@ struct record {
 	uint64_t id;
 	int64_t status;
 	uint64_t words[MESSAGE_WORDS];
-	const void *data;
-	uint64_t data_length;
-	unsigned cap_count;               /* if there are none these are not filled in */
 	slot_t caps[MESSAGE_CAPS_MAX];
 	bool drop[MESSAGE_CAPS_MAX];
+	const void *data;
+	uint64_t data_length;
 	unsigned char bytes[RECORD_BYTES];
 };
 _Static_assert(sizeof(struct record) <= STASH_RECORD_SIZE, "it fits");
@@ -62,7 +61,6 @@ struct scratch {
 };
 _Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
 
-static bool comes_again = true; /* what was in hand may: to an incarnation that has had no call yet, and after step_look */
 static bool answered = false; /* the answer to the call in the record has been sent; not known by a successor */
 
 static struct scratch *scratch(void)
@@ -204,16 +202,10 @@ static void record_fill(const struct request *request, int status)
 	record->id = request->id;
 	record->status = status;
 	memcpy(record->words, request->reply_words, sizeof record->words);
+	memcpy(record->caps, request->reply_caps, sizeof record->caps);
+	memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
 	record->data = request->reply_data;
 	record->data_length = request->reply_data_length;
-	record->cap_count = request->reply_cap_count;
-	if (record->cap_count) {
-		memcpy(record->caps, request->reply_caps, sizeof record->caps);
-		memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
-		for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
-			if (request->reply_caps_drop[i])
-				effect_drop_answered(request->reply_caps[i]);
-	}
 	if (request->reply_data_stays || record->data_length == 0)
 		return;
 	if (record->data_length <= RECORD_BYTES) {
@@ -224,25 +216,20 @@ static void record_fill(const struct request *request, int status)
 	}
 }
 
-/* A step that has changed nothing needs no record of its answer: it would run again to the same end, as if it had died a moment
- * earlier. One that has its own call brought back does: it would never end. */
-static bool needs_record(const struct request *request, int status)
-{
-	return stash_journal->log_end != STASH_LOG || scratch()->note_count || scratch()->undo_count ||
-	       request->reply_cap_count || status == REQUEST_PARKED || status == REQUEST_NO_REPLY || comes_again;
-}
-
 void step_commit(struct request *request, int status)
 {
-	bool record = request && needs_record(request, status);
-	if (record)
+	if (request) {
 		record_fill(request, status);
+		for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+			if (request->reply_caps_drop[i])
+				effect_drop_answered(request->reply_caps[i]);
+	}
 	if (kept.taken)
 		kept_refill();
 	if (effects.count)
 		effects_settle();
-	stash_commit(record);
-	if (record) {
+	stash_commit(request != NULL);
+	if (request) {
 		answered = false;
 		if (status == REQUEST_PARKED)
 			call_park(SELF_ENDPOINT, request->id);
@@ -268,9 +255,6 @@ static bool call_refused(const struct request *request)
 
 bool step_repeated(struct request *request, int *status)
 {
-	if (!comes_again)
-		return false;
-	comes_again = false;
 	const struct record *record = stash_record();
 	if (request->id != record->id) {
 		*status = -EIO;
@@ -278,11 +262,9 @@ bool step_repeated(struct request *request, int *status)
 	}
 	*status = (int)record->status;
 	memcpy(request->reply_words, record->words, sizeof record->words);
-	if (record->cap_count) {
-		memcpy(request->reply_caps, record->caps, sizeof record->caps);
-		memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
-		request->reply_cap_count = MESSAGE_CAPS_MAX;
-	}
+	memcpy(request->reply_caps, record->caps, sizeof record->caps);
+	memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
+	request->reply_cap_count = MESSAGE_CAPS_MAX;
 	request->reply_data = record->data;
 	request->reply_data_length = record->data_length;
 	if (*status == REQUEST_PARKED)
@@ -358,7 +340,6 @@ int step_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORD
 void step_look(void)
 {
 	endpoint_reset(SELF_ENDPOINT);
-	comes_again = true;
 }
 
 void step_save(const void *to, uint64_t length)
