@@ -42,11 +42,8 @@ class Handler:
 
 def names():
     """Operations' names by number: of protocols, and those of the kernel."""
-    found = {}
-    for path in sorted((build.ROOT / "protocols").glob("*.proto")):
-        protocol = definitions.read_protocol(path)
-        found.update((protocol.first + operation.number, f"{protocol.name} {operation.name}") for operation in protocol.operations)
-    return found
+    found = definitions.protocol_operations(build.ROOT / "protocols")
+    return {number: f"{protocol} {operation}" for number, (protocol, operation) in found.items()}
 
 
 def boot(kind):

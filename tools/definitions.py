@@ -233,3 +233,9 @@ def read_protocol(path):
     for operation in protocol.operations:
         at_line(path, 0, check_once, operation)
     return protocol
+
+
+def protocol_operations(folder):
+    """{number: (protocol, operation)} of all protocols there."""
+    protocols = map(read_protocol, sorted(folder.glob("*.proto")))
+    return {protocol.first + operation.number: (protocol.name, operation.name) for protocol in protocols for operation in protocol.operations}

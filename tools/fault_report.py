@@ -29,9 +29,12 @@ def groups(faults):
     yield "all", faults
 
 
+def done(faults):
+    return [fault for fault in faults if fault.outcome != "missed"]
+
+
 def rows(faults):
-    done = [fault for fault in faults if fault.outcome != "missed"]
-    return [HEAD] + [[str(cell) for cell in row(label, group)] for label, group in groups(done)]
+    return [HEAD] + [[str(cell) for cell in row(label, group)] for label, group in groups(done(faults))]
 
 
 def table(faults):
@@ -69,15 +72,13 @@ def command(options):
 
 def summary(campaigns, counts, options):
     """A line for each test, and all of them."""
-    lines = [HEAD]
-    for name, campaign in campaigns.items():
-        lines.append(row(name, [fault for fault in campaign.faults if fault.outcome != "missed"]))
-    lines.append(row("all", [fault for campaign in campaigns.values() for fault in campaign.faults if fault.outcome != "missed"]))
-    done, wanted = sum(campaign.done for campaign in campaigns.values()), sum(counts.values())
+    lines = [HEAD] + [row(name, done(campaign.faults)) for name, campaign in campaigns.items()]
+    lines.append(row("all", done(fault for campaign in campaigns.values() for fault in campaign.faults)))
+    injected, wanted = sum(campaign.done for campaign in campaigns.values()), sum(counts.values())
     problems = [problem for campaign in campaigns.values() for problem in campaign.problems]
     kernel = sum(problem.kernel for problem in problems)
     boots = sum(len(campaign.found) for campaign in campaigns.values())
-    text = f"`{command(options)}`, {datetime.date.today()}: {done:,} of {wanted:,} faults" \
+    text = f"`{command(options)}`, {datetime.date.today()}: {injected:,} of {wanted:,} faults" \
         f" in {boots:,} boots; the kernel failed {kernel} times."
     return text + "\n\n" + report_page.markdown_table([[str(cell) for cell in line] for line in lines])
 

@@ -27,12 +27,7 @@ KERNEL = {2: "gate closed", 4: "exception", 5: "page"}   # abi/message.h
 
 def numbers():
     """{number: (protocol, operation)}"""
-    found = {number: ("kernel", name) for number, name in KERNEL.items()}
-    for path in sorted((build.ROOT / "protocols").glob("*.proto")):
-        protocol = definitions.read_protocol(path)
-        for operation in protocol.operations:
-            found[protocol.first + operation.number] = (protocol.name, operation.name)
-    return found
+    return {number: ("kernel", name) for number, name in KERNEL.items()} | definitions.protocol_operations(build.ROOT / "protocols")
 
 
 def programs():

@@ -56,12 +56,8 @@ def read_memory(monitor, folder, address, size):
 
 
 def operation_names():
-    names = dict(KERNEL_OPERATIONS)
-    for path in sorted((archive.ROOT / "protocols").glob("*.proto")):
-        protocol = definitions.read_protocol(path)
-        for operation in protocol.operations:
-            names[protocol.first + operation.number] = f"{protocol.name}_{operation.name}"
-    return names
+    found = definitions.protocol_operations(archive.ROOT / "protocols")
+    return KERNEL_OPERATIONS | {number: f"{protocol}_{operation}" for number, (protocol, operation) in found.items()}
 
 
 def describe(kind, a, b, operations, calls):

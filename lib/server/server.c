@@ -337,10 +337,11 @@ static int own_leave(struct request *request)
  * which come again, this one with them. */
 static int own_ping(struct request *request)
 {
-	if (request->label == LABEL_CONTROL && loop.server->signalled)
+	if (request->label != LABEL_CONTROL)
+		return 0;
+	if (loop.server->signalled)
 		loop.server->signalled(0);
-	if (request->label == LABEL_CONTROL)
-		step_look();
+	step_look();
 	return 0;
 }
 

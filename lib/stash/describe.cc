@@ -14,14 +14,13 @@
 #include "tree-pass.h"
 #include "toplev.h"
 #include "describe.h"
+#include "layout.h"
 #include <inttypes.h>
 #include <map>
 #include <set>
 #include <string>
 
 namespace {
-
-enum entry_kind { KIND_VARIABLE = 1, KIND_CONSTANT = 2, KIND_TYPE = 3 }; // layout.h
 
 std::map<std::string, uint64_t> types; // by name
 
@@ -184,9 +183,9 @@ void name_variables(void *, void *)
 // --- entries ---
 
 void entry(const std::string &section, const std::string &address, uint64_t hash, HOST_WIDE_INT size, unsigned alignment,
-           entry_kind kind, const std::string &name)
+           layout_kind kind, const std::string &name)
 {
-	size_t length = 40 + (name.size() + 8) / 8 * 8;
+	size_t length = sizeof(layout_entry) + (name.size() + 8) / 8 * 8;
 	fprintf(asm_out_file, "\t.section\t.stash_layout,%s\n\t.balign\t8\n", section.c_str());
 	fprintf(asm_out_file, "\t.quad\t%s\n\t.quad\t%s\n\t.quad\t%" PRIu64 "\n\t.long\t%lld\n", address.c_str(), address.c_str(), hash,
 	        (long long)size);
@@ -201,7 +200,7 @@ void describe_variable(tree variable, bool constant)
 	if (!TREE_PUBLIC(variable))
 		fprintf(asm_out_file, "\t.globl\t%s\n\t.hidden\t%s\n", name.c_str(), name.c_str());
 	entry("\"\",@progbits", name, hash_of(spell(TREE_TYPE(variable))), size ? tree_to_shwi(size) : 0, DECL_ALIGN_UNIT(variable),
-	      constant ? KIND_CONSTANT : KIND_VARIABLE, name);
+	      constant ? LAYOUT_CONSTANT : LAYOUT_VARIABLE, name);
 }
 
 void describe_unit(void *, void *)
@@ -219,7 +218,7 @@ void describe_unit(void *, void *)
 	for (const auto &[name, hash] : types) {
 		char mark[32];
 		snprintf(mark, sizeof mark, "%016" PRIx64, hash);
-		entry("\"G\",@progbits,layout." + name + "." + mark + ",comdat", "0", hash, 0, 1, KIND_TYPE, name);
+		entry("\"G\",@progbits,layout." + name + "." + mark + ",comdat", "0", hash, 0, 1, LAYOUT_TYPE, name);
 	}
 }
 

@@ -310,36 +310,30 @@ static const unsigned char *contents_of(const struct layout_program *program, co
 	return NULL;
 }
 
-static struct layout_piece piece_of(const struct layout_program *program, const struct layout_entry *entry)
+/* Of this kind; that another has not, if one is named. */
+static bool piece_next(const struct layout_program *program, enum layout_kind kind, const struct layout_program *before, uint64_t *at,
+                       struct layout_piece *piece)
 {
-	return (struct layout_piece){ .place = entry->place, .bytes = contents_of(program, entry), .size = entry->size };
+	const struct layout_entry *entry;
+	while ((entry = entry_at(program, *at))) {
+		*at += entry->length;
+		if (entry->kind == kind && !(before && entry_like(before, entry))) {
+			*piece = (struct layout_piece){ .place = entry->place, .bytes = contents_of(program, entry), .size = entry->size };
+			return true;
+		}
+	}
+	return false;
 }
 
 bool layout_next_variable(const struct layout_program *program, const struct layout_program *before, uint64_t *at,
                           struct layout_piece *piece)
 {
-	const struct layout_entry *entry;
-	while ((entry = entry_at(program, *at))) {
-		*at += entry->length;
-		if (entry->kind == LAYOUT_VARIABLE && !entry_like(before, entry)) {
-			*piece = piece_of(program, entry);
-			return true;
-		}
-	}
-	return false;
+	return piece_next(program, LAYOUT_VARIABLE, before, at, piece);
 }
 
 bool layout_next_constant(const struct layout_program *program, uint64_t *at, struct layout_piece *piece)
 {
-	const struct layout_entry *entry;
-	while ((entry = entry_at(program, *at))) {
-		*at += entry->length;
-		if (entry->kind == LAYOUT_CONSTANT) {
-			*piece = piece_of(program, entry);
-			return true;
-		}
-	}
-	return false;
+	return piece_next(program, LAYOUT_CONSTANT, NULL, at, piece);
 }
 
 bool layout_constants_differ(const struct layout_program *program, const struct layout_program *running)

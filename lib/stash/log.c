@@ -57,9 +57,14 @@ static uint64_t mark_granule(uint64_t mark, const struct stash_entry *entry)
 	return granule < STASH_GRANULES ? granule : stash_entry_granule(mark, (uint64_t)entry, stash_journal->step);
 }
 
+static bool is_in_log(const struct stash_entry *entry)
+{
+	return entry >= LOG_FIRST && entry + 1 <= LOG_LIMIT;
+}
+
 static bool entry_checks(const struct stash_entry *entry)
 {
-	return entry >= LOG_FIRST && entry + 1 <= LOG_LIMIT && mark_granule(entry_mark(entry), entry) < STASH_GRANULES;
+	return is_in_log(entry) && mark_granule(entry_mark(entry), entry) < STASH_GRANULES;
 }
 
 /* One that does not check, in the midst of the log. */
@@ -115,8 +120,7 @@ static unsigned log_restore_strayed(const struct stash_entry *front)
 		__atomic_store_n(&stash_journal->log_end, (uint64_t)entry, __ATOMIC_RELEASE);
 	}
 	/* The first of them, where the place was damaged while it was written: some of its bytes are here, some at `front`. */
-	bool within = entry >= LOG_FIRST && entry + 1 <= LOG_LIMIT;
-	return within && stash_entry_granule(entry_mark(entry), (uint64_t)front, step_of_log) < STASH_GRANULES;
+	return is_in_log(entry) && stash_entry_granule(entry_mark(entry), (uint64_t)front, step_of_log) < STASH_GRANULES;
 }
 
 unsigned log_restore(uint64_t step)

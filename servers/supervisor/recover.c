@@ -75,10 +75,8 @@ static void slots_take(slot_t known)
 
 static void slots_clear(void)
 {
-	for (slot_t slot = slots_last(0); slot >= SELF_FIRST_FREE; slot--) {
-		object_destroy(slot);
-		cap_drop(SELF_CAPTABLE, slot);
-	}
+	for (slot_t slot = slots_last(0); slot >= SELF_FIRST_FREE; slot--)
+		slot_destroy(slot);
 }
 
 bool recover_open(void)

@@ -216,8 +216,7 @@ void service_unmake(struct service *service)
 	slots_of(service, slots);
 	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++) {
 		kept[i] = *slots[i];
-		object_destroy(kept[i]);
-		cap_drop(SELF_CAPTABLE, kept[i]);
+		slot_destroy(kept[i]);
 	}
 	memset(service, 0, sizeof(*service));
 	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++)

@@ -263,6 +263,13 @@ void session_stop(void *unused);
 #define BIT_ENDED 2
 #define BIT_TIMER 4
 
+/* End what is in a slot, whoever else holds it, and empty the slot. */
+static inline void slot_destroy(slot_t slot)
+{
+	object_destroy(slot);
+	cap_drop(SELF_CAPTABLE, slot);
+}
+
 /* --- handoff.c: the first program's arguments, from boot/parameters --- */
 #define CANDIDATES_MAX 16
 #define PATH_SIZE 256

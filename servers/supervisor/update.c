@@ -43,10 +43,8 @@ static bool is_own(const struct service *service, slot_t program)
 /* A build that will not run again. The first one may be other services' too. */
 static void program_discard(const struct service *service, slot_t program)
 {
-	if (!is_own(service, program))
-		return;
-	object_destroy(program);
-	cap_drop(SELF_CAPTABLE, program);
+	if (is_own(service, program))
+		slot_destroy(program);
 }
 
 /* --- two builds, mapped for a while --- */
@@ -258,12 +256,6 @@ void update_look(struct service *service, uint64_t now)
 
 /* --- from one incarnation to the next --- */
 
-/* The new build has done nothing that it would have to take back itself. */
-static bool is_untouched(const struct service *service)
-{
-	return stash_is_left(service);
-}
-
 static enum update_turn turn_after_failure(struct service *service)
 {
 	if (service->update.state == UPDATE_REVERTING && ++service->update.reverts > REVERTS_MAX) {
@@ -275,7 +267,8 @@ static enum update_turn turn_after_failure(struct service *service)
 		service->update.until = UINT64_MAX;
 		update_tell(service, UPDATE_REVERTING, service->cause == CAUSE_HUNG ? "the new build hung" : "the new build failed");
 	}
-	return is_untouched(service) ? TURN_BACK : TURN_REVERT;
+	/* Left, it has done nothing that it would have to take back itself. */
+	return stash_is_left(service) ? TURN_BACK : TURN_REVERT;
 }
 
 void update_choose(struct service *service, bool left)

@@ -14,15 +14,9 @@ bool upload_prepare(void)
 	return pool_info(SELF_POOL, &own) >= 0 && pool_create(SELF_POOL, own.limit | POOL_SPARING, state.files) >= 0;
 }
 
-static void upload_destroy(void)
-{
-	object_destroy(state.upload);
-	cap_drop(SELF_CAPTABLE, state.upload);
-}
-
 int upload_begin(void)
 {
-	upload_destroy();
+	slot_destroy(state.upload);
 	state.upload_size = 0;
 	state.upload_state = UPLOAD_NONE;
 	if (memory_create(state.files, PROGRAM_SIZE_MAX, 0, state.upload) < 0)
@@ -52,8 +46,7 @@ int upload_copy(slot_t to, uint64_t *size)
 		return -ENOMEM;
 	if (program_copy(to, 0, state.upload, 0, *size))
 		return 0;
-	object_destroy(to);
-	cap_drop(SELF_CAPTABLE, to);
+	slot_destroy(to);
 	return -ENOMEM;
 }
 
@@ -67,6 +60,6 @@ void upload_committed(void)
 {
 	if (state.upload_state != UPLOAD_GOES)
 		return;
-	upload_destroy();
+	slot_destroy(state.upload);
 	state.upload_state = UPLOAD_NONE;
 }

@@ -79,8 +79,7 @@ static void work(void *unused)
 
 static bool worker_renew(void)
 {
-	object_destroy(state.watcher);
-	cap_drop(SELF_CAPTABLE, state.watcher);
+	slot_destroy(state.watcher);
 	watch.pinged = 0;
 	return worker_start(state.watcher, work, NULL, watch.stack, STACK) >= 0;
 }

@@ -1,9 +1,9 @@
 /* A build that faults in its first call. */
 #include "stash/stash.h"
 
-void update_stop(void);
+void store_told(void);
 
-void update_stop(void)
+void store_told(void)
 {
 	if (stash_journal->call)
 		__builtin_trap();

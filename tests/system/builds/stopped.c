@@ -3,7 +3,7 @@
 #include "atoll/startup.h"
 #include "stash/stash.h"
 
-void update_stop(void);
+void store_told(void);
 
 enum { CONVERT, CALL, REVERT, REVERT_WHOLE };
 
@@ -29,7 +29,7 @@ static void stop_starting(uint64_t store, unsigned phase, uint64_t now)
 		die(sought, CALL);
 }
 
-void update_stop(void)
+void store_told(void)
 {
 	static uint64_t now;
 	static bool calls;

@@ -4,7 +4,7 @@
  * each time one store later; so do the first steps of successors.
  *
  * What is to be remembered lies behind the journal's header, where no step takes anything back. The hooks that count
- * (lib/stash/save.S) call sweep_store before each store. */
+ * (lib/stash/save.S) call store_told before each store. */
 #include "server/step.h"
 #include "stash/stash.h"
 
@@ -33,8 +33,7 @@ static uint64_t call;       /* in hand; 0: another event */
 static uint32_t operation, stores;
 static enum event event = EVENT_FIRST;
 
-uint64_t stash_countdown = 1;
-void sweep_store(void);
+void store_told(void);
 
 bool __real_step_open(void);
 bool __wrap_step_open(void);
@@ -72,9 +71,8 @@ static void event_store(void)
 	end();
 }
 
-void sweep_store(void)
+void store_told(void)
 {
-	stash_countdown = 1; /* to be called at the next one too */
 	if (!stash_step_in_hand())
 		return;
 	stores++;

@@ -1,4 +1,5 @@
-/* From the hooks that count (lib/stash/save.S): each store is told to update_stop, which may end the server. */
+/* From the hooks that count (lib/stash/save.S): before each store store_told is called, which is given with this and may end the
+ * server. Nothing but the flags is destroyed. */
 	.data
 	.globl stash_countdown
 stash_countdown:
@@ -20,7 +21,7 @@ stash_stop:
 	push %rbp
 	mov %rsp, %rbp
 	and $-16, %rsp
-	call update_stop
+	call store_told
 	mov %rbp, %rsp
 	pop %rbp
 	pop %r11
