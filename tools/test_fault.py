@@ -12,7 +12,9 @@ import fault_stores
 from fault_campaign import Campaign, Found, victims   # noqa: F401 (victims: tools/endurance.py)
 from test_report import selected
 
-MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "Too many open files in system")
+# What programs say of ENOMEM and ENFILE. ("can't create pipe" is followed by another reason: before busybox says it, it closes
+# descriptor -1.)
+MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "can't create pipe", "Too many open files in system")
 
 
 class Test:
