@@ -311,17 +311,23 @@ static void step_end(struct request *request, int status)
 		loop.server->committed();
 }
 
-static __attribute__((noreturn)) int spin(struct request *request)
+static _Noreturn void spin(uint64_t bits)
 {
-	(void)request;
+	(void)bits;
 	for (;;)
 		__builtin_ia32_pause();
+}
+
+static int spin_in_call(struct request *request)
+{
+	(void)request;
+	spin(0);
 }
 
 /* What servers have in common (protocols/server.proto). */
 static int own_hang(struct request *request)
 {
-	static const struct server hung = { .name = "hung", .handle = spin };
+	static const struct server hung = { .name = "hung", .handle = spin_in_call, .signalled = spin };
 	if (request->label != LABEL_CONTROL)
 		return -EPERM;
 	loop.server = &hung;

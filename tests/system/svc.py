@@ -5,14 +5,15 @@ CPUS = (1, 4)
 SCRIPT = r"""
 say() { svctl $1; echo "$1: $?"; }
 fate() { svctl list | awk -v name=$1 '$1 == name { print $1, $2, $3, $4, ($5 == "-" || $5 < 1000000) ? "soon" : "late" }'; }
+found() { for look in $(seq 80); do svctl list | grep -q "^$1 .*hung" && break; sleep 0.1; done; fate $1; } # that it hangs
 fate pipe
 (sleep 5; echo late) | cat > /tmp/late &
 say "kill pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
 say "restart pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
 say "kill procfs"; fate procfs
-say "hang pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
-say "hang procfs"; fate procfs
-say "hang log"; echo hello > /dev/kmsg; sleep 4; fate log
+say "hang pipe"; seq 1 100 | sort -rn | tail -n 1; found pipe
+say "hang procfs"; found procfs
+say "hang log"; echo hello > /dev/kmsg; found log
 say "kill nothing" 2> /dev/null; say "maim pipe" 2> /dev/null
 wait; cat /tmp/late
 su user -c 'svctl kill pipe' 2> /dev/null || echo refused
