@@ -118,7 +118,7 @@ class Run:
 
     def close(self):
         for name, campaign in self.campaigns.items():
-            print(fault_report.table(campaign.faults))
+            self.report.show(fault_report.table(campaign.faults))
             where = f" on {self.options.smp} CPUs" if self.options.smp > 1 else ""
             self.report.result(f"fault/{name}{where}", judge(TESTS[name], campaign), campaign.seconds)
 
@@ -126,7 +126,7 @@ class Run:
 def run_stores(report, options):
     stores = fault_stores.Stores()
     stores.run()
-    print(stores.table())
+    report.show(stores.table())
     report.result(f"fault/{STORES}", stores.judge(), stores.seconds)
     if options.markdown:
         fault_report.put(Path(options.markdown), fault_stores.TITLE, stores.section())

@@ -1,4 +1,11 @@
-"""`./atoll test`: gathers the tests of all floors, runs those asked for, counts."""
+"""`./atoll test`: gathers the tests of all floors, runs those asked for, counts.
+
+There are two lanes, side by side where the machine has two processors: what computes alone, host tests and guests that count their
+own time (faults); and guests of several CPUs or with the host's clock."""
+
+import os
+import threading
+import traceback
 
 import build
 import test_fault
@@ -26,12 +33,37 @@ def main(options):
     report = Report(options.verbose)
     test_linux.APPEND = options.append
     test_system.LONG = options.long
-    if host:
-        test_host.run(report, host, options.long)
-    if system:
-        test_system.run(report, system)
-    if linux:
-        test_linux.run(report, linux)
-    if fault:
-        test_fault.run(report, fault, options)
+
+    def computing():
+        if host:
+            test_host.run(report, host, options.long)
+        if fault:
+            test_fault.run(report, fault, options)
+
+    def timed():
+        if system:
+            test_system.run(report, system)
+        if linux:
+            test_linux.run(report, linux)
+    run_lanes(report, computing, timed)
     return report.close()
+
+
+def run_lanes(report, *lanes):
+    if os.cpu_count() == 1:
+        for lane in lanes:
+            lane()
+        return
+    threads = [threading.Thread(target=lane_run, args=(report, lane), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def lane_run(report, lane):
+    """What its tests do not catch is a failure too."""
+    try:
+        lane()
+    except (Exception, SystemExit):   # pylint: disable=broad-except
+        report.result(f"all after that of {lane.__name__}", traceback.format_exc())

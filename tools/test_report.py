@@ -1,6 +1,6 @@
 """What a test is to the runner: a name, a result, and why it failed."""
 
-import sys
+import threading
 import time
 
 
@@ -9,29 +9,33 @@ class Failure(Exception):
 
 
 class Report:
-    """Counts and prints results as they come."""
+    """Counts and prints results as they come, from several threads."""
 
     def __init__(self, verbose=False):
         self.verbose = verbose
         self.passed = 0
         self.failed = []
         self.start = time.monotonic()
+        self.lock = threading.Lock()
+
+    def show(self, text):
+        with self.lock:
+            print(text, flush=True)
 
     def result(self, name, failure=None, seconds=None):
         took = f" ({seconds:.1f} s)" if seconds is not None else ""
-        if failure is None:
-            self.passed += 1
-            if self.verbose:
-                print(f"ok   {name}{took}")
-        else:
-            self.failed.append(name)
-            print(f"FAIL {name}{took}")
-            for line in str(failure).splitlines()[:60]:
-                print("     " + line)
-        sys.stdout.flush()
+        with self.lock:
+            if failure is None:
+                self.passed += 1
+            else:
+                self.failed.append(name)
+        if failure is not None:
+            self.show("\n     ".join([f"FAIL {name}{took}", *str(failure).splitlines()[:60]]))
+        elif self.verbose:
+            self.show(f"ok   {name}{took}")
 
     def say(self, text):
-        print(f"[{time.monotonic() - self.start:5.0f} s] {text}", flush=True)
+        self.show(f"[{time.monotonic() - self.start:5.0f} s] {text}")
 
     def close(self):
         if self.failed:
