@@ -2,7 +2,8 @@
  * shares our memory (vfork) but nothing else.
  *
  * A thread's region is guard page, stack, block. Its own exit cannot free it, because it runs on it: proc zeroes
- * `alive` when the thread is gone, and a region whose word is zero is used again. */
+ * `alive` when the thread is gone, and a region whose word is zero is used again. If proc dies just then, its successor zeroes the
+ * word once more, unless that is another one by then: it is, where the region is another thread's. */
 #include "files.h"
 #include "frame_offsets.h"
 #include "signals.h"
@@ -15,6 +16,7 @@ extern char first_stack_top[];
 #define REGIONS_MAX ((THREAD_AREA_END - THREAD_AREA) / THREAD_REGION_SIZE)
 static struct lock regions_lock;
 static uint32_t regions_used; /* regions ever mapped in this space, from the bottom */
+static uint32_t lives;        /* the last word that a region in use had: no two have the same */
 
 struct thread *first_thread(void)
 {
@@ -54,7 +56,8 @@ struct thread *thread_allocate(struct task *task)
 		thread = region_map();
 	if (thread) {
 		memset(thread, 0, sizeof(*thread));
-		__atomic_store_n(&thread->alive, 1, __ATOMIC_RELEASE);
+		lives += 1 + (lives == UINT32_MAX);
+		__atomic_store_n(&thread->alive, lives, __ATOMIC_RELEASE);
 	}
 	lock_release(&regions_lock);
 	if (!thread)

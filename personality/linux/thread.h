@@ -171,7 +171,7 @@ struct thread {
 	struct task *task;
 	uint32_t id;
 	slot_t slot; /* its own thread capability */
-	uint32_t alive; /* zeroed by proc when the thread is really gone: its region is free then */
+	uint32_t alive; /* of this thread's life alone (task.c); zeroed by proc when it is really gone: its region is free then */
 	uint32_t start; /* enum thread_start */
 	/* under task->lock */
 	struct thread *next;

@@ -57,7 +57,7 @@ void pool_limit(slot_t pool, uint64_t bytes)
 	step_then(limit, pool, bytes, 0);
 }
 
-/* Once: another thread that finds 0 may give the word a new meaning. */
+/* Once: another thread that finds 0 may give the word a new meaning, and does with another value. */
 static void clear(uint64_t space, uint64_t address, uint64_t word)
 {
 	uint32_t zero = 0, now;
