@@ -103,11 +103,12 @@ def texts():
     return {f"text.{name}": fault_text.table(build.BUILD / archive.program_of(name, archive.manifests()[name])) for name in victims()}
 
 
-def boot(text, manifest, limit, cpus, **more):
+def boot(text, manifest, limit, cpus, services=None, **more):
     system = test_system.System(cpus, False, limit)
     system.last_words += LAST_WORDS
     with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
-        services = {"faults": (build.BUILD / "injector", manifest)} if manifest else None
+        if manifest:
+            services = {"faults": (build.BUILD / "injector", manifest)}
         return system.shell(text, checked=False, services=services, files=texts() if manifest else None, icount=cpus == 1, **more)
 
 

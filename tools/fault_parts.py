@@ -35,7 +35,7 @@ def expectations(output):
 
 def difference(expected, found):
     """("error" or "wrong", how it is told)."""
-    before, after = expected.decode().splitlines(), found.decode(errors="replace").splitlines()
+    before, after = (text.decode(errors="replace").splitlines() for text in (expected, found))
     for line in after:
         if line not in before and any(error in line for error in ERRORS):
             return "error", line

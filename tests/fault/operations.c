@@ -1,6 +1,7 @@
 /* Asks servers for what the workload and the Linux tests do not (tools/fault_stores.py tells what is left), and says how it
  * came out. Errors are as good as answers. */
 #define _GNU_SOURCE
+#include "protocol_process.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -36,6 +37,8 @@ static void files_of(const char *path, int flags)
 	printf("%s\n", path);
 	SAY(fd >= 0 ? 0 : -1);
 	SAY(poll(&wait, 1, 0));
+	wait.events = POLLPRI; /* which never comes: the server is asked */
+	SAY(poll(&wait, 1, 1));
 	SAY(lseek(fd, 3, SEEK_SET));
 	SAY(fcntl(fd, F_SETFL, O_NONBLOCK));
 	SAY(fcntl(fd, F_SETLK, &lock));
@@ -71,6 +74,33 @@ static void processes(void)
 	SAY(sigprocmask(SIG_BLOCK, &set, NULL));
 	timer = (struct itimerval){ 0 };
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* What the personality asks for after a look of its own, or never: on the process's own gate, as any program may. MESSAGE_CALL is where the
+ * personality's function is. */
+int64_t message_call(slot_t gate, struct message *message, struct message_extra *extra)
+{
+	return ((int64_t (*)(slot_t, struct message *, struct message_extra *))MESSAGE_CALL)(gate, message, extra);
+}
+
+static int answer_of(int status)
+{
+	errno = -status;
+	return status < 0 ? -1 : 0;
+}
+
+static void own_gate(void)
+{
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		SAY(answer_of(process_set_mask(PROCESS_GATE, NULL, (uint32_t)gettid(), 0, 0, 0)));
+		SAY(answer_of(process_set_mask(PROCESS_GATE, NULL, 0, 0, 0, 0)));
+		SAY(setuid(1));
+		SAY(answer_of(process_shut_down(PROCESS_GATE, NULL, 0)));
+		_exit(0);
+	}
+	SAY(waitpid(child, NULL, 0));
 }
 
 /* In a session of its own with a terminal: a child in the background is stopped when it reads, goes on in the foreground,
@@ -141,6 +171,7 @@ int main(void)
 	}
 	names_of_proc();
 	processes();
+	own_gate();
 	terminals();
 	mounts();
 	return 0;
