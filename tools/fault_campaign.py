@@ -6,9 +6,11 @@ faults near that part are told."""
 
 import functools
 import re
+import subprocess
 import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import archive
 import build
@@ -33,7 +35,8 @@ argument {victims}
 LINE = re.compile(r"fault (\d+) (\w+) ([\w-]+) (\w+) (\d+) ?(\S*)")
 HEAD = re.compile(r"== (\d+) (\w+)$")
 DEATH = re.compile(r"supervisor: ([\w-]+) died: ")
-ENDS = ("kill", "again", "both", "root")   # kinds that end their victim themselves
+ORDER = "order"
+ENDS = ("kill", "again", "both", "root", ORDER)   # kinds that end their victim themselves
 APART = 500         # microseconds, at most, between two
 LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
 LIMIT = 300         # seconds for a boot: many times what it takes, on a machine that has more to do,
@@ -41,6 +44,9 @@ FAULT_LIMIT = 2     # and for each fault,
 HANG_LIMIT = 20     # and where that has a server use all the time until it is found out
 MESSAGES = {"wake", "request", "reply"}   # kinds that need more traffic with drivers
 LINES, LINES_MESSAGES = 20, 1000          # of the workload's part for that
+ORDERS = build.ROOT / "tests/fault/orders.sh"   # the workload of this kind, and what it has in /bin
+ORDERED = {"pipe.0": "pipe-moved", "pipe.1": "pipe", "proc.0": "proc-moved", "proc.1": "proc", "pipe.fails": "pipe-crashes",
+           "pipe.silent": "pipe-silent", "link": "link", "teller": "teller"}
 
 
 @dataclass
@@ -116,9 +122,37 @@ def workload(lines, *settings):
     return "\n".join([f"LINES={lines}", *settings, WORKLOAD.read_text()])
 
 
+class Usual:
+    """The workload of most kinds."""
+
+    def __init__(self, lines):
+        self.lines = lines
+
+    def boot(self, manifest, limit, cpus, *settings):
+        return boot(workload(self.lines, *settings), manifest, limit, cpus)
+
+
+class Orders:
+    """That of faults in what the supervisor is told to do."""
+
+    def boot(self, manifest, limit, cpus, *settings):
+        with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
+            for name, program in ORDERED.items():
+                subprocess.run(["strip", "-g", "-o", Path(folder) / name, build.BUILD / program], check=True)
+            return boot("\n".join([*settings, ORDERS.read_text()]), manifest, limit, cpus,
+                        programs={name: Path(folder) / name for name in ORDERED})
+
+
 @functools.cache
-def expectations(lines):
-    return fault_parts.expectations(boot(workload(lines, "ROUNDS=2"), None, LIMIT, 1).output)
+def workload_of(kinds):
+    if ORDER in kinds:
+        return Orders()
+    return Usual(LINES_MESSAGES if MESSAGES & set(kinds) else LINES)
+
+
+@functools.cache
+def expectations(load):
+    return fault_parts.expectations(load.boot(None, LIMIT, 1, "ROUNDS=2").output)
 
 
 class Boot:
@@ -167,7 +201,7 @@ class Campaign:
 
     def __init__(self, kinds, at_once, cpus=1, apart=APART):
         self.kinds, self.at_once, self.cpus, self.apart = kinds, at_once, cpus, apart
-        self.lines = LINES_MESSAGES if MESSAGES & set(kinds) else LINES
+        self.load = workload_of(kinds)
         self.found = []   # one Found for each boot
         self.seconds = 0.0
 
@@ -187,7 +221,7 @@ class Campaign:
         manifest = MANIFEST.format(seed=seed, count=count, apart=self.apart, kinds=",".join(self.kinds), victims=",".join(victims()))
         manifest += "".join(f"file text.{name} text_{name}\n" for name in victims())
         each = HANG_LIMIT if self.kinds == ("hang",) else FAULT_LIMIT
-        return Boot(boot(workload(self.lines), manifest, LIMIT + each * count, self.cpus), expectations(self.lines))
+        return Boot(self.load.boot(manifest, LIMIT + each * count, self.cpus), expectations(self.load))
 
     def blame(self, seed, found, notice):
         """The fault after which this was noticed: the boot is the same up to the last fault that it has."""

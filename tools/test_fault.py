@@ -18,12 +18,13 @@ MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "can't 
 
 
 class Test:
-    def __init__(self, kinds, at_once, usual, share, allowed=0.0, told=()):
+    def __init__(self, kinds, at_once, usual, share, allowed=0.0, told=(), more=None):
         self.kinds = kinds
         self.at_once = at_once   # faults in one boot
         self.usual = usual       # faults without --faults
         self.share = share       # of those of a long run, as a weight; a kill takes 30 ms, a hang seconds
         self.allowed = allowed   # share of those with consequences that programs may notice
+        self.long = more or usual   # without --faults, with --long
         self.told = told         # an error that the one caller may be told of
 
 
@@ -31,6 +32,7 @@ TESTS = {
     "kill": Test(("kill",), 1000, 1500, 8000),
     "again": Test(("again", "both"), 200, 300, 800),
     "root": Test(("root",), 100, 300, 300),
+    "order": Test(("order",), 20, 20, 100, more=1000),
     "hang": Test(("hang",), 5, 5, 2),
     "idle": Test(("sleep", "poll"), 20, 20, 18),
     "wake": Test(("wake",), 100, 60, 10),
@@ -39,7 +41,7 @@ TESTS = {
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 400, allowed=0.01),
 }
 STORES = "stores"   # fault_stores.py
-USUAL = ("kill", "again", "root", "idle", "wake", "memory")   # in a run of all tests
+USUAL = ("kill", "again", "root", "order", "idle", "wake", "memory")   # in a run of all tests
 
 
 def tests(wanted):
@@ -70,8 +72,8 @@ class Run:
         self.report, self.options = report, options
         self.campaigns = {name: Campaign(TESTS[name].kinds, TESTS[name].at_once, options.smp) for name in names}
         weight = sum(TESTS[name].share for name in names)
-        self.counts = {name: max(1, options.faults * TESTS[name].share // weight) if options.faults else TESTS[name].usual
-                       for name in names}
+        self.counts = {name: max(1, options.faults * TESTS[name].share // weight) if options.faults else
+                       TESTS[name].long if options.long else TESTS[name].usual for name in names}
         self.kept = Path(options.json) if options.json else None
         if self.kept and self.kept.exists():
             self.load()

@@ -601,6 +601,8 @@ static void again(void)
 	endpoint_reset(SELF_ENDPOINT);
 	load_clear();
 	for (unsigned i = 0; i < state.service_count; i++)
+		update_clear(&state.services[i]);
+	for (unsigned i = 0; i < state.service_count; i++)
 		if (state.services[i].replacing)
 			service_replace(&state.services[i]);
 	if (state.begun && watch_again())

@@ -169,6 +169,8 @@ uint64_t watch_look(uint64_t now, struct service **hung);
 /* With the program that has come. Why not is in its note, too. */
 int update_begin(struct service *service);
 bool update_goes_on(const struct service *service);
+/* In a successor of the supervisor: programs that an update has left. */
+void update_clear(struct service *service);
 /* At the time that it gives, or earlier. */
 void update_look(struct service *service, uint64_t now);
 /* It has ended itself, for another build. */

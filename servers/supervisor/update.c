@@ -47,6 +47,25 @@ static void program_discard(const struct service *service, slot_t program)
 		slot_destroy(program);
 }
 
+/* One of its two builds is not needed any more. What has become of it counts first: a successor may not find again what led to it. */
+static void update_end(struct service *service, enum supervisor_update how, const char *text, slot_t unneeded)
+{
+	update_tell(service, how, text);
+	recover_commit();
+	program_discard(service, unneeded);
+}
+
+/* In a successor: what had ended, but was not gone. */
+void update_clear(struct service *service)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		slot_t own = service->update.own[i];
+		bool needed = update_goes_on(service) && (own == service->update.program || own == service->update.before);
+		if (own != service->program && !needed)
+			slot_destroy(own);
+	}
+}
+
 /* --- two builds, mapped for a while --- */
 
 static uint64_t mapped_size(uint64_t size)
@@ -164,6 +183,7 @@ static bool update_stand_by(struct service *service, slot_t program)
 {
 	slot_t running = service->program;
 	service_standby_drop(service);
+	recover_commit(); /* or a successor would take what is there by then for the old build's */
 	service->program = program;
 	service_prepare(service);
 	service->program = running;
@@ -175,10 +195,7 @@ static int update_take(struct service *service, slot_t slot)
 {
 	uint64_t size;
 	program_discard(service, slot);
-	int status = upload_copy(slot, &size);
-	if (status == 0)
-		upload_used();
-	return status;
+	return upload_copy(slot, &size);
 }
 
 /* 0, or why not. */
@@ -208,6 +225,8 @@ int update_begin(struct service *service)
 	if (update_goes_on(service))
 		return -EBUSY;
 	int status = update_make(service, program, complaint);
+	if (status == 0 || status == -ENOEXEC)
+		upload_used();
 	if (status < 0) {
 		update_tell(service, UPDATE_REFUSED, complaint);
 		return status;
@@ -243,14 +262,12 @@ static bool trial_passed(const struct service *service, uint64_t now)
 void update_look(struct service *service, uint64_t now)
 {
 	if (service->update.state == UPDATE_TRIAL && trial_passed(service, now)) {
-		program_discard(service, service->update.before);
-		update_tell(service, UPDATE_DONE, "done");
+		update_end(service, UPDATE_DONE, "done", service->update.before);
 	} else if (service->update.state == UPDATE_TRIAL && now >= service->update.until) {
 		service->update.until = now + LOOK_AGAIN;
 	} else if (service->update.state == UPDATE_BEGUN && now >= service->update.until) {
 		service_standby_drop(service);
-		program_discard(service, service->update.program);
-		update_tell(service, UPDATE_REFUSED, "the running build did not leave for it");
+		update_end(service, UPDATE_REFUSED, "the running build did not leave for it", service->update.program);
 	}
 }
 
@@ -259,7 +276,7 @@ void update_look(struct service *service, uint64_t now)
 static enum update_turn turn_after_failure(struct service *service)
 {
 	if (service->update.state == UPDATE_REVERTING && ++service->update.reverts > REVERTS_MAX) {
-		update_tell(service, UPDATE_STUCK, "it failed, and failed to go back: it runs on");
+		update_end(service, UPDATE_STUCK, "it failed, and failed to go back: it runs on", service->update.before);
 		return TURN_NONE;
 	}
 	if (service->update.state == UPDATE_TRIAL) {

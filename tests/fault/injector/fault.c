@@ -11,10 +11,13 @@
 #define MEMORY_TIME 3000000ull /* nanoseconds in which allocations may fail */
 #define LOOK_ROOT 3000ull /* from look to look whether it does something, */
 #define LOOKS_ROOT 3000 /* at most */
+#define LOOK_ORDER 1000000ull /* likewise in the mean, where any of its time is as good, */
+#define LOOK_STEP 10000ull    /* or the beginning of a step is sought, */
+#define WAIT_ORDER 10000000000ull /* at most: more than the workload rests */
 
 const char *const fault_names[FAULT_KINDS] = {
 	"kill", "register", "code", "operand", "branch", "skip", "stash", "hang", "sleep",
-	"poll", "wake", "memory", "request", "reply", "again", "both", "root",
+	"poll", "wake", "memory", "request", "reply", "again", "both", "root", "order",
 };
 
 bool fault_ends(enum fault_kind kind)
@@ -35,6 +38,11 @@ bool fault_is_felt(enum fault_kind kind)
 bool fault_is_message(enum fault_kind kind)
 {
 	return kind == FAULT_WAKE || kind == FAULT_REQUEST || kind == FAULT_REPLY;
+}
+
+bool fault_is_root(enum fault_kind kind)
+{
+	return kind == FAULT_ORDER;
 }
 
 bool fault_hangs(enum fault_kind kind)
@@ -260,6 +268,24 @@ static bool end_root(struct victim *victim, struct victim *root, char *detail, s
 	return true;
 }
 
+/* The supervisor in an order of somebody's, which is most of what it does: at any instant of its time, or near the beginning of
+ * a step; and perhaps again while it comes back. */
+static bool end_order(struct victim *root, char *detail, size_t size)
+{
+	bool early = random_below(2) == 0;
+	uint64_t apart = early ? LOOK_STEP : LOOK_ORDER, end = time_now() + WAIT_ORDER;
+	wait_for(random_below(LOOK_ORDER));
+	while (!root_busy(root)) {
+		if (time_now() >= end)
+			return false;
+		wait_for(random_below(2 * apart));
+	}
+	root_end(root, early ? random_below(HANDLING) : 0, detail, size);
+	if (random_below(3) == 0)
+		root_end(root, random_below(RECOVERY), detail, size);
+	return strchr(detail, '+') != NULL;
+}
+
 bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other, char *detail, size_t size)
 {
 	struct registers registers;
@@ -271,6 +297,8 @@ bool fault_do(struct victim *victim, enum fault_kind kind, struct victim *other,
 		return end_both(victim, other, detail, size);
 	if (kind == FAULT_ROOT)
 		return end_root(victim, other, detail, size);
+	if (kind == FAULT_ORDER)
+		return end_order(victim, detail, size);
 	if (kind == FAULT_MEMORY)
 		return memory_fail(victim, detail, size);
 	if (kind == FAULT_WAKE)

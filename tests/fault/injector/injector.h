@@ -98,7 +98,7 @@ bool wake_lose(struct victim *victim, char *detail, size_t size);
 /* --- fault.c --- */
 enum fault_kind {
 	FAULT_KILL, FAULT_REGISTER, FAULT_CODE, FAULT_OPERAND, FAULT_BRANCH, FAULT_SKIP, FAULT_STASH, FAULT_HANG, FAULT_SLEEP,
-	FAULT_POLL, FAULT_WAKE, FAULT_MEMORY, FAULT_REQUEST, FAULT_REPLY, FAULT_AGAIN, FAULT_BOTH, FAULT_ROOT, FAULT_KINDS
+	FAULT_POLL, FAULT_WAKE, FAULT_MEMORY, FAULT_REQUEST, FAULT_REPLY, FAULT_AGAIN, FAULT_BOTH, FAULT_ROOT, FAULT_ORDER, FAULT_KINDS
 };
 extern const char *const fault_names[FAULT_KINDS];
 
@@ -113,6 +113,8 @@ bool fault_stays(enum fault_kind kind);
 bool fault_is_felt(enum fault_kind kind);
 /* A message to or from the victim is touched, whatever it does at the moment. */
 bool fault_is_message(enum fault_kind kind);
+/* The supervisor alone is the victim, whatever it does at the moment. */
+bool fault_is_root(enum fault_kind kind);
 /* The victim hangs, and it is the supervisor's to find that. */
 bool fault_hangs(enum fault_kind kind);
 

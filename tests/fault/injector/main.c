@@ -134,9 +134,25 @@ static void fault_clear(const struct victim *victim, enum fault_kind kind, const
 		victim_restart(victim);
 }
 
+/* The supervisor has no steps: it is there again when it answers. */
+static void fault_root(unsigned number, enum fault_kind kind)
+{
+	char detail[64] = "";
+	bool done = fault_do(&root, kind, NULL, detail, sizeof detail);
+	uint64_t since = time_now();
+	bool answers = victim_look(&victims[0]);
+	log_line("fault %u %s %s %s %lu %s", number, fault_names[kind], root.name, !answers ? "lost" : done ? "died" : "missed",
+	         done ? time_now() - since : 0, detail);
+	sleep_for(APART_ROOT);
+}
+
 static void fault_one(unsigned number)
 {
 	enum fault_kind kind = kinds[random_below(kind_count)];
+	if (fault_is_root(kind)) {
+		fault_root(number, kind);
+		return;
+	}
 	struct victim *victim;
 	char detail[64] = "";
 	uint64_t steps = 0, since = 0;
