@@ -53,6 +53,9 @@ struct scratch {
 		int32_t status;
 		uint64_t time;     /* when it was answered twice */
 	} known[ERRORS];
+	uint64_t stuck_after;      /* the count of the last step that was committed when a server died, */
+	uint32_t stuck;            /* so many times one after the other */
+	uint32_t mended;           /* since something else was deadly */
 	uint64_t undo_count;
 	struct undo {
 		step_action run;
@@ -157,8 +160,33 @@ static void death_count(void)
 	if (id == 0)
 		return;
 	notes->deaths = notes->deadly == id ? notes->deaths + 1 : 1;
+	notes->mended = notes->deadly == id && notes->mended;
 	notes->deadly = id;
 	stash_journal->call = 0;
+}
+
+/* Incarnations that have not come to the end of a step. */
+static void stuck_count(void)
+{
+	struct scratch *notes = scratch();
+	uint64_t committed = stash_steps(stash_journal->committed);
+	notes->stuck = notes->stuck_after == committed ? notes->stuck + 1 : 1;
+	notes->stuck_after = committed;
+}
+
+/* What ends every server may be damage that was committed. Before a call is refused for it, or the service is given up, what can be
+ * told for certain is mended, and the call handled once more. */
+static void state_mend(void)
+{
+	struct scratch *notes = scratch();
+	if ((notes->deaths < DEATHS_MAX || notes->mended) && notes->stuck < DEATHS_MAX)
+		return;
+	unsigned pointers = stash_mend_pointers();
+	if (pointers == 0)
+		return;
+	log_line("%u pointers that were damaged are mended, of which servers died again and again", pointers);
+	notes->deaths = DEATHS_MAX - 1;
+	notes->mended = true;
 }
 
 bool step_open(void)
@@ -174,6 +202,8 @@ bool step_open(void)
 		__builtin_trap();
 	if (stash_lost())
 		log_line("%u entries of the undo log were damaged: what they held is as the unfinished step left it", stash_lost());
+	stuck_count();
+	state_mend();
 	/* The predecessor may have died before it parked it. Others may be about to end the wait: signals come before calls. */
 	if (((const struct record *)stash_record())->status == REQUEST_PARKED)
 		call_park(SELF_ENDPOINT, ((const struct record *)stash_record())->id);
@@ -216,13 +246,19 @@ static void record_fill(const struct request *request, int status)
 	}
 }
 
+static void caps_drop_answered(const struct request *request)
+{
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+		if (request->reply_caps_drop[i])
+			effect_drop_answered(request->reply_caps[i]);
+}
+
 void step_commit(struct request *request, int status)
 {
 	if (request) {
 		record_fill(request, status);
-		for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
-			if (request->reply_caps_drop[i])
-				effect_drop_answered(request->reply_caps[i]);
+		if (request->reply_cap_count)
+			caps_drop_answered(request);
 	}
 	if (kept.taken)
 		kept_refill();

@@ -16,13 +16,18 @@
 #define HEAP_END (STASH_BASE + STASH_SIZE)
 #define FIRST_BLOCK (STASH_HEAP + 8ull) /* so that what follows a head is aligned */
 
-/* A head tells whether its block is allocated, and that it is a head. */
+/* A head tells whether its block is allocated, that it is a head, and its size twice: another size makes most bits of the mark others. */
 #define MARK_ALLOCATED 0x5354a110u
 #define MARK_FREE 0x5354f4eeu
 struct block {
 	uint32_t size, mark;
 	struct block *next; /* of its class, while free; else the program's first bytes */
 };
+
+static uint32_t mark_of(uint32_t size, uint32_t kind)
+{
+	return size * 0x9e3779b1u ^ kind;
+}
 
 static struct {
 	struct block *free[CLASSES];
@@ -78,7 +83,7 @@ static struct block *block_from_top(uint64_t size)
 static void block_give_back(struct block *block)
 {
 	struct block **list = &heap.free[class_of(block->size)];
-	block->mark = MARK_FREE;
+	block->mark = mark_of(block->size, MARK_FREE);
 	block->next = *list;
 	*list = block;
 }
@@ -115,6 +120,11 @@ static struct block *block_from_class(uint64_t size)
 	return block;
 }
 
+uint64_t stash_heap_end(void)
+{
+	return heap.supplied;
+}
+
 void *stash_malloc(size_t bytes)
 {
 	uint64_t size = block_size(bytes);
@@ -127,8 +137,22 @@ void *stash_malloc(size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	block->mark = MARK_ALLOCATED;
+	block->mark = mark_of(block->size, MARK_ALLOCATED);
 	return &block->next;
+}
+
+/* A mark is what it says but for a bit, or the size is. */
+static void block_mend(struct block *block)
+{
+	uint32_t wrong = block->mark ^ mark_of(block->size, MARK_ALLOCATED);
+	if ((wrong & (wrong - 1)) == 0 && block->size <= STASH_SIZE / 2)
+		return;
+	for (unsigned bit = 0; bit < 32; bit++)
+		if (block->mark == mark_of(block->size ^ 1u << bit, MARK_ALLOCATED)) {
+			block->size ^= 1u << bit;
+			return;
+		}
+	__builtin_trap();
 }
 
 /* The head of an allocated block; what is none ends the server here, before it does harm. */
@@ -136,8 +160,10 @@ static struct block *block_of(void *bytes)
 {
 	uint64_t address = (uint64_t)bytes - offsetof(struct block, next);
 	struct block *block = (struct block *)address;
-	if (address % 16 != 8 || address < FIRST_BLOCK || address >= heap.top || block->mark != MARK_ALLOCATED)
+	if (address % 16 != 8 || address < FIRST_BLOCK || address >= heap.top)
 		__builtin_trap();
+	if (block->mark != mark_of(block->size, MARK_ALLOCATED))
+		block_mend(block);
 	return block;
 }
 

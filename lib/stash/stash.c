@@ -104,16 +104,6 @@ void stash_roll_back(void)
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
 }
 
-void *stash_record(void)
-{
-	return stash_journal->record[stash_journal->committed & 1];
-}
-
-void *stash_record_next(void)
-{
-	return stash_journal->record[~stash_journal->committed & 1];
-}
-
 unsigned stash_lost(void)
 {
 	return lost;

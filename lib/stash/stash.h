@@ -91,9 +91,17 @@ void stash_commit(bool new_record);
 /* Take the step in hand back, if there is one. */
 void stash_roll_back(void);
 bool stash_step_in_hand(void);
+/* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash are made right; how many. */
+unsigned stash_mend_pointers(void);
 /* STASH_RECORD_SIZE bytes each, written without hooks: the record that counts, and the other one. */
-void *stash_record(void);
-void *stash_record_next(void);
+static inline void *stash_record(void)
+{
+	return stash_journal->record[stash_journal->committed & 1];
+}
+static inline void *stash_record_next(void)
+{
+	return stash_journal->record[~stash_journal->committed & 1];
+}
 
 /* Save these bytes: before they are written by what is not recoverable code (the kernel, an assembly routine). Bytes
  * outside of the stash are ignored. */
@@ -112,6 +120,7 @@ void *stash_calloc(size_t count, size_t size);
 void *stash_realloc(void *block, size_t size);
 void stash_free(void *block);
 char *stash_strdup(const char *text);
+uint64_t stash_heap_end(void); /* there is no memory from here on; 0: the heap has not been used */
 
 /* Given by what the stash is used in: memory for this part of the heap, before it is touched. False: there is none. */
 bool stash_supply(uint64_t offset, uint64_t length);

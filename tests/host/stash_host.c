@@ -31,7 +31,7 @@ void stash_trim(uint64_t offset, uint64_t length)
 
 void stash_peek(uint64_t offset, void *to, uint64_t length)
 {
-	memcpy(to, (void *)(STASH_JOURNAL + offset - STASH_SIZE), length);
+	memcpy(to, (void *)(offset < STASH_SIZE ? STASH_BASE + offset : STASH_JOURNAL + offset - STASH_SIZE), length);
 }
 
 /* Before the C library allocates: its own heap would begin behind the image, where the stash's is. */

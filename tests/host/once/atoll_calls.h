@@ -28,7 +28,8 @@ static inline int64_t calls_nothing(uint64_t first, ...)
 #define call_write calls_nothing
 #define call_read_memory calls_nothing
 #define call_write_memory calls_nothing
-#define memory_read(memory, offset, to, length) ((void)memcpy(to, (void *)(STASH_JOURNAL + (offset) - STASH_SIZE), length))
+#define memory_read(memory, offset, to, length) \
+	((void)memcpy(to, (void *)((offset) < STASH_SIZE ? STASH_BASE + (offset) : STASH_JOURNAL + (offset) - STASH_SIZE), length))
 #define memory_write(memory, offset, from, length) ((void)(offset), (void)(from), (int64_t)(length))
 
 #endif

@@ -1,0 +1,58 @@
+/* The stash, damaged between two steps: a bit that was committed. Pointers that it leads out of the stash are found and mended, wherever
+ * they are, and nothing else is; and a block whose head has a wrong bit can be freed, as what it was. */
+#include "stash_host.h"
+#include "stash_program.h"
+#include <stdio.h>
+
+#define STEPS 400
+#define SIZES 40
+
+static unsigned failures, pointers;
+static uint64_t seed = 31, step;
+
+static void complain(const char *what, uint64_t where)
+{
+	if (failures++ < 20)
+		fprintf(stderr, "step %lu, at %#lx: %s\n", step, where, what);
+}
+
+static void pointer_damage(uint64_t *word)
+{
+	if (*word - STASH_HEAP >= stash_heap_end() - STASH_HEAP || *word % 8 != 0)
+		return;
+	*word ^= 1ull << (32 + random_next(&seed) % 32);
+	if (stash_mend_pointers() != 1 || !stash_same_as_snapshot())
+		complain("a pointer is not mended", (uint64_t)word);
+	pointers++;
+}
+
+static void head_damage(size_t size)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		stash_begin();
+		char *block = stash_malloc(size);
+		*(uint64_t *)(block - 8) ^= 1ull << bit;
+		stash_free(block);
+		if (stash_malloc(size) != block)
+			complain("a block was freed as another", bit);
+		stash_roll_back();
+	}
+}
+
+int main(void)
+{
+	for (; step < STEPS; step++) {
+		step_whole(program_step, step);
+		if (step < STEPS / 2)
+			continue;
+		stash_snapshot();
+		for (unsigned i = 0; i < 100; i++)
+			pointer_damage((uint64_t *)(STASH_HEAP + random_next(&seed) % (stash_heap_end() - STASH_HEAP) / 8 * 8));
+		if (stash_mend_pointers() != 0)
+			complain("what was right is mended", 0);
+	}
+	for (size_t size = 1; size < SIZES * 100; size += 100)
+		head_damage(size);
+	printf("%u pointers mended\n", pointers);
+	return failures != 0 || pointers < 100;
+}
