@@ -27,6 +27,7 @@ import rootfs
 
 TESTS = archive.ROOT / "tests" / "linux"
 SNIPPET_LIMIT = 20        # seconds, unless the snippet's heading says otherwise
+STATUS_CUT_OFF = 137      # of one that came to no end within it: no answer of Linux's to be kept
 SILENCE_LIMIT = 15        # seconds without a word beyond the longest snippet's limit: the boot hangs
 BOOTS_MOST = 12
 CPUS = (1, 4)             # every snippet runs once with each; C programs with the first alone, since
@@ -208,8 +209,8 @@ def oracle(chosen, options, say):
         return {name: (value[0], value[1].encode("latin-1")) for name, value in saved.items()}
     say(f"{len(chosen)} snippets under Debian's kernel")
     results = run_all(linux_line, chosen, options, say)
-    broken = [name for name, value in results.items() if isinstance(value, str)]
-    if not broken:
+    cut_off = [name for name, value in results.items() if isinstance(value, str) or value[0] == STATUS_CUT_OFF]
+    if not cut_off:
         build.CACHE.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps({name: [value[0], value[1].decode("latin-1")] for name, value in results.items()}))
     return results
