@@ -1,7 +1,7 @@
 """System tests: tests/system/NAME.py, one file each, that says what boots and what is expected.
 
 A file has a one-line text, and may set
-    TIME = 60            seconds, at most, for each boot
+    TIME = 60            seconds, at most, for each boot, on a machine that does nothing else (SLACK times as many where there is more to do)
     CPUS = (1, 4)        boot counts; the test runs once for each
     KERNEL = "debug"     or "release"
     TARGETS = [...]      what has to be built for it beside the system and its tests
@@ -29,6 +29,7 @@ TESTS = archive.ROOT / "tests" / "system"
 
 
 LONG = False   # --long
+SLACK = 3      # other tests run beside it
 
 
 class Outcome:
@@ -153,7 +154,7 @@ def tests():
 
 def run_one(report, name, module, cpus):
     started = time.monotonic()
-    system = System(cpus, getattr(module, "KERNEL", "release") == "debug", getattr(module, "TIME", 60))
+    system = System(cpus, getattr(module, "KERNEL", "release") == "debug", SLACK * getattr(module, "TIME", 60))
     failure = None
     with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
         system.folder = folder
