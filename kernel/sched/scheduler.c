@@ -182,7 +182,8 @@ static void put_back(struct thread *thread)
 	spin_unlock(&thread->lock);
 }
 
-/* From this CPU's queue, one that goes before `keep` (NULL: any). */
+/* From this CPU's queue, one that goes before `keep` (NULL: any). What another thread pays for adds nothing to the time of `keep`: in
+ * its turn any other goes before it. */
 static struct thread *pop_better(struct cpu *cpu, struct thread *keep, bool turn)
 {
 	struct run_queue *queue = &cpu->queue;
@@ -193,7 +194,8 @@ static struct thread *pop_better(struct cpu *cpu, struct thread *keep, bool turn
 		limit = scheduler_level(keep);
 		struct list_node *same = &queue->level[limit];
 		if (turn && !list_empty(same) &&
-		    (int64_t)(list_first(same, struct thread, runnable)->virtual_time - keep->virtual_time) <= 0)
+		    (cpu->payer != keep ||
+		     (int64_t)(list_first(same, struct thread, runnable)->virtual_time - keep->virtual_time) <= 0))
 			limit++;
 	}
 	return pop(queue, limit, 1ull << cpu->index);
