@@ -206,6 +206,38 @@ static void bound_notification_wakes_receive(void)
 	CHECK_STATUS(endpoint_bind(T1, 0), STATUS_OK);
 }
 
+static volatile bool spins, ends;
+
+static void spinner_run(void *argument)
+{
+	struct message message;
+	(void)argument;
+	if (message_receive(T1, &message, NULL) != STATUS_OK)
+		return;
+	spins = true;
+	while (!ends)
+		;
+	message.header = 0;
+	message_reply(T1, &message, NULL);
+}
+
+/* What it runs is its caller's time, and does not put off those of its level for ever. */
+static void one_that_spins_in_a_call_takes_turns(void)
+{
+	service_make();
+	spins = ends = false;
+	thread_spawn(T4, spinner_run, NULL, 0);
+	thread_sleep(time_now() + 10000000, 0); /* until it receives */
+	client_start(&client, T3, T2, 0x100);
+	CHECK(EVENTUALLY(spins));
+	uint64_t until = time_now() + 20000000;
+	while (time_now() < until) /* it has its turns, and we have ours */
+		;
+	ends = true;
+	CHECK(EVENTUALLY(client.done));
+	CHECK_STATUS(client.status, STATUS_OK);
+}
+
 const struct test call_tests[] = {
 	{"calls: words go and come", words_go_and_come},
 	{"calls: buffers are copied", buffers_are_copied},
@@ -216,6 +248,7 @@ const struct test call_tests[] = {
 	{"calls: a dead caller is told and forgotten", dead_caller_is_told_and_forgotten},
 	{"calls: a destroyed endpoint ends calls", destroyed_endpoint_ends_calls},
 	{"calls: a bound notification wakes receive", bound_notification_wakes_receive},
+	{"calls: one that spins takes turns", one_that_spins_in_a_call_takes_turns},
 	{0},
 };
 
