@@ -41,7 +41,7 @@ TESTS = {
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 400, allowed=0.01),
 }
 STORES = "stores"   # fault_stores.py
-USUAL = ("kill", "again", "root", "order", "idle", "wake", "memory")   # in a run of all tests
+USUAL = ("kill", "again", "root", "idle", "wake", "memory")   # in a run of all tests
 
 
 def tests(wanted):

@@ -58,7 +58,7 @@ void recover_commit(void)
 static slot_t slots_last(slot_t last)
 {
 	for (slot_t slot = SELF_FIRST_FREE; slot < SLOTS && slot < (last ? last : SELF_FIRST_FREE) + HOLES; slot++)
-		if (cap_info(SELF_CAPTABLE, slot))
+		if (slot > last && cap_info(SELF_CAPTABLE, slot))
 			last = slot;
 	return last;
 }
@@ -71,6 +71,16 @@ static void slots_take(slot_t known)
 	do
 		slot = slot_allocate();
 	while (slot && slot < last);
+}
+
+/* Of services, and those in which the next message's capabilities will be. */
+static slot_t slots_known(const struct copy *copy)
+{
+	slot_t last = copy->state.slots_end;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+		if (copy->kept.receive_slots[i] > last)
+			last = copy->kept.receive_slots[i];
+	return last;
 }
 
 static void slots_clear(void)
@@ -96,7 +106,7 @@ bool recover_open(void)
 		return false;
 	}
 	const struct copy *copy = &saved->copies[saved->counts - 1];
-	slots_take(copy->state.slots_end);
+	slots_take(slots_known(copy));
 	kept = copy->kept;
 	session = copy->session;
 	state_copy(&state, &copy->state);
