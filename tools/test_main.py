@@ -52,7 +52,7 @@ def main(options):
 def run_lanes(report, *lanes):
     if os.cpu_count() == 1:
         for lane in lanes:
-            lane()
+            lane_run(report, lane)
         return
     threads = [threading.Thread(target=lane_run, args=(report, lane), daemon=True) for lane in lanes]
     for thread in threads:
