@@ -8,6 +8,7 @@ import functools
 import re
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -202,8 +203,12 @@ class Campaign:
     def __init__(self, kinds, at_once, cpus=1, apart=APART):
         self.kinds, self.at_once, self.cpus, self.apart = kinds, at_once, cpus, apart
         self.load = workload_of(kinds)
-        self.found = []   # one Found for each boot
+        self.boots = {}   # the Found of each, by its seed
         self.seconds = 0.0
+
+    @property
+    def found(self):
+        return [self.boots[seed] for seed in sorted(self.boots)]
 
     @property
     def faults(self):
@@ -242,17 +247,18 @@ class Campaign:
                 low = middle + 1
         return suspects[low] if suspects else None
 
-    def inject(self, first_seed, count):
+    def inject(self, seed, count):
         """One more boot: its Found."""
-        seed = first_seed + len(self.found)
-        done = self.run(seed, min(self.at_once, count - self.done))
+        started = time.monotonic()
+        done = self.run(seed, count)
         found = Found(seed, list(done.faults.values()))
         for notice in done.notices:
             number = self.blame(seed, done, notice)
             if number in done.faults:
                 done.faults[number].seen = notice.what
             found.problems.append(Problem(seed, number, notice.name, notice.what, notice.text, done.kernel))
-        self.found.append(found)
+        self.boots[seed] = found
+        self.seconds += time.monotonic() - started
         return found
 
     def outcomes(self):

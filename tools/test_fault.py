@@ -3,8 +3,10 @@
 `--faults N` is a long run: N faults shared among the tests that were asked for, boot by boot in turn, so that whenever it is cut off
 all of them have had their share; the page and the file with what was found are written after each boot."""
 
+import concurrent.futures
+import itertools
 import json
-import time
+import os
 from pathlib import Path
 
 import fault_report
@@ -41,7 +43,7 @@ TESTS = {
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 400, allowed=0.01),
 }
 STORES = "stores"   # fault_stores.py
-USUAL = ("kill", "again", "root", "idle", "wake", "memory")   # in a run of all tests
+USUAL = ("kill", "again", "root", "order", "idle", "wake", "memory")   # in a run of all tests
 
 
 def tests(wanted):
@@ -83,8 +85,8 @@ class Run:
         for line in self.kept.read_text().splitlines():
             record = json.loads(line)
             campaign = self.campaigns.get(record["test"])
-            if campaign and record["smp"] == self.options.smp and record["seed"] == self.options.seed + len(campaign.found):
-                campaign.found.append(Found.of_record(record["found"]))
+            if campaign and record["smp"] == self.options.smp and record["seed"] >= self.options.seed:
+                campaign.boots[record["seed"]] = Found.of_record(record["found"])
 
     def keep(self, name, found):
         if self.kept:
@@ -98,15 +100,22 @@ class Run:
         fault_report.write(Path(self.options.markdown), self.campaigns, self.counts, self.options,
                            len(self.campaigns) == len(TESTS))
 
-    def next(self):
-        """The one that is furthest behind its share, or None: all are done."""
-        left = [name for name in self.campaigns if self.campaigns[name].done < self.counts[name]]
-        return min(left, key=lambda name: self.campaigns[name].done / self.counts[name], default=None)
+    def next(self, running):
+        """The one that is furthest behind its share, its next seed and how many faults; None: all are done, or `running`, the boots in hand."""
+        def share(name):
+            return coming[name] / self.counts[name]
+        coming = {name: campaign.done + sum(count for other, _, count in running if other == name)
+                  for name, campaign in self.campaigns.items()}
+        name = min(coming, key=share)
+        if share(name) >= 1:
+            return None
+        campaign = self.campaigns[name]
+        taken = {*campaign.boots, *(seed for other, seed, _ in running if other == name)}
+        seed = next(seed for seed in itertools.count(self.options.seed) if seed not in taken)
+        return name, seed, min(campaign.at_once, self.counts[name] - coming[name])
 
-    def boot(self, name):
-        campaign, started = self.campaigns[name], time.monotonic()
-        found = campaign.inject(self.options.seed, self.counts[name])
-        campaign.seconds += time.monotonic() - started
+    def tell(self, name, found):
+        campaign = self.campaigns[name]
         for problem in found.problems:
             self.report.say(fault_report.told(problem))
         self.keep(name, found)
@@ -115,8 +124,19 @@ class Run:
             self.report.say(f"{done} of {count} faults; {name} {campaign.done} of {self.counts[name]}: {campaign.outcomes()}")
 
     def run(self):
-        while name := self.next():
-            self.boot(name)
+        """A long run has a boot for each processor; in others the second one is the other lane's (test_main.py)."""
+        lanes = os.cpu_count() if self.options.faults else 1
+        with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+            running = {}
+            while True:
+                while len(running) < lanes and (boot := self.next(running.values())):
+                    name, seed, count = boot
+                    running[pool.submit(self.campaigns[name].inject, seed, count)] = boot
+                if not running:
+                    break
+                for ended in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
+                    name, *_ = running.pop(ended)
+                    self.tell(name, ended.result())
 
     def close(self):
         for name, campaign in self.campaigns.items():

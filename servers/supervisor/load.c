@@ -167,7 +167,7 @@ static int load(const char *text, uint64_t size)
 	struct service *service = place_take();
 	if (!service)
 		return refuse(-ENOSPC, "there are %u services, and no room for more", SERVICES_MAX);
-	recover_commit();
+	recover_note();
 	service->manifest = manifest;
 	status = fill(service);
 	if (status < 0) {

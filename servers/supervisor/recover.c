@@ -42,16 +42,26 @@ static void manifests_copy(void)
 		recover_manifest(&state.services[i]);
 }
 
-void recover_commit(void)
+static void commit(const struct kept *loop)
 {
 	uint64_t next = saved->counts == 1 ? 2 : 1;
 	struct copy *copy = &saved->copies[next - 1];
 	if (!saved->counts)
 		manifests_copy();
-	copy->kept = kept;
+	copy->kept = *loop;
 	copy->session = session;
 	state_copy(&copy->state, &state);
 	__atomic_store_n(&saved->counts, next, __ATOMIC_RELEASE);
+}
+
+void recover_commit(void)
+{
+	commit(&kept);
+}
+
+void recover_note(void)
+{
+	commit(saved->counts ? &saved->copies[saved->counts - 1].kept : &kept);
 }
 
 /* At least `last`: those of services that have been unloaded are empty. */

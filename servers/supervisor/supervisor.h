@@ -206,6 +206,8 @@ void step_intend(void);
 bool recover_open(void);
 /* A step has ended; or what it is about to do to objects is in the state, and a successor is to go on with it. */
 void recover_commit(void);
+/* The step in hand goes on, and may be made again: its call has not been seen yet, but the state is as it is now. */
+void recover_note(void);
 /* The manifest of a service that there has not been up to now. */
 void recover_manifest(const struct service *service);
 

@@ -51,7 +51,7 @@ static void program_discard(const struct service *service, slot_t program)
 static void update_end(struct service *service, enum supervisor_update how, const char *text, slot_t unneeded)
 {
 	update_tell(service, how, text);
-	recover_commit();
+	recover_note();
 	program_discard(service, unneeded);
 }
 
@@ -183,7 +183,7 @@ static bool update_stand_by(struct service *service, slot_t program)
 {
 	slot_t running = service->program;
 	service_standby_drop(service);
-	recover_commit(); /* or a successor would take what is there by then for the old build's */
+	recover_note(); /* or a successor would take what is there by then for the old build's */
 	service->program = program;
 	service_prepare(service);
 	service->program = running;
