@@ -18,6 +18,7 @@ import build
 import fault_parts
 import fault_text
 import guest
+import test_linux
 import test_system
 
 WORKLOAD = build.ROOT / "tests/fault/workload.sh"
@@ -43,8 +44,9 @@ LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system 
 LIMIT = 300         # seconds for a boot: many times what it takes, on a machine that has more to do,
 FAULT_LIMIT = 2     # and for each fault,
 HANG_LIMIT = 20     # and where that has a server use all the time until it is found out
-MESSAGES = {"wake", "request", "reply"}   # kinds that need more traffic with drivers
-LINES, LINES_MESSAGES = 20, 1000          # of the workload's part for that
+MESSAGES = {"wake", "request", "reply"}   # kinds that need more traffic with drivers,
+LINES, LINES_MESSAGES = 20, 1000          # so many lines of the workload's part for that,
+ALARMS = build.ROOT / "tests/fault/alarms.c"   # and somebody who waits for a signal while nothing else happens
 ORDERS = build.ROOT / "tests/fault/orders.sh"   # the workload of this kind, and what it has in /bin
 ORDERED = {"pipe.0": "pipe-moved", "pipe.1": "pipe", "proc.0": "proc-moved", "proc.1": "proc", "pipe.fails": "pipe-crashes",
            "pipe.silent": "pipe-silent", "link": "link", "teller": "teller"}
@@ -126,11 +128,16 @@ def workload(lines, *settings):
 class Usual:
     """The workload of most kinds."""
 
-    def __init__(self, lines):
-        self.lines = lines
+    def boot(self, manifest, limit, cpus, *settings):
+        return boot(workload(LINES, *settings), manifest, limit, cpus)
+
+
+class Messages:
+    """That of faults in messages and signals."""
 
     def boot(self, manifest, limit, cpus, *settings):
-        return boot(workload(self.lines, *settings), manifest, limit, cpus)
+        text = workload(LINES_MESSAGES, "MORE=alarms", *settings)
+        return boot(text, manifest, limit, cpus, programs={"alarms": test_linux.program(ALARMS, "musl")})
 
 
 class Orders:
@@ -148,7 +155,7 @@ class Orders:
 def workload_of(kinds):
     if ORDER in kinds:
         return Orders()
-    return Usual(LINES_MESSAGES if MESSAGES & set(kinds) else LINES)
+    return Messages() if MESSAGES & set(kinds) else Usual()
 
 
 @functools.cache

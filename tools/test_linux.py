@@ -69,7 +69,7 @@ def tests():
 
 def program(source, library):
     """A C program linked statically with one of the C libraries, compiled when its text changes."""
-    text = source.read_bytes() + (source.parent / "check.h").read_bytes() + repr(COMPILE).encode()
+    text = b"".join(file.read_bytes() for file in [source, *sorted(source.parent.glob("*.h"))]) + repr(COMPILE).encode()
     path = build.CACHE / f"{source.stem}-{library}-{hashlib.sha256(text).hexdigest()[:16]}"
     if not path.exists():
         build.CACHE.mkdir(parents=True, exist_ok=True)

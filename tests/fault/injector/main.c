@@ -67,9 +67,11 @@ static struct victim *victim_busy(struct victim *wanted, bool any)
 	return NULL;
 }
 
+/* By devices and other threads; proc by its timer. */
 static bool is_signalled(const struct victim *victim)
 {
-	return strncmp(victim->name, "serial", 6) == 0 || strcmp(victim->name, "tty") == 0 || strcmp(victim->name, "log") == 0;
+	return strncmp(victim->name, "serial", 6) == 0 || strcmp(victim->name, "tty") == 0 || strcmp(victim->name, "log") == 0 ||
+	       strcmp(victim->name, "proc") == 0;
 }
 
 /* One whose messages are to be touched, whether or not it has a request in hand. Some are never asked for anything. */
