@@ -106,6 +106,7 @@ struct thread_info {
 	uint64_t last_cpu;
 	uint64_t switches;     /* times it was switched to */
 	uint64_t waiting_call; /* id of its call in progress, or 0 */
+	uint64_t on_cpu;       /* 1: it runs at this moment */
 };
 
 /* Priorities: level 0 is the most urgent, and a runnable thread of a lower number always goes

@@ -160,6 +160,7 @@ status_t handle_thread_info(struct thread *thread, uint64_t address)
 		.last_cpu = thread->cpu,
 		.switches = thread->switches,
 		.waiting_call = thread->call.progress.state != CALL_NONE ? thread->call.id : 0,
+		.on_cpu = thread->on_cpu,
 	};
 	return arch_user_write(address, &info, sizeof(info));
 }

@@ -174,11 +174,13 @@ static void stuck_count(void)
 	notes->stuck_after = committed;
 }
 
-/* What ends every server may be damage that was committed. Before a call is refused for it, or the service is given up, what can be
- * told for certain is mended, and the call handled once more. */
+/* What ends every server may be damage that was committed. The last attempt forgives: a block whose address is damaged is lost rather than
+ * the call. Before that is refused, or the service is given up, what can be told for certain is mended, and the call handled once more. */
 static void state_mend(void)
 {
 	struct scratch *notes = scratch();
+	if (notes->stuck >= DEATHS_MAX - 1)
+		stash_forgive();
 	if ((notes->deaths < DEATHS_MAX || notes->mended) && notes->stuck < DEATHS_MAX)
 		return;
 	unsigned pointers = stash_mend_pointers();
@@ -283,8 +285,13 @@ void step_awake(uint64_t time)
 static bool call_refused(const struct request *request)
 {
 	const struct scratch *notes = scratch();
-	if (request->id != notes->deadly || notes->deaths < DEATHS_MAX)
+	if (request->id != notes->deadly)
 		return false;
+	if (notes->deaths < DEATHS_MAX) {
+		if (notes->deaths == DEATHS_MAX - 1)
+			stash_forgive();
+		return false;
+	}
 	quarantine_tell(request, notes->deaths, stash_steps(stash_journal->committed));
 	return true;
 }

@@ -4,6 +4,7 @@
  * exact up to SMALL_MAX, above that in classes that grow by an eighth to a quarter. A block keeps its size for life, unless
  * memory runs out: then a larger free one is split. What is never free again comes from the top of the heap, for
  * which memory is asked in pieces of SUPPLY, so that exhaustion is a NULL and not a fault. */
+#include "stash/not_state.h"
 #include "stash/stash.h"
 #include <errno.h>
 #include <string.h>
@@ -142,35 +143,44 @@ void *stash_malloc(size_t bytes)
 }
 
 /* A mark is what it says but for a bit, or the size is. */
-static void block_mend(struct block *block)
+static bool block_mend(struct block *block)
 {
 	uint32_t wrong = block->mark ^ mark_of(block->size, MARK_ALLOCATED);
 	if ((wrong & (wrong - 1)) == 0 && block->size <= STASH_SIZE / 2)
-		return;
+		return true;
 	for (unsigned bit = 0; bit < 32; bit++)
 		if (block->mark == mark_of(block->size ^ 1u << bit, MARK_ALLOCATED)) {
 			block->size ^= 1u << bit;
-			return;
+			return true;
 		}
-	__builtin_trap();
+	return false;
 }
 
-/* The head of an allocated block; what is none ends the server here, before it does harm. */
+/* The head of an allocated block; NULL: this is none. */
 static struct block *block_of(void *bytes)
 {
 	uint64_t address = (uint64_t)bytes - offsetof(struct block, next);
 	struct block *block = (struct block *)address;
 	if (address % 16 != 8 || address < FIRST_BLOCK || address >= heap.top)
-		__builtin_trap();
-	if (block->mark != mark_of(block->size, MARK_ALLOCATED))
-		block_mend(block);
-	return block;
+		return NULL;
+	return block->mark == mark_of(block->size, MARK_ALLOCATED) || block_mend(block) ? block : NULL;
 }
 
+static NOT_STATE bool forgiving;
+
+void stash_forgive(void)
+{
+	forgiving = true;
+}
+
+/* What is no block ends the server before it does harm. */
 void stash_free(void *bytes)
 {
-	if (bytes)
-		block_give_back(block_of(bytes));
+	struct block *block = bytes ? block_of(bytes) : NULL;
+	if (block)
+		block_give_back(block);
+	else if (bytes && !forgiving)
+		__builtin_trap();
 }
 
 void *stash_calloc(size_t count, size_t size)
@@ -189,6 +199,8 @@ void *stash_realloc(void *bytes, size_t size)
 	if (!bytes)
 		return stash_malloc(size);
 	struct block *block = block_of(bytes);
+	if (!block)
+		__builtin_trap();
 	uint64_t room = block->size - offsetof(struct block, next);
 	if (size <= room && (size >= room / 2 || room <= 64))
 		return bytes;

@@ -114,11 +114,13 @@ static inline void stash_save_bytes(const void *address, uint64_t length)
 }
 
 /* The allocator for recoverable code, under the C library's rules. free and realloc of what is not an allocated block
- * trap: a server that does so is broken. */
+ * trap: a server that does so is broken. From stash_forgive() on, where it has done so again and again because its state is damaged,
+ * free leaves what is none. */
 void *stash_malloc(size_t size);
 void *stash_calloc(size_t count, size_t size);
 void *stash_realloc(void *block, size_t size);
 void stash_free(void *block);
+void stash_forgive(void);
 char *stash_strdup(const char *text);
 uint64_t stash_heap_end(void); /* there is no memory from here on; 0: the heap has not been used */
 

@@ -4,7 +4,8 @@
  * sources and takes its unanswered calls again, so that a lost message, to it or from it, holds nobody up for ever. When one has not answered for as long as its manifest
  * allows for a call, the main thread looks at it again and again: it hangs if it finishes no step and is either blocked
  * where no other server is to blame, be it again and again for a short time, or runs and uses the time. So neither a machine that stood still nor a server
- * that gets no time is taken for one that hangs. The ping itself has no deadline: the successor answers it. */
+ * that gets no time is taken for one that hangs: the others are asked before it is again, and who takes it is among them. The ping
+ * itself has no deadline: the successor answers it. */
 #include "supervisor.h"
 #include "protocol_server.h"
 
@@ -18,6 +19,7 @@ static struct {
 	/* Shared with the worker */
 	uint32_t to_ping, to_hang, to_leave; /* bits by service */
 	uint32_t pinged;           /* number + 1 of the service that has not answered yet; 0: none */
+	uint32_t turn;             /* the one to be asked first */
 	uint64_t since;
 	struct {
 		uint64_t thread, switches;
@@ -66,7 +68,7 @@ static void work(void *unused)
 	for (;;) {
 		notification_wait(state.watcher_wake, 0, 0);
 		uint32_t hang = take(&watch.to_hang), leave = take(&watch.to_leave), asked = take(&watch.to_ping);
-		for (unsigned i = 0; i < SERVICES_MAX; i++) {
+		for (unsigned n = 0, i = watch.turn; n < SERVICES_MAX; n++, i = (i + 1) % SERVICES_MAX) {
 			if (hang >> i & 1)
 				ask(i, HANG);
 			if (leave >> i & 1)
@@ -137,11 +139,10 @@ static bool has_run(unsigned number)
 {
 	struct thread_info info;
 	return thread_info(state.services[number].now.thread, &info) >= 0 &&
-	       (info.state != THREAD_BLOCKED || info.number != watch.answered[number].thread ||
-	        info.switches != watch.answered[number].switches);
+	       (info.on_cpu || info.number != watch.answered[number].thread || info.switches != watch.answered[number].switches);
 }
 
-enum verdict { PROGRESS, UNDECIDED, NOTHING };
+enum verdict { PROGRESS, UNDECIDED, NOTHING, STARVED };
 
 /* This look at the suspect, beside the last one: whether anything came of the time in between, if it had it. */
 static enum verdict look_compare(const struct thread_info *info, uint64_t steps, uint64_t written, uint64_t now)
@@ -150,12 +151,14 @@ static enum verdict look_compare(const struct thread_info *info, uint64_t steps,
 	bool switched = info->switches != watch.suspect.switches;
 	if (steps != watch.suspect.steps || written != watch.suspect.written)
 		return PROGRESS;
-	if (!switched || info->state == THREAD_BLOCKED) /* or on a CPU of its own, where its time is not counted yet */
+	if (info->state == THREAD_BLOCKED || (!switched && info->on_cpu)) /* on one of its own, where its time may be another's */
 		return NOTHING;
+	if (!switched)
+		return STARVED;
 	return used >= (now - watch.suspect.time) / 8 ? NOTHING : UNDECIDED;
 }
 
-static bool suspect_hangs(const struct service *service, const struct thread_info *info, uint64_t now)
+static enum verdict suspect_look(const struct service *service, const struct thread_info *info, uint64_t now)
 {
 	uint64_t steps = service_steps(service), written = service_written(service);
 	bool same = watch.suspect.since == watch.since && watch.suspect.thread == info->number;
@@ -168,12 +171,20 @@ static bool suspect_hangs(const struct service *service, const struct thread_inf
 	watch.suspect.switches = info->switches;
 	watch.suspect.steps = steps;
 	watch.suspect.written = written;
-	return watch.suspect.failed >= LOOKS;
+	return verdict;
+}
+
+/* The worker asks the others, those behind it first. */
+static uint64_t pass_over(const struct service *service, uint64_t now)
+{
+	watch.turn = (uint32_t)(service - state.services + 1) % SERVICES_MAX;
+	worker_renew();
+	return now + PERIOD;
 }
 
 /* Who waits for another server is not to blame, and must not keep that from being looked at. What has no stash and has never
  * answered is no server, and is left alone. */
-static bool passes_over(const struct service *service, struct thread_info *info)
+static bool is_passed_over(const struct service *service, struct thread_info *info)
 {
 	uint32_t bit = 1u << (service - state.services);
 	if (!service->manifest.stash && !(__atomic_load_n(&state.served, __ATOMIC_ACQUIRE) & bit)) {
@@ -196,11 +207,9 @@ uint64_t watch_look(uint64_t now, struct service **hung)
 		worker_tell(&watch.to_ping, bits);
 	if (!service || now - watch.since < service->manifest.limit)
 		return now + PERIOD;
-	if (passes_over(service, &info)) {
-		worker_renew();
-		return now + PERIOD;
-	}
-	if (suspect_hangs(service, &info, now)) {
+	if (is_passed_over(service, &info) || suspect_look(service, &info, now) == STARVED)
+		return pass_over(service, now);
+	if (watch.suspect.failed >= LOOKS) {
 		service->ended = watch.since;
 		*hung = service;
 	}

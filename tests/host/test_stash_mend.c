@@ -1,5 +1,5 @@
 /* The stash, damaged between two steps: a bit that was committed. Pointers that it leads out of the stash are found and mended, wherever
- * they are, and nothing else is; and a block whose head has a wrong bit can be freed, as what it was. */
+ * they are, and nothing else is; a block whose head has a wrong bit can be freed, as what it was; and what is no block can be left. */
 #include "stash_host.h"
 #include "stash_program.h"
 #include <stdio.h>
@@ -39,6 +39,22 @@ static void head_damage(size_t size)
 	}
 }
 
+/* For the last attempt at a call. */
+static void no_block_free(void)
+{
+	stash_forgive();
+	stash_begin();
+	char *block = stash_malloc(500);
+	stash_snapshot();
+	for (unsigned offset = 1; offset < 500; offset++)
+		stash_free(block + offset);
+	stash_free((void *)STASH_BASE);
+	stash_free((void *)~15ull);
+	if (!stash_same_as_snapshot())
+		complain("what is no block was freed", (uint64_t)block);
+	stash_roll_back();
+}
+
 int main(void)
 {
 	for (; step < STEPS; step++) {
@@ -53,6 +69,7 @@ int main(void)
 	}
 	for (size_t size = 1; size < SIZES * 100; size += 100)
 		head_damage(size);
+	no_block_free();
 	printf("%u pointers mended\n", pointers);
 	return failures != 0 || pointers < 100;
 }

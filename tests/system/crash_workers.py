@@ -27,6 +27,7 @@ def test(system):
     done = system.shell(SCRIPT, services={"ender": (build.BUILD / "ender", manifest)})
     system.equal((done.output, done.error, done.status), (b"1\npipe ready 1 hung\nlate\n", b"", 7), "what programs see")
     ended = re.findall(r"ender: (\w+) is ended", done.log)
-    for worker, least in (("start", 1), ("wait", 1), ("stop", 1), ("watcher", TIMES)):   # an end comes late for one that is done
+    stop = system.smp == 1   # on several CPUs it may be done before it has been seen twice
+    for worker, least in (("start", 1), ("wait", 1), ("stop", stop), ("watcher", TIMES)):   # an end comes late for one that is done
         assert ended.count(worker) >= least, (worker, ended)
     assert len(re.findall("supervisor: a worker died", done.log)) >= len(ended) - 1, done.log[-3000:]

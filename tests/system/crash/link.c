@@ -1,6 +1,6 @@
 /* A link in a chain of servers that recover: what it is told it counts, keeps for a while and tells the next one. It speaks
  * the log's protocol: `write` is told on, in two parts where the level is 0; `size` answers how many there were and what
- * they hash to. It dies of what begins with "deadly". */
+ * they hash to. It dies of what begins with "deadly", and frees what is no block when it is told "astray". */
 #include "protocol_log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -48,11 +48,19 @@ static int tell(uint32_t level, const char *text, uint64_t length)
 	return status < 0 ? status : log_write_once(state.next, 1, text + half, length - half);
 }
 
+static void free_astray(void)
+{
+	void *volatile block = &state; /* or the compiler would tell */
+	free(block);
+}
+
 static int handle_write(struct request *request, const struct log_write_in *in)
 {
 	uint64_t length = request->data_length;
 	if (length >= 6 && memcmp(request->data, "deadly", 6) == 0)
 		__builtin_trap();
+	if (length == 6 && memcmp(request->data, "astray", 6) == 0)
+		free_astray();
 	struct told *told = malloc(sizeof *told + length);
 	if (!told)
 		return -ENOMEM;
