@@ -159,6 +159,29 @@ void effects_settle(void)
 		__builtin_trap();
 }
 
+static bool is_whole(const struct effect *effect)
+{
+	return stash_has_block(effect, sizeof *effect) && effect->seal == seal_of(effect) && effect->run &&
+	       (uint64_t)effect->run - STASH_BASE >= STASH_SIZE;
+}
+
+uint64_t effects_cut(void)
+{
+	uint64_t count = 0, noted = effects.count;
+	struct effect **link = &effects.first;
+	for (; *link && count < noted && is_whole(*link); link = &(*link)->next)
+		count++;
+	if (!*link && count == noted)
+		return 0;
+	*link = NULL;
+	count = 0; /* it may have led back to where it had been */
+	for (link = &effects.first; *link; link = &(*link)->next)
+		count++;
+	effects.last = link;
+	effects.count = count;
+	return noted - count;
+}
+
 void effects_run(uint32_t *done)
 {
 	uint32_t number = 0;

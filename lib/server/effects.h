@@ -25,6 +25,9 @@ void effect_drop_answered(slot_t slot);
 /* Last in a step: the slots that will be emptied are free in the next one. A list that is not as it was made ends the server: once it
  * counted, it would end every successor. */
 void effects_settle(void);
+/* Between two steps, where what is left to be carried out ends every incarnation: the list ends before the first that is not as it was
+ * made. How many are lost. */
+uint64_t effects_cut(void);
 /* After the commit: those from number *done on, which counts them as they are done. */
 void effects_run(uint32_t *done);
 /* First in a step. `answered`: the answer to the last call has certainly been sent. */

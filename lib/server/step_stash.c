@@ -179,8 +179,12 @@ static void stuck_count(void)
 static void state_mend(void)
 {
 	struct scratch *notes = scratch();
-	if (notes->stuck >= DEATHS_MAX - 1)
+	if (notes->stuck >= DEATHS_MAX - 1) {
 		stash_forgive();
+		uint64_t lost = effects_cut();
+		if (lost)
+			log_line("%lu things that the last step had left to be done were damaged, and are lost", lost);
+	}
 	if ((notes->deaths < DEATHS_MAX || notes->mended) && notes->stuck < DEATHS_MAX)
 		return;
 	unsigned pointers = stash_mend_pointers();

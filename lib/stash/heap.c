@@ -126,6 +126,12 @@ uint64_t stash_heap_end(void)
 	return heap.supplied;
 }
 
+bool stash_has_block(const void *address, uint64_t size)
+{
+	uint64_t start = (uint64_t)address;
+	return start % 16 == 0 && start >= FIRST_BLOCK && start < heap.top && size <= heap.top - start;
+}
+
 void *stash_malloc(size_t bytes)
 {
 	uint64_t size = block_size(bytes);

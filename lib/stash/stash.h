@@ -123,6 +123,7 @@ void stash_free(void *block);
 void stash_forgive(void);
 char *stash_strdup(const char *text);
 uint64_t stash_heap_end(void); /* there is no memory from here on; 0: the heap has not been used */
+bool stash_has_block(const void *address, uint64_t size); /* there may be one of this size at the address; nothing is read */
 
 /* Given by what the stash is used in: memory for this part of the heap, before it is touched. False: there is none. */
 bool stash_supply(uint64_t offset, uint64_t length);

@@ -33,6 +33,17 @@ int call_send(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORD
 	return 0;
 }
 
+/* Every block that the list had when it was whole. */
+static const void *blocks[8];
+
+bool stash_has_block(const void *address, uint64_t size)
+{
+	for (unsigned i = 0; i < 8; i++)
+		if (address && address == blocks[i])
+			return size == sizeof(struct effect);
+	return false;
+}
+
 uint64_t time_now(void)
 {
 	return 1000;
@@ -77,6 +88,32 @@ static void damage(void *at, uint64_t bytes)
 	}
 }
 
+/* What is before the damage is kept, and the rest is a list like any other. */
+static void test_cut(void)
+{
+	unsigned count = 0, cut = 0;
+	for (struct effect *effect = effects.first; effect; effect = effect->next)
+		blocks[count++] = effect;
+	CHECK(effects_cut() == 0);
+	for (unsigned i = 0; i < count; i++) {
+		struct effect *effect = (struct effect *)(uintptr_t)blocks[i], whole = *effect;
+		struct effects all = effects;
+		for (uint64_t bit = 0; bit < sizeof *effect * 8; bit++) {
+			((unsigned char *)effect)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+			uint64_t lost = effects_cut();
+			CHECK(lost <= count - i && effects.count == count - lost);
+			effects_settle();
+			*effect = whole;
+			effects = all;
+			if (i > 0)
+				((struct effect *)(uintptr_t)blocks[i - 1])->next = effect;
+			cut++;
+		}
+	}
+	CHECK(settles());
+	printf("%u lists cut\n", cut);
+}
+
 /* An action that was wrong from the start: in the state, where no program is. */
 static void test_no_program(void)
 {
@@ -100,6 +137,7 @@ int main(void)
 	CHECK(effects.first == NULL && effects.count == 0);
 	list_make();
 	CHECK(settles());
+	test_cut();
 	test_no_program();
 	printf("%u damages, %u failures\n", damages, failures);
 	return failures != 0;
