@@ -22,10 +22,14 @@ def row(label, faults):
 HEAD = ["", "faults", "showed", "hung", "doubted", "error", "wrong", "stuck", "unnoticed", "p50", "p99", "worst"]
 
 
+def groups_by(key, faults):
+    for value in sorted({getattr(fault, key) for fault in faults}):
+        yield value, [fault for fault in faults if getattr(fault, key) == value]
+
+
 def groups(faults):
-    for key in ("victim", "kind"):
-        for value in sorted({getattr(fault, key) for fault in faults}):
-            yield value, [fault for fault in faults if getattr(fault, key) == value]
+    yield from groups_by("victim", faults)
+    yield from groups_by("kind", faults)
     yield "all", faults
 
 
@@ -71,9 +75,10 @@ def command(options):
 
 
 def summary(campaigns, counts, options):
-    """A line for each test, and all of them."""
+    """A line for each test, one for each server, and all of them."""
+    everything = done(fault for campaign in campaigns.values() for fault in campaign.faults)
     lines = [HEAD] + [row(name, done(campaign.faults)) for name, campaign in campaigns.items()]
-    lines.append(row("all", done(fault for campaign in campaigns.values() for fault in campaign.faults)))
+    lines += [row(f"in {name}", group) for name, group in groups_by("victim", everything)] + [row("all", everything)]
     injected, wanted = sum(campaign.done for campaign in campaigns.values()), sum(counts.values())
     problems = [problem for campaign in campaigns.values() for problem in campaign.problems]
     kernel = sum(problem.kernel for problem in problems)

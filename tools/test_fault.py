@@ -25,23 +25,23 @@ class Test:
         self.kinds = kinds
         self.at_once = at_once   # faults in one boot
         self.usual = usual       # faults without --faults
-        self.share = share       # of those of a long run, as a weight; a kill takes 30 ms, a hang seconds
+        self.share = share       # in ten thousand of a long run; a kill takes 30 ms, a flip 1 s, a hang 10 s
         self.allowed = allowed   # share of those with consequences that programs may notice
         self.long = more or usual   # without --faults, with --long
         self.told = told         # an error that the one caller may be told of
 
 
 TESTS = {
-    "kill": Test(("kill",), 1000, 1500, 8000),
-    "again": Test(("again", "both"), 200, 300, 800),
-    "root": Test(("root",), 100, 300, 300),
-    "order": Test(("order",), 20, 20, 100, more=1000),
+    "kill": Test(("kill",), 1000, 1500, 8286),
+    "again": Test(("again", "both"), 200, 300, 792),
+    "root": Test(("root",), 100, 300, 297),
+    "order": Test(("order",), 20, 20, 30, more=1000),
     "hang": Test(("hang",), 5, 5, 2),
     "idle": Test(("sleep", "poll"), 20, 20, 18),
     "wake": Test(("wake",), 100, 60, 10),
-    "memory": Test(("memory",), 200, 200, 400, told=MEMORY_WORDS),
-    "message": Test(("request", "reply"), 100, 100, 70, allowed=0.01),
-    "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 400, allowed=0.01),
+    "memory": Test(("memory",), 200, 200, 396, told=MEMORY_WORDS),
+    "message": Test(("request", "reply"), 100, 100, 69, allowed=0.01),
+    "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 100, allowed=0.01),
 }
 STORES = "stores"   # fault_stores.py
 USUAL = ("kill", "again", "root", "order", "hang", "idle", "wake", "memory")   # in a run of all tests
