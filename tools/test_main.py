@@ -1,7 +1,7 @@
 """`./atoll test`: gathers the tests of all floors, runs those asked for, counts.
 
-There are two lanes, side by side where the machine has two processors: what computes alone, host tests and guests that count their
-own time (faults); and guests of several CPUs or with the host's clock."""
+There are two lanes, side by side where the machine has two processors, about as long as each other: one is system tests, the other
+all else."""
 
 import os
 import threading
@@ -34,18 +34,18 @@ def main(options):
     test_linux.APPEND = options.append
     test_system.LONG = options.long
 
-    def computing():
+    def lane_of_system():
+        if system:
+            test_system.run(report, system)
+
+    def lane_of_others():
         if host:
             test_host.run(report, host, options.long)
         if fault:
             test_fault.run(report, fault, options)
-
-    def timed():
-        if system:
-            test_system.run(report, system)
         if linux:
             test_linux.run(report, linux)
-    run_lanes(report, computing, timed)
+    run_lanes(report, lane_of_others, lane_of_system)
     return report.close()
 
 

@@ -106,6 +106,16 @@ struct limit {
 };
 
 enum process_state { PROCESS_ALIVE, PROCESS_STOPPED, PROCESS_ZOMBIE };
+
+struct wait_request { /* a parked wait */
+	uint64_t id;
+	struct process *process;
+	int64_t selector;
+	uint32_t options, kind;
+	bool tells_usage;
+	struct wait_request *next;
+};
+
 struct process {
 	uint32_t id;
 	uint64_t serial;
@@ -144,6 +154,7 @@ struct process {
 	uint32_t stop_status;     /* to be reported to wait; 0: nothing */
 	bool continue_report;
 	uint64_t vfork_call;      /* the parent's parked fork, or 0 */
+	struct wait_request wait; /* the first that it has parked, so that there is always memory for one; process NULL: none */
 	uint64_t start_time;
 	uint64_t user_time, system_time;                  /* of ended threads */
 	uint64_t children_user_time, children_system_time; /* of reaped children */
@@ -167,14 +178,6 @@ struct user { /* how many threads count for a user */
 	struct user *next;
 };
 
-struct wait_request { /* a parked wait */
-	uint64_t id;
-	struct process *process;
-	int64_t selector;
-	uint32_t options, kind;
-	bool tells_usage;
-	struct wait_request *next;
-};
 struct end_request { /* a parked wait_for */
 	uint64_t id;
 	uint32_t process;

@@ -96,7 +96,7 @@ static int look(const struct wait_request *wait, struct process_wait_out *out, s
 
 static int wait_park(struct request *request, const struct wait_request *wait)
 {
-	struct wait_request *parked = malloc(sizeof *parked);
+	struct wait_request *own = &wait->process->wait, *parked = own->process ? malloc(sizeof *parked) : own;
 	if (!parked)
 		return -ENOMEM;
 	*parked = *wait;
@@ -131,7 +131,10 @@ static void wait_remove(struct wait_request *wait)
 	while (*link != wait)
 		link = &(*link)->next;
 	*link = wait->next;
-	free(wait);
+	if (wait == &wait->process->wait)
+		wait->process = NULL;
+	else
+		free(wait);
 }
 
 void wait_notify(struct process *parent)
