@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import cpio
+import outputs
 
 ROOT = Path(__file__).resolve().parent.parent
 SAFE = "/-_.,:=+@%^"   # with letters and digits: what stands for itself in parameters
@@ -54,8 +55,8 @@ def stripped(program, build):
     """A program without its symbols; gdb reads them from the build directory."""
     kept = build / "stripped" / program.name
     if not kept.exists() or kept.stat().st_mtime < program.stat().st_mtime:
-        kept.parent.mkdir(exist_ok=True)
-        subprocess.run(["strip", "-o", kept, program], check=True)
+        with outputs.whole(kept) as output:
+            subprocess.run(["strip", "-o", output, program], check=True)
     return kept.read_bytes()
 
 

@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path
 
 import cpio
+import outputs
 
 BUSYBOX = Path("/bin/busybox")
 SVCTL = Path(__file__).resolve().parent / "svctl"   # Atoll's own command
@@ -243,15 +244,14 @@ def prepare(source, cache):
     path = cache / f"root-{key_of(source)}.cpio"
     programs = path.with_suffix(".programs")
     if not (path.exists() and programs.exists()):
-        partial = path.with_suffix(f".{os.getpid()}")
-        with open(partial, "wb") as output:
+        with outputs.whole(path) as partial, open(partial, "wb") as output:
             writer = cpio.Writer(output)
             writer.directory("root", time=TIME)
             tree = Tree(writer)
             fill(tree, source)
             writer.finish()
-        programs.write_text("\n".join(tree.programs), errors="surrogateescape")
-        partial.rename(path)
+        with outputs.whole(programs) as partial:
+            partial.write_text("\n".join(tree.programs), errors="surrogateescape")
         forget_old(cache)
     else:
         os.utime(path)

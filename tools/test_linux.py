@@ -22,6 +22,7 @@ import build
 import cpio
 import guest
 import machine
+import outputs
 import qemu
 import rootfs
 
@@ -72,8 +73,8 @@ def program(source, library):
     text = b"".join(file.read_bytes() for file in [source, *sorted(source.parent.glob("*.h"))]) + repr(COMPILE).encode()
     path = build.CACHE / f"{source.stem}-{library}-{hashlib.sha256(text).hexdigest()[:16]}"
     if not path.exists():
-        build.CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*COMPILERS[library], *COMPILE, str(source), "-o", str(path)], check=True)
+        with outputs.whole(path) as output:
+            subprocess.run([*COMPILERS[library], *COMPILE, str(source), "-o", str(output)], check=True)
     return path
 
 

@@ -37,9 +37,10 @@ _Static_assert(SERVICES_MAX <= 32, "a bit for each");
 
 /* --- the worker --- */
 
-static uint32_t take(uint32_t *bits)
+/* One at a time: the others are for the next worker, where this one is renewed. */
+static bool take(uint32_t *bits, unsigned number)
 {
-	return __atomic_exchange_n(bits, 0, __ATOMIC_ACQ_REL);
+	return __atomic_fetch_and(bits, ~(1u << number), __ATOMIC_ACQ_REL) >> number & 1;
 }
 
 enum question { PING, HANG, LEAVE };
@@ -67,13 +68,12 @@ static void work(void *unused)
 	(void)unused;
 	for (;;) {
 		notification_wait(state.watcher_wake, 0, 0);
-		uint32_t hang = take(&watch.to_hang), leave = take(&watch.to_leave), asked = take(&watch.to_ping);
 		for (unsigned n = 0, i = watch.turn; n < SERVICES_MAX; n++, i = (i + 1) % SERVICES_MAX) {
-			if (hang >> i & 1)
+			if (take(&watch.to_hang, i))
 				ask(i, HANG);
-			if (leave >> i & 1)
+			if (take(&watch.to_leave, i))
 				ask(i, LEAVE);
-			if (asked >> i & 1)
+			if (take(&watch.to_ping, i))
 				ask(i, PING);
 		}
 	}
