@@ -93,8 +93,10 @@ int launch_read(struct launch *launch, slot_t handoff)
 {
 	struct memory_info info;
 	launch->handoff = handoff;
-	if (memory_read(handoff, 0, &launch->head, sizeof launch->head) != sizeof launch->head ||
-	    memory_info(handoff, &info) < 0 || launch->head.version != PROCESS_HANDOFF_VERSION)
+	int64_t length = memory_read(handoff, 0, &launch->head, sizeof launch->head);
+	if (length == STATUS_NO_MEMORY)
+		return -ENOMEM;
+	if (length != sizeof launch->head || memory_info(handoff, &info) < 0 || launch->head.version != PROCESS_HANDOFF_VERSION)
 		return -EINVAL;
 	if (launch->head.size < sizeof launch->head || launch->head.size > info.size)
 		return -EINVAL;
@@ -110,8 +112,9 @@ static int64_t handoff_show(const struct launch *launch)
 	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);
 	for (uint64_t done = 0; done < size && status >= 0; done += CHUNK) {
 		uint64_t piece = smaller(size - done, CHUNK);
-		if (memory_read(launch->handoff, done, chunk, piece) != (int64_t)piece)
-			return STATUS_BAD_ARGUMENT;
+		int64_t length = memory_read(launch->handoff, done, chunk, piece);
+		if (length != (int64_t)piece)
+			return length < 0 ? length : STATUS_BAD_ARGUMENT;
 		status = space_write(space, PERSONALITY_HANDOFF + done, chunk, piece);
 	}
 	if (status >= 0)
