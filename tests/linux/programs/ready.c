@@ -74,6 +74,8 @@ static void show(struct pollfd *both, int timeout)
 	printf("%d %x %x\n", count, both[0].revents, both[1].revents);
 }
 
+#define SETTLING 50000 /* microseconds: Linux takes up what a master writes in a work item of its own */
+
 static void terminal(void)
 {
 	mkdir("/dev/pts", 0755); /* where there is none yet */
@@ -86,9 +88,11 @@ static void terminal(void)
 	for (int i = 0; i < 3; i++)
 		SAY(poll(both, 2, 0));
 	SAY(write(master, "ab", 2));
+	usleep(SETTLING);
 	for (int i = 0; i < 2; i++)
 		show(both, 0);
 	SAY(write(master, "c\n", 2));
+	usleep(SETTLING);
 	for (int i = 0; i < 2; i++)
 		show(both, 0);
 	SAY(read(slave, bytes, 64));
