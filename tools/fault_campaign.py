@@ -255,7 +255,7 @@ class Campaign:
         return suspects[low] if suspects else None
 
     def inject(self, seed, count):
-        """One more boot: its Found."""
+        """One more boot: its Found, which whoever asked puts among `boots`."""
         started = time.monotonic()
         done = self.run(seed, count)
         found = Found(seed, list(done.faults.values()))
@@ -264,7 +264,6 @@ class Campaign:
             if number in done.faults:
                 done.faults[number].seen = notice.what
             found.problems.append(Problem(seed, number, notice.name, notice.what, notice.text, done.kernel))
-        self.boots[seed] = found
         self.seconds += time.monotonic() - started
         return found
 

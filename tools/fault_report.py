@@ -4,6 +4,7 @@ import datetime
 import textwrap
 from collections import Counter
 
+import outputs
 import report_page
 from report_page import quantile
 
@@ -97,9 +98,8 @@ def section(name, campaigns, options):
 
 
 def replace(path, page):
-    whole = path.with_suffix(".new")
-    whole.write_text(page)
-    whole.replace(path)
+    with outputs.whole(path) as partial:
+        partial.write_text(page)
 
 
 def page_of(path):

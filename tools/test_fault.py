@@ -136,7 +136,8 @@ class Run:
                 if not running:
                     break
                 for ended in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
-                    name, *_ = running.pop(ended)
+                    name, seed, _ = running.pop(ended)
+                    self.campaigns[name].boots[seed] = ended.result()
                     self.tell(name, ended.result())
 
     def close(self):

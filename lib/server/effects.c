@@ -42,6 +42,11 @@ static uint64_t seal_of(const struct effect *effect)
 	return (uint64_t)effect->run + effect->arguments[0] + effect->arguments[1] + effect->arguments[2];
 }
 
+static bool is_sealed(const struct effect *effect)
+{
+	return effect->seal == seal_of(effect) && (uint64_t)effect->run - STASH_BASE >= STASH_SIZE;
+}
+
 static void effect_append(struct effect *effect)
 {
 	effect->next = NULL;
@@ -150,7 +155,7 @@ void effects_settle(void)
 	struct effect **link = &effects.first;
 	for (; *link && count < effects.count; link = &(*link)->next, count++) {
 		const struct effect *effect = *link;
-		if (effect->seal != seal_of(effect) || (uint64_t)effect->run - STASH_BASE < STASH_SIZE)
+		if (!is_sealed(effect))
 			__builtin_trap();
 		if (effect->run == drop_run)
 			slot_release((slot_t)effect->arguments[0]);
@@ -161,8 +166,7 @@ void effects_settle(void)
 
 static bool is_whole(const struct effect *effect)
 {
-	return stash_has_block(effect, sizeof *effect) && effect->seal == seal_of(effect) && effect->run &&
-	       (uint64_t)effect->run - STASH_BASE >= STASH_SIZE;
+	return stash_has_block(effect, sizeof *effect) && is_sealed(effect) && effect->run;
 }
 
 uint64_t effects_cut(void)

@@ -165,9 +165,8 @@ static bool block_mend(struct block *block)
 /* The head of an allocated block; NULL: this is none. */
 static struct block *block_of(void *bytes)
 {
-	uint64_t address = (uint64_t)bytes - offsetof(struct block, next);
-	struct block *block = (struct block *)address;
-	if (address % 16 != 8 || address < FIRST_BLOCK || address >= heap.top)
+	struct block *block = (struct block *)((uint64_t)bytes - offsetof(struct block, next));
+	if (!stash_has_block(bytes, 0))
 		return NULL;
 	return block->mark == mark_of(block->size, MARK_ALLOCATED) || block_mend(block) ? block : NULL;
 }

@@ -151,10 +151,10 @@ static enum verdict look_compare(const struct thread_info *info, uint64_t steps,
 	bool switched = info->switches != watch.suspect.switches;
 	if (steps != watch.suspect.steps || written != watch.suspect.written)
 		return PROGRESS;
-	if (info->state == THREAD_BLOCKED || (!switched && info->on_cpu)) /* on one of its own, where its time may be another's */
+	if (info->state == THREAD_BLOCKED)
 		return NOTHING;
-	if (!switched)
-		return STARVED;
+	if (!switched) /* on a CPU of its own its time may be another's */
+		return info->on_cpu ? NOTHING : STARVED;
 	return used >= (now - watch.suspect.time) / 8 ? NOTHING : UNDECIDED;
 }
 
