@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROOM 4096u
+
 struct effect {
 	struct effect *next;
 	step_action run;
@@ -37,6 +39,27 @@ struct call { /* that is made once */
 struct effects effects;
 static uint64_t last_number; /* of such a call */
 
+/* The first of a step are here, one behind the other, so that most steps need no heap for them. */
+static struct {
+	uint64_t used;
+	_Alignas(STASH_GRANULE) unsigned char bytes[ROOM];
+} room;
+
+static bool is_in_room(const struct effect *effect)
+{
+	uint64_t offset = (uint64_t)effect - (uint64_t)room.bytes;
+	return offset <= ROOM - sizeof *effect && offset % 16 == 0;
+}
+
+static void *effect_allocate(uint64_t size)
+{
+	if (size > ROOM || room.used > ROOM - size)
+		return malloc(size);
+	unsigned char *effect = &room.bytes[room.used & ~15ull];
+	room.used += (size + 15) & ~15ull;
+	return effect;
+}
+
 static uint64_t seal_of(const struct effect *effect)
 {
 	return (uint64_t)effect->run + effect->arguments[0] + effect->arguments[1] + effect->arguments[2];
@@ -60,7 +83,7 @@ static void effect_append(struct effect *effect)
 
 static bool effect_note(step_action run, uint64_t a, uint64_t b, uint64_t c)
 {
-	struct effect *effect = malloc(sizeof *effect);
+	struct effect *effect = effect_allocate(sizeof *effect);
 	if (!effect)
 		return false;
 	effect->run = run;
@@ -88,7 +111,7 @@ static void answer_run(uint64_t at, uint64_t unused, uint64_t unused_too)
 int effect_answer(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data, uint64_t data_length,
                   const slot_t *caps, unsigned cap_count)
 {
-	struct answer *answer = malloc(sizeof *answer + data_length);
+	struct answer *answer = effect_allocate(sizeof *answer + data_length);
 	if (!answer)
 		return -ENOMEM;
 	*answer = (struct answer){ .status = status, .id = id, .cap_count = cap_count, .data_length = data_length };
@@ -119,7 +142,7 @@ static void call_run(uint64_t at, uint64_t unused, uint64_t unused_too)
 
 int effect_call(slot_t gate, uint32_t operation, const uint64_t words[MESSAGE_WORDS], const void *send, uint64_t length)
 {
-	struct call *call = malloc(sizeof *call + length);
+	struct call *call = effect_allocate(sizeof *call + length);
 	if (!call)
 		return -ENOMEM;
 	*call = (struct call){ .gate = gate, .operation = operation, .length = length };
@@ -166,7 +189,7 @@ void effects_settle(void)
 
 static bool is_whole(const struct effect *effect)
 {
-	return stash_has_block(effect, sizeof *effect) && is_sealed(effect) && effect->run;
+	return (is_in_room(effect) || stash_has_block(effect, sizeof *effect)) && is_sealed(effect) && effect->run;
 }
 
 uint64_t effects_cut(void)
@@ -208,9 +231,11 @@ void effects_forget(bool answered)
 	while (effects.first) {
 		struct effect *effect = effects.first;
 		effects.first = effect->next;
-		free(effect);
+		if (!is_in_room(effect))
+			free(effect);
 	}
 	effects.count = 0;
+	room.used = 0;
 	if (!answered)
 		return;
 	for (unsigned i = 0; i < effects.answered_count; i++)

@@ -49,9 +49,11 @@ uint64_t time_now(void)
 	return 1000;
 }
 
+static uint64_t acted;
+
 static void action(uint64_t a, uint64_t b, uint64_t c)
 {
-	(void)a, (void)b, (void)c;
+	acted += a + b + c;
 }
 
 static void list_make(void)
@@ -86,6 +88,49 @@ static void damage(void *at, uint64_t bytes)
 		*byte ^= (unsigned char)(1u << bit % 8);
 		damages++;
 	}
+}
+
+/* Where the next one goes, damaged: an entry that is written over another ends the server. Else the list does what it should. */
+static _Noreturn void room_child(unsigned bit)
+{
+	uint32_t done = 0;
+	close(2);
+	list_make();
+	room.used ^= 1ull << bit;
+	effect_action(action, 4, 5, 6);
+	effects_settle();
+	acted = 0;
+	effects_run(&done);
+	_exit(done == 5 && acted == 1 + 2 + 3 + 4 + 5 + 6 ? 0 : 3);
+}
+
+static void damage_room(void)
+{
+	effects_forget(true);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		int status = 1;
+		pid_t child = fork();
+		if (child == 0)
+			room_child(bit);
+		waitpid(child, &status, 0);
+		CHECK(WIFSIGNALED(status) || WEXITSTATUS(status) != 3);
+		damages++;
+	}
+}
+
+/* A list of any length: what there is no room for is in the heap. */
+static void test_long(void)
+{
+	effects_forget(true);
+	for (unsigned i = 0; i < 200; i++)
+		effect_action(action, 0, 0, 1);
+	effects_settle();
+	uint32_t done = 0;
+	acted = 0;
+	effects_run(&done);
+	CHECK(done == 200 && acted == 200);
+	effects_forget(true);
+	CHECK(effects.count == 0);
 }
 
 /* What is before the damage is kept, and the rest is a list like any other. */
@@ -139,6 +184,8 @@ int main(void)
 	CHECK(settles());
 	test_cut();
 	test_no_program();
+	test_long();
+	damage_room();
 	printf("%u damages, %u failures\n", damages, failures);
 	return failures != 0;
 }
