@@ -363,6 +363,7 @@ static void signalled(uint64_t bits)
 
 static void first(void)
 {
+	step_lasting(&wire, sizeof wire);
 	const char *base = startup_argument(1);
 	slot_t ports = startup_slot("ports");
 	line.irq = startup_slot("irq");
@@ -380,6 +381,7 @@ static void first(void)
  * looked at, whatever was signalled, and the interrupt is acknowledged. */
 static void again(void)
 {
+	step_lasting(&wire, sizeof wire);
 	input_find();
 	uart_resume(&line.uart);
 	readers_serve();

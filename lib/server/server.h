@@ -75,6 +75,9 @@ int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t le
 /* A slot in which the step in hand makes an object: if the step is taken back the object is destroyed, whoever else has got
  * it by then. 0: none left. */
 slot_t slot_for_new(void);
+/* A variable in granules of its own (of 64 bytes, as is its size) that is written without hooks: no step takes it back. To be said in the first
+ * step, and in that of each successor. */
+void step_lasting(const void *variable, uint64_t size);
 /* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
  * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
  * and never.) */

@@ -206,8 +206,6 @@ bool step_open(void)
 	}
 	if (!stash_open(&fresh))
 		__builtin_trap();
-	if (stash_lost())
-		log_line("%u entries of the undo log were damaged: what they held is as the unfinished step left it", stash_lost());
 	stuck_count();
 	state_mend();
 	/* The predecessor may have died before it parked it. Others may be about to end the wait: signals come before calls. */
@@ -389,12 +387,17 @@ void step_look(void)
 	endpoint_reset(SELF_ENDPOINT);
 }
 
+void step_lasting(const void *variable, uint64_t size)
+{
+	stash_lasting(variable, size);
+}
+
 void step_save(const void *to, uint64_t length)
 {
 	stash_save_bytes(to, length);
 }
 
-/* --- memory for the heap, and what the log needs no more --- */
+/* --- memory for the heap, and what the list needs no more --- */
 
 void stash_trim(uint64_t offset, uint64_t length)
 {
@@ -406,7 +409,7 @@ void stash_peek(uint64_t offset, void *to, uint64_t length)
 	memory_read(SELF_STASH, offset, to, length);
 }
 
-bool stash_supply(uint64_t offset, uint64_t length)
+static bool zeros_write(uint64_t offset, uint64_t length)
 {
 	static const char zeros[0x10000];
 	for (uint64_t done = 0; done < length; done += sizeof zeros) {
@@ -415,4 +418,9 @@ bool stash_supply(uint64_t offset, uint64_t length)
 			return false;
 	}
 	return true;
+}
+
+bool stash_supply(uint64_t offset, uint64_t length)
+{
+	return zeros_write(offset, length) && zeros_write(STASH_SIZE + (STASH_TWIN - STASH_JOURNAL) + offset, length);
 }

@@ -126,6 +126,11 @@ uint64_t stash_heap_end(void)
 	return heap.supplied;
 }
 
+uint64_t stash_heap_end_of_twin(void)
+{
+	return *(const uint64_t *)((uint64_t)&heap.supplied - STASH_SIZE);
+}
+
 bool stash_has_block(const void *address, uint64_t size)
 {
 	uint64_t start = (uint64_t)address;

@@ -158,7 +158,7 @@ static uint64_t round_up(uint64_t value, uint64_t alignment)
 	return (value + alignment - 1) & ~(alignment - 1);
 }
 
-static uint64_t places_end(const struct layout_program *program)
+uint64_t layout_end(const struct layout_program *program)
 {
 	uint64_t end = STASH_BASE;
 	const struct layout_entry *entry;
@@ -171,7 +171,7 @@ static uint64_t places_end(const struct layout_program *program)
 static bool places_choose(struct layout_program *program, const struct layout_program *running, bool *moved,
                           char complaint[LAYOUT_COMPLAINT])
 {
-	uint64_t room = places_end(running);
+	uint64_t room = layout_end(running);
 	struct layout_entry *entry;
 	*moved = false;
 	for (uint64_t at = 0; (entry = entry_at(program, at)); at += entry->length) {

@@ -59,6 +59,9 @@ bool layout_open(struct layout_program *program, char complaint[LAYOUT_COMPLAINT
 bool layout_fit(struct layout_program *program, const struct layout_program *running, bool *converts,
                 char complaint[LAYOUT_COMPLAINT]);
 
+/* The address after its last variable. */
+uint64_t layout_end(const struct layout_program *program);
+
 /* A part of what a program has in the stash to begin with. */
 struct layout_piece {
 	uint64_t place;

@@ -35,6 +35,7 @@ static unsigned page_mend(uint64_t page)
 		if (value == words[i])
 			continue;
 		((uint64_t *)page)[i] = value;
+		((uint64_t *)(page - STASH_SIZE))[i] = value;
 		count++;
 	}
 	return count;

@@ -1,12 +1,11 @@
 /* The hooks: recoverable code calls them with an address in rdi (and a length in rsi) before it stores there. They destroy rax,
- * rdx, r11, xmm15 and the flags alone. What they save is a granule at a time, in an entry of the log: its old bytes, then
- * its mark, made of the granule's number, the entry's place and the step. The entry counts once its mark is written, and the
- * store that it is for comes after that. A granule's tag says that this step has saved it; tags are forgotten in a
- * crash, as is everything they spare. */
+ * rdx, r11, xmm15 and the flags at most. What they note is a granule at a time: its number, at the end of the list. A granule's tag says
+ * that this step has noted it; tags are forgotten in a crash, as is everything they spare.
+ *
+ * And what a commit does with the list. */
 #include "stash/stash.h"
 
-#define LOG_END STASH_JOURNAL + STASH_AT_LOG_END
-#define STEP STASH_JOURNAL + STASH_AT_STEP
+#define LIST_END STASH_JOURNAL + STASH_AT_LIST_END
 
 /* Tests stop the program at the Nth hook (tests/host/stash_host.c). */
 	.macro hook
@@ -18,7 +17,16 @@
 #endif
 	.endm
 
+/* 16 bytes each. */
+#ifdef STASH_COUNTED
+#define CODE_BLOCKS 24
+#else
+#define CODE_BLOCKS 21
+#endif
+
 	.text
+	.balign 16
+code_begin:
 
 /* Up to a granule of bytes that do not cross into another. */
 	.globl stash_save
@@ -34,23 +42,15 @@ stash_save:
 1:	ret
 	.size stash_save, . - stash_save
 
-/* The granule of index rax. The mark is made before anything is written: what is written elsewhere then, because the place has
- * been damaged, does not count there. */
+/* The granule of number rax. */
 	.type save_granule, @function
 save_granule:
-	mov LOG_END, %r11
-	imul $STASH_MARK, %rax, %rdx
-	add %r11, %rdx
-	add STEP, %rdx
+	mov LIST_END, %r11
 	movb $1, stash_tags(%rax)
-	shl $STASH_GRANULE_SHIFT, %rax
-	movaps STASH_BASE(%rax), %xmm15
-	movups %xmm15, (%r11)
-	movaps STASH_BASE + 16(%rax), %xmm15
-	movups %xmm15, 16(%r11)
-	mov %rdx, STASH_GRANULE(%r11)
-	add $STASH_GRANULE + 8, %r11
-	mov %r11, LOG_END
+	imul $STASH_CODE, %rax, %rax
+	mov %rax, (%r11)
+	add $8, %r11
+	mov %r11, LIST_END
 	ret
 	.size save_granule, . - save_granule
 
@@ -109,5 +109,53 @@ stash_save_range:
 	pop %rcx
 1:	ret
 	.size stash_save_range, . - stash_save_range
+
+/* void stash_list_settle(uint64_t end): what the list has up to there is brought to the twin, and its tags are cleared. Then this code
+ * itself must be what it was when the server began, else it ends here: a successor does it again, and looks at everything. */
+	.globl stash_list_settle
+	.type stash_list_settle, @function
+stash_list_settle:
+	mov $STASH_LIST, %ecx
+	movabs $STASH_CODE_INVERSE, %rdx
+	jmp 2f
+1:	mov (%rcx), %rax
+	imul %rdx, %rax
+	cmp $STASH_GRANULES, %rax
+	jae 3f
+	movb $0, stash_tags(%rax)
+	shl $STASH_GRANULE_SHIFT, %rax
+	movaps STASH_BASE(%rax), %xmm0
+	movaps STASH_BASE + 16(%rax), %xmm1
+	movaps %xmm0, STASH_TWIN(%rax)
+	movaps %xmm1, STASH_TWIN + 16(%rax)
+	add $8, %rcx
+2:	cmp %rdi, %rcx
+	jb 1b
+	jne 3f
+	call stash_code_sum
+	cmp %rax, stash_code_sum_at_start
+	jne 3f
+	ret
+3:	ud2
+	.size stash_list_settle, . - stash_list_settle
+
+	.org code_begin + CODE_BLOCKS * 16, 0x90
+
+/* uint64_t stash_code_sum(void): of the words of the code above. */
+	.globl stash_code_sum
+	.type stash_code_sum, @function
+stash_code_sum:
+	mov $code_begin, %ecx
+	movdqa (%rcx), %xmm0
+	.set at, 16
+	.rept CODE_BLOCKS - 1
+	paddq at(%rcx), %xmm0
+	.set at, at + 16
+	.endr
+	movhlps %xmm0, %xmm1
+	paddq %xmm1, %xmm0
+	movq %xmm0, %rax
+	ret
+	.size stash_code_sum, . - stash_code_sum
 
 	.section .note.GNU-stack, "", @progbits

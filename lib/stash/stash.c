@@ -1,31 +1,42 @@
-/* Steps over the stash: begin, commit, roll back. With log.c the only code that writes it without hooks.
+/* Steps over the stash: begin, commit, roll back. The only code that writes it without hooks.
  *
- * The order of a few stores is the whole argument (a crash keeps a prefix of them, in program order). An entry of the log counts if
- * its mark is that of the header's step, and the log counts if that step is committed + 1.
+ * There are two of everything: what the server works on, and its twin, which is as the last committed step left it. The order of a few
+ * stores is the whole argument (a crash keeps a prefix of them, in program order).
  *
- * - begin: log_end := start of the log, then step := committed + 1. Before the second store there is no step, and the old
- *   log is void; after it there is one that has changed nothing, because the mark of every old entry is another step's.
- * - a hook: an entry's bytes, its mark, log_end, then the store it is for. A crash finds every changed granule in the log.
- * - commit: committed := step. Before it the step will be taken back, after it the log is void, and the record
- *   that was prepared is the one that counts.
- * - roll back: the entries' bytes put back, newest first, each void then, and step := committed. Interrupted anywhere it is done
- *   again with the entries that are left, which gives the same, because nothing else has run.
+ * - begin: step := committed + 1. From then on there is a step.
+ * - a hook: a granule's number into the list, list_end. Nothing rests on it but the commit.
+ * - commit: committed := step, and the record that was prepared is the one that counts. Before this store the step will be taken
+ *   back: the twin is as it was at its beginning. After it the state is what counts, and the twin is made what the
+ *   state is: what the list has of it, or, in a successor, all.
+ * - roll back: the state made what the twin is, all of it, then step := committed. Interrupted anywhere it is done again, which gives
+ *   the same, because nothing else has run.
  *
- * Single words may be damaged. log_end is not needed (log.c). The two counts are multiples of STASH_CODE: a bit is mended, and
- * where one is lost altogether the other and the log tell. A commit looks at all three first, and ends the server rather
- * than let a step count whose log is not what they say. */
-#include "stash/log.h"
+ * So the hooks are not trusted: what they forgot, or a wild store, is taken back like everything else. And a hook that is damaged, so
+ * that it no longer notes what is written, is found by the commit, which ends the server; its successor looks at everything.
+ *
+ * Single words of the header may be damaged. The two counts are multiples of STASH_CODE: a bit is mended, and where one is lost
+ * altogether the other and the list tell. A commit looks at all three first, and ends the server rather than let a step count
+ * that is not what they say. */
+#include "stash/stash.h"
 
-/* By granule: saved by the step in hand. One more for a store that runs over the end. */
+/* By granule: noted by the step in hand. One more for a store that runs over the end. */
 unsigned char stash_tags[STASH_GRANULES + 1];
 
-#define LOG_KEPT 0x10000u /* bytes of the log that keep their memory */
+extern char stash_image_end[];
+/* save.S */
+void stash_list_settle(uint64_t end);
+uint64_t stash_code_sum(void);
+
+uint64_t stash_code_sum_at_start;
+
+#define LIST_KEPT 0x10000u /* bytes of the list that keep their memory */
 #define ONE_STEP (2ull * STASH_CODE)
+#define BLOCK 64u
+#define PAGE 4096u
+#define HEAP_LOOKED_AT 0x10000u /* bytes, whatever the list says */
 
-static unsigned lost; /* entries of the log */
-
-/* The count that a word of the header stands for, one bit of damage mended. False: it stands for none. */
-static bool count_mend(uint64_t *word)
+/* The number that a word of the header stands for, one bit of damage mended. False: it stands for none. */
+static bool number_mend(uint64_t *word)
 {
 	for (unsigned bit = 0; bit <= 64; bit++) {
 		uint64_t guess = bit ? *word ^ 1ull << (bit - 1) : *word;
@@ -37,21 +48,27 @@ static bool count_mend(uint64_t *word)
 	return false;
 }
 
+/* The step that the list is of has not been committed, if it is of any. */
+static bool list_is_open(void)
+{
+	return stash_journal->list_end != STASH_LIST && (stash_journal->list_end & 1) == 0;
+}
+
 /* What the header's two counts should be. Nothing but damage makes them anything else than the same or one apart. False: they
  * cannot be known. */
 static bool counts_read(uint64_t *committed, uint64_t *step)
 {
 	*committed = stash_journal->committed;
 	*step = stash_journal->step;
-	bool committed_known = count_mend(committed), step_known = count_mend(step);
+	bool committed_known = number_mend(committed), step_known = number_mend(step);
 	if (committed_known && step_known && stash_steps(*step) == stash_steps(*committed))
 		return true;
 	if (!committed_known && !step_known)
 		return false;
 	if (!committed_known)
-		*committed = log_is_of(*step) ? *step - ONE_STEP : *step;
+		*committed = list_is_open() ? *step - ONE_STEP : *step;
 	else if (!step_known || *step != *committed + ONE_STEP)
-		*step = log_is_of(*committed + ONE_STEP) ? *committed + ONE_STEP : *committed;
+		*step = list_is_open() ? *committed + ONE_STEP : *committed;
 	return true;
 }
 
@@ -61,14 +78,27 @@ bool stash_step_in_hand(void)
 	return counts_read(&committed, &step) && step == committed + ONE_STEP;
 }
 
+/* The list's end, once what it has counts. */
+static void list_close(uint64_t end)
+{
+	struct stash_header *header = stash_journal;
+	uint64_t length = end - STASH_LIST;
+	__atomic_store_n(&header->list_end, end + 1, __ATOMIC_RELEASE);
+	stash_list_settle(end);
+	__atomic_store_n(&header->list_end, STASH_LIST, __ATOMIC_RELEASE);
+	if (length > LIST_KEPT)
+		stash_trim(STASH_SIZE + (STASH_LIST - STASH_JOURNAL) + LIST_KEPT, length - LIST_KEPT);
+}
+
 void stash_begin(void)
 {
 	struct stash_header *header = stash_journal;
-	if (header->log_end != STASH_LOG) { /* of stores outside of any step */
-		log_forget();
-		__atomic_store_n(&header->log_end, STASH_LOG, __ATOMIC_RELEASE);
-	}
-	__atomic_store_n(&header->step, header->committed + ONE_STEP, __ATOMIC_RELEASE);
+	if (header->list_end != STASH_LIST) /* of stores outside of any step */
+		list_close(header->list_end);
+	uint64_t step = header->committed + ONE_STEP;
+	if (step - header->step != ONE_STEP && step - header->step != ONE_STEP + STASH_CODE && step - header->step != ONE_STEP - STASH_CODE)
+		__builtin_trap();
+	__atomic_store_n(&header->step, step, __ATOMIC_RELEASE);
 }
 
 /* With the other record, if it is to count: the lowest bit of the count, which is that of the word. */
@@ -81,15 +111,135 @@ static uint64_t count_switch(uint64_t count, bool new_record)
 void stash_commit(bool new_record)
 {
 	struct stash_header *header = stash_journal;
-	uint64_t length = header->log_end - STASH_LOG, step = header->step;
-	if (step != header->committed + ONE_STEP)
+	uint64_t end = header->list_end, step = header->step;
+	if (step != header->committed + ONE_STEP || end - STASH_LIST > STASH_LIST_SIZE || end % 8 != 0)
 		__builtin_trap();
-	log_forget();
 	__atomic_store_n(&header->committed, count_switch(step, new_record), __ATOMIC_RELEASE);
-	log_void();
-	header->log_end = STASH_LOG;
-	if (length > LOG_KEPT)
-		stash_trim(STASH_SIZE + (STASH_LOG - STASH_JOURNAL) + LOG_KEPT, length - LOG_KEPT);
+	list_close(end);
+}
+
+/* --- the two made the same --- */
+
+/* Where the variables end: this build's, and those of others, which a supervisor that brought them has told. */
+static uint64_t image_end(void)
+{
+	uint64_t number = stash_journal->image_end, own = (uint64_t)stash_image_end;
+	uint64_t end = number_mend(&number) ? number / STASH_CODE : 0;
+	return end > own && end <= STASH_HEAP ? end : own;
+}
+
+/* What is never taken back, as a word: its first block, above 16 bits for how many there are; times STASH_CODE. */
+static bool lasting_read(unsigned i, uint64_t *begin, uint64_t *end)
+{
+	uint64_t number = stash_journal->lasting[i];
+	if (!number_mend(&number) || number == 0)
+		return false;
+	number /= STASH_CODE;
+	*begin = STASH_BASE + (number >> 16) * BLOCK;
+	*end = *begin + (number & 0xffff) * BLOCK;
+	return *end <= STASH_HEAP;
+}
+
+void stash_lasting(const void *address, uint64_t size)
+{
+	uint64_t offset = (uint64_t)address - STASH_BASE, number = ((offset / BLOCK) << 16 | size / BLOCK) * STASH_CODE;
+	if (offset % BLOCK != 0 || size % BLOCK != 0 || size / BLOCK > 0xffff || offset + size > STASH_IMAGE_MAX)
+		__builtin_trap();
+	for (unsigned i = 0; i < STASH_LASTING; i++) {
+		uint64_t *there = &stash_journal->lasting[i];
+		if (*there == 0 || *there == number) {
+			*there = number;
+			return;
+		}
+	}
+	__builtin_trap();
+}
+
+/* The first that begins here or later. */
+static void lasting_next(uint64_t from, uint64_t *begin, uint64_t *end)
+{
+	uint64_t first, behind;
+	for (unsigned i = 0; i < STASH_LASTING; i++)
+		if (lasting_read(i, &first, &behind) && first >= from && first < *begin) {
+			*begin = first;
+			*end = behind;
+		}
+}
+
+static bool words_differ(uint64_t words, uint64_t others, uint64_t count)
+{
+	bool differ;
+	__asm__("repe cmpsq" : "=@ccne"(differ), "+S"(words), "+D"(others), "+c"(count) : : "memory");
+	return differ;
+}
+
+/* A part of one of the two to the other; `from` and `to`: how far below the state they are. */
+static void part_copy(uint64_t begin, uint64_t end, uint64_t from, uint64_t to)
+{
+	end = (end + BLOCK - 1) & ~(BLOCK - 1ull);
+	for (uint64_t at = begin, length; at < end; at += length) {
+		length = PAGE - at % PAGE < end - at ? PAGE - at % PAGE : end - at;
+		if (!words_differ(at - from, at - to, length / 8))
+			continue;
+		for (uint64_t word = at; word < at + length; word += 8)
+			if (*(const uint64_t *)(word - from) != *(const uint64_t *)(word - to))
+				*(uint64_t *)(word - to) = *(const uint64_t *)(word - from);
+	}
+}
+
+static void granule_copy(uint64_t granule, uint64_t from, uint64_t to)
+{
+	uint64_t at = STASH_BASE + granule * STASH_GRANULE;
+	for (unsigned i = 0; i < STASH_GRANULE; i += 8)
+		*(uint64_t *)(at - to + i) = *(const uint64_t *)(at - from + i);
+}
+
+static void image_copy(uint64_t from, uint64_t to)
+{
+	uint64_t end = image_end(), next;
+	for (uint64_t at = STASH_BASE; at < end; at = next) {
+		uint64_t lasting = end;
+		next = end;
+		lasting_next(at, &lasting, &next);
+		part_copy(at, lasting, from, to);
+	}
+}
+
+/* False: it is not what hooks that are sound leave, or too long to be worth it. */
+static bool list_copy(uint64_t from, uint64_t to)
+{
+	uint64_t length = stash_journal->list_end - STASH_LIST;
+	if (length > LIST_KEPT || length % 8 != 0)
+		return false;
+	for (uint64_t at = STASH_LIST; at < STASH_LIST + length; at += 8) {
+		uint64_t granule = stash_granule(*(const uint64_t *)at);
+		if (granule >= STASH_GRANULES)
+			return false;
+		granule_copy(granule, from, to);
+	}
+	return true;
+}
+
+/* What hooks did not announce is found in the variables and in the first part of the heap; in all of it, where the list shows that they are not
+ * sound. So a large heap makes no long pause. */
+static void all_copy(uint64_t heap_end, uint64_t from, uint64_t to)
+{
+	uint64_t most = list_copy(from, to) ? HEAP_LOOKED_AT : STASH_BASE + STASH_SIZE - STASH_HEAP;
+	image_copy(from, to);
+	if (heap_end - STASH_HEAP <= STASH_BASE + STASH_SIZE - STASH_HEAP)
+		part_copy(STASH_HEAP, heap_end < STASH_HEAP + most ? heap_end : STASH_HEAP + most, from, to);
+}
+
+/* The twin of an image that no step has changed: pages without memory get none. */
+static void twin_begin(void)
+{
+	static uint64_t words[PAGE / 8];
+	for (uint64_t page = STASH_BASE; page < image_end(); page += PAGE) {
+		stash_peek(page - STASH_BASE, words, sizeof words);
+		for (unsigned i = 0; i < PAGE / 8; i++)
+			if (words[i])
+				((uint64_t *)(page - STASH_SIZE))[i] = words[i];
+	}
 }
 
 void stash_roll_back(void)
@@ -99,14 +249,14 @@ void stash_roll_back(void)
 	if (!counts_read(&committed, &step))
 		return;
 	__atomic_store_n(&header->committed, committed, __ATOMIC_RELEASE);
-	lost = step == committed + ONE_STEP ? log_restore(step) : 0;
-	__atomic_store_n(&header->log_end, STASH_LOG, __ATOMIC_RELEASE);
+	if (step == committed + ONE_STEP)
+		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
+	else if (stash_steps(committed) == 0)
+		twin_begin();
+	else if (header->list_end != STASH_LIST)
+		all_copy(stash_heap_end(), 0, STASH_SIZE);
+	__atomic_store_n(&header->list_end, STASH_LIST, __ATOMIC_RELEASE);
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
-}
-
-unsigned stash_lost(void)
-{
-	return lost;
 }
 
 bool stash_open(bool *fresh)
@@ -118,6 +268,7 @@ bool stash_open(bool *fresh)
 		return false;
 	if (!counts_read(&committed, &step))
 		return false;
+	stash_code_sum_at_start = stash_code_sum();
 	__atomic_store_n(&header->magic, STASH_MAGIC, __ATOMIC_RELEASE);
 	stash_roll_back();
 	*fresh = stash_steps(committed) == 0;

@@ -157,6 +157,7 @@ static void console_run(void *argument)
 
 bool console_start(const struct console *console)
 {
+	step_lasting(&progress, sizeof(progress));
 	console_publish(UINT64_MAX, 0);
 	return worker_start(console->thread, console_run, (void *)console, stack, sizeof(stack)) >= 0;
 }

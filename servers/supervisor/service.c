@@ -318,10 +318,10 @@ uint64_t service_steps(const struct service *service)
 	return stash_steps(stash_number(service, offsetof(struct stash_header, committed)));
 }
 
-/* A step that does much writes much: its undo log grows. */
+/* A step that does much writes much: its list grows. */
 uint64_t service_written(const struct service *service)
 {
-	return stash_number(service, offsetof(struct stash_header, log_end));
+	return stash_number(service, offsetof(struct stash_header, list_end));
 }
 
 bool service_progressed(struct service *service)

@@ -107,15 +107,32 @@ static bool piece_is_there(const struct service *service, const struct layout_pi
 	return true;
 }
 
-static bool piece_bring(const struct service *service, const struct layout_piece *piece)
+static bool piece_write(const struct service *service, const struct layout_piece *piece, uint64_t offset)
 {
 	static const unsigned char zeros[ATOLL_PAGE_SIZE];
 	for (uint64_t done = 0, part; done < piece->size; done += part) {
 		part = piece->size - done < sizeof(zeros) ? piece->size - done : sizeof(zeros);
-		if (memory_write(service->stash, piece->place - STASH_BASE + done, piece->bytes ? piece->bytes + done : zeros, part) != (int64_t)part)
+		if (memory_write(service->stash, offset + done, piece->bytes ? piece->bytes + done : zeros, part) != (int64_t)part)
 			return false;
 	}
 	return true;
+}
+
+/* To the twin first: it is there when the other is. */
+static bool piece_bring(const struct service *service, const struct layout_piece *piece)
+{
+	uint64_t offset = piece->place - STASH_BASE;
+	return piece_write(service, piece, STASH_SIZE + (STASH_TWIN - STASH_JOURNAL) + offset) && piece_write(service, piece, offset);
+}
+
+/* Up to here the state has variables from now on, whichever build runs. */
+static bool image_end_tell(const struct service *service, const struct layout_program *program, const struct layout_program *running)
+{
+	const uint64_t offset = STASH_SIZE + offsetof(struct stash_header, image_end);
+	uint64_t end = layout_end(program) > layout_end(running) ? layout_end(program) : layout_end(running), told = 0;
+	memory_read(service->stash, offset, &told, sizeof(told));
+	end *= STASH_CODE;
+	return (told % STASH_CODE == 0 && told >= end) || memory_write(service->stash, offset, &end, sizeof(end)) == sizeof(end);
 }
 
 /* Variables that the running build has not: there is nothing of it where they are. */
@@ -153,7 +170,7 @@ static bool update_fit(struct service *service, slot_t program, char complaint[L
 		service->update.version = running.version;
 		service->update.constants = layout_constants_differ(&next, &running);
 		strcpy(complaint, "there is no memory for its variables");
-		fits = variables_bring(service, &next, &running);
+		fits = variables_bring(service, &next, &running) && image_end_tell(service, &next, &running);
 	}
 	program_unmap(&running);
 	program_unmap(&next);

@@ -150,6 +150,7 @@ bool line_resume(struct line *line)
 {
 	struct shared *own = &shared[number_of(line)];
 	void (*const run[2])(void *) = { reader_run, writer_run };
+	step_lasting(progress, sizeof(progress));
 	own->input_begin = own->input_end = line->input_used;
 	own->input_used = UINT64_MAX; /* nothing is wanted before this step counts */
 	own->output_end = progress[number_of(line)].taken;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define USED_MAX 0x400000 /* of the heap, by any test here */
-#define LOG_USED 0x40000 /* of the journal, likewise */
+#define JOURNAL_USED 0x40000 /* likewise */
 
 extern char stash_image_begin[], stash_image_end[];
 extern unsigned char stash_tags[];
@@ -20,7 +20,11 @@ static bool ready;
 
 bool stash_supply(uint64_t offset, uint64_t length)
 {
-	return offset + length <= STASH_IMAGE_MAX + USED_MAX;
+	if (offset + length > STASH_IMAGE_MAX + USED_MAX)
+		return false;
+	memset((void *)(STASH_BASE + offset), 0, length);
+	memset((void *)(STASH_TWIN + offset), 0, length);
+	return true;
 }
 
 /* Nothing may rest on what is there. */
@@ -60,18 +64,23 @@ static size_t image_size(void)
 	return (size_t)(stash_image_end - stash_image_begin);
 }
 
+static size_t heap_size(void)
+{
+	return stash_heap_end() ? stash_heap_end() - STASH_HEAP : 0;
+}
+
 void stash_snapshot(void)
 {
 	if (!snapshot)
 		snapshot = malloc(STASH_IMAGE_MAX + USED_MAX);
 	memcpy(snapshot, (void *)STASH_BASE, image_size());
-	memcpy(snapshot + STASH_IMAGE_MAX, (void *)STASH_HEAP, USED_MAX);
+	memcpy(snapshot + STASH_IMAGE_MAX, (void *)STASH_HEAP, heap_size());
 }
 
 bool stash_same_as_snapshot(void)
 {
 	return memcmp(snapshot, (void *)STASH_BASE, image_size()) == 0 &&
-	       memcmp(snapshot + STASH_IMAGE_MAX, (void *)STASH_HEAP, USED_MAX) == 0;
+	       memcmp(snapshot + STASH_IMAGE_MAX, (void *)STASH_HEAP, heap_size()) == 0;
 }
 
 uint64_t stash_hash(void)
@@ -80,7 +89,7 @@ uint64_t stash_hash(void)
 	const uint64_t *word = (const uint64_t *)STASH_BASE, *end = (const uint64_t *)(STASH_BASE + image_size());
 	for (; word + 1 <= end; word++)
 		hash = (hash ^ *word) * 0x100000001b3ull;
-	for (word = (const uint64_t *)STASH_HEAP; word < (const uint64_t *)(STASH_HEAP + USED_MAX); word++)
+	for (word = (const uint64_t *)STASH_HEAP; word < (const uint64_t *)(STASH_HEAP + heap_size()); word++)
 		hash = (hash ^ *word) * 0x100000001b3ull;
 	return hash;
 }
@@ -203,24 +212,47 @@ bool roll_back_dies(unsigned instructions)
 	return !child(run_roll_back, &run);
 }
 
+void roll_back_here(void)
+{
+	memset(stash_tags, 0, (STASH_IMAGE_MAX + USED_MAX) / STASH_GRANULE);
+	stash_roll_back();
+}
+
 struct stash_copy {
-	unsigned char data[STASH_IMAGE_MAX + USED_MAX], journal[LOG_USED];
+	size_t heap; /* bytes of it */
+	unsigned char data[STASH_IMAGE_MAX + USED_MAX], twin[STASH_IMAGE_MAX + USED_MAX], journal[JOURNAL_USED];
 };
+
+static void copy_move(void (*move)(void *, void *, size_t), struct stash_copy *copy)
+{
+	move(copy->data, (void *)STASH_BASE, image_size());
+	move(copy->data + STASH_IMAGE_MAX, (void *)STASH_HEAP, copy->heap);
+	move(copy->twin, (void *)STASH_TWIN, image_size());
+	move(copy->twin + STASH_IMAGE_MAX, (void *)(STASH_TWIN + STASH_IMAGE_MAX), copy->heap);
+	move(copy->journal, stash_journal, sizeof copy->journal);
+}
+
+static void from_stash(void *copy, void *stash, size_t size)
+{
+	memcpy(copy, stash, size);
+}
+
+static void to_stash(void *copy, void *stash, size_t size)
+{
+	memcpy(stash, copy, size);
+}
 
 void stash_copy_take(struct stash_copy **copy)
 {
 	if (!*copy)
 		*copy = malloc(sizeof **copy);
-	memcpy((*copy)->data, (void *)STASH_BASE, image_size());
-	memcpy((*copy)->data + STASH_IMAGE_MAX, (void *)STASH_HEAP, USED_MAX);
-	memcpy((*copy)->journal, stash_journal, sizeof (*copy)->journal);
+	(*copy)->heap = heap_size();
+	copy_move(from_stash, *copy);
 }
 
-void stash_copy_put(const struct stash_copy *copy)
+void stash_copy_put(struct stash_copy *copy)
 {
-	memcpy((void *)STASH_BASE, copy->data, image_size());
-	memcpy((void *)STASH_HEAP, copy->data + STASH_IMAGE_MAX, USED_MAX);
-	memcpy(stash_journal, copy->journal, sizeof copy->journal);
+	copy_move(to_stash, copy);
 }
 
 /* What every step leaves when nothing is in its way (every HASH_EVERYth time), and how many hooks it calls. */

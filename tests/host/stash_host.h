@@ -19,6 +19,8 @@ bool stash_same_as_snapshot(void);
 bool steps_survive_kills(void (*step)(uint64_t), unsigned steps, unsigned kills_a_step);
 /* One step, killed that many instructions after that hook: what it leaves. False: it was committed before. */
 bool step_dies(void (*step)(uint64_t), uint64_t argument, uint64_t hook, unsigned instructions);
+/* Of a step in this very process. */
+void roll_back_here(void);
 /* A roll-back, killed after that many instructions. False: it came to its end. */
 bool roll_back_dies(unsigned instructions);
 /* How many hooks the step calls, and what it leaves, tried on a copy. */
@@ -27,7 +29,7 @@ uint64_t stash_hash(void);
 /* All of a stash, to be put back. */
 struct stash_copy;
 void stash_copy_take(struct stash_copy **copy);
-void stash_copy_put(const struct stash_copy *copy);
+void stash_copy_put(struct stash_copy *copy);
 /* One step, without a kill; the number of hooks it called. */
 uint64_t step_whole(void (*step)(uint64_t), uint64_t argument);
 

@@ -34,7 +34,7 @@ static void test_bad_use(void)
 			_exit(0);
 		}
 		CHECK(waitpid(process, &status, 0) == process && WIFSIGNALED(status) && WTERMSIG(status) == SIGILL);
-		stash_roll_back();
+		roll_back_here();
 		CHECK(stash_same_as_snapshot());
 	}
 }
@@ -46,7 +46,7 @@ static void test_heap(unsigned (*step)(void))
 	unsigned line = step();
 	if (line)
 		check_failed((int)line, "(in stash_heap.c)");
-	stash_roll_back();
+	roll_back_here();
 	CHECK(stash_same_as_snapshot());
 }
 

@@ -35,7 +35,7 @@ static void head_damage(size_t size)
 		stash_free(block);
 		if (stash_malloc(size) != block)
 			complain("a block was freed as another", bit);
-		stash_roll_back();
+		roll_back_here();
 	}
 }
 
@@ -52,7 +52,7 @@ static void no_block_free(void)
 	stash_free((void *)~15ull);
 	if (!stash_same_as_snapshot())
 		complain("what is no block was freed", (uint64_t)block);
-	stash_roll_back();
+	roll_back_here();
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 
 #define WORKER_SLOTS 256 /* a server's own threads are in slots it took at its first start */
 #define JOURNAL STASH_SIZE /* offset in the memory object */
-#define LOG (JOURNAL + STASH_LOG - STASH_JOURNAL)
+#define LIST (JOURNAL + STASH_LIST - STASH_JOURNAL)
 
 static void points_find(struct victim *victim)
 {
@@ -134,15 +134,15 @@ bool victim_look_root(struct victim *root)
 	return cap_copy(SELF_CAPTABLE, root->thread, startup_slot("root"), SELF_THREAD, RIGHTS_ALL) == STATUS_OK;
 }
 
-/* The mark of an entry says which granule it holds. */
+/* One of the granules that the step in hand has noted last. */
 uint64_t victim_written(const struct victim *victim)
 {
-	uint64_t end = header_word(victim, offsetof(struct stash_header, log_end));
-	uint64_t count = end > STASH_LOG ? (end - STASH_LOG) / sizeof(struct stash_entry) : 0, mark = 0;
+	uint64_t end = header_word(victim, offsetof(struct stash_header, list_end)) & ~1ull;
+	uint64_t count = end > STASH_LIST ? (end - STASH_LIST) / sizeof(uint64_t) : 0, granule = 0;
 	if (count == 0)
 		return 0;
-	uint64_t at = STASH_LOG + (count - 1 - random_below(count < 8 ? count : 8)) * sizeof(struct stash_entry);
-	memory_read(victim->stash, LOG + at - STASH_LOG + offsetof(struct stash_entry, mark), &mark, sizeof mark);
-	uint64_t granule = stash_entry_granule(mark, at, header_word(victim, offsetof(struct stash_header, step)));
+	uint64_t number = count - 1 - random_below(count < 8 ? count : 8);
+	memory_read(victim->stash, LIST + number * sizeof granule, &granule, sizeof granule);
+	granule = stash_granule(granule);
 	return granule < STASH_GRANULES ? granule * STASH_GRANULE + random_below(STASH_GRANULE) : 0;
 }

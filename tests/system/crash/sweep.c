@@ -26,7 +26,7 @@ static struct sweep {
 	} events[EVENTS];
 	uint32_t kinds[KINDS];
 } *const sweep = (struct sweep *)AREA;
-_Static_assert(AREA + sizeof(struct sweep) <= STASH_LOG, "it fits");
+_Static_assert(AREA + sizeof(struct sweep) <= STASH_LIST, "it fits");
 
 /* Of this incarnation. */
 static uint64_t call;       /* in hand; 0: another event */
