@@ -6,6 +6,7 @@
 #include "stash/stash.h"
 
 #define LIST_END STASH_JOURNAL + STASH_AT_LIST_END
+#define LIST_END_AGAIN STASH_JOURNAL + STASH_AT_LIST_END_AGAIN
 
 /* Tests stop the program at the Nth hook (tests/host/stash_host.c). */
 	.macro hook
@@ -51,6 +52,7 @@ save_granule:
 	mov %rax, (%r11)
 	add $8, %r11
 	mov %r11, LIST_END
+	mov %r11, LIST_END_AGAIN
 	ret
 	.size save_granule, . - save_granule
 

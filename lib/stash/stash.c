@@ -78,6 +78,12 @@ bool stash_step_in_hand(void)
 	return counts_read(&committed, &step) && step == committed + ONE_STEP;
 }
 
+static void list_empty(void)
+{
+	__atomic_store_n(&stash_journal->list_end_again, STASH_LIST, __ATOMIC_RELEASE);
+	__atomic_store_n(&stash_journal->list_end, STASH_LIST, __ATOMIC_RELEASE);
+}
+
 /* The list's end, once what it has counts. */
 static void list_close(uint64_t end)
 {
@@ -85,7 +91,7 @@ static void list_close(uint64_t end)
 	uint64_t length = end - STASH_LIST;
 	__atomic_store_n(&header->list_end, end + 1, __ATOMIC_RELEASE);
 	stash_list_settle(end);
-	__atomic_store_n(&header->list_end, STASH_LIST, __ATOMIC_RELEASE);
+	list_empty();
 	if (length > LIST_KEPT)
 		stash_trim(STASH_SIZE + (STASH_LIST - STASH_JOURNAL) + LIST_KEPT, length - LIST_KEPT);
 }
@@ -112,7 +118,7 @@ void stash_commit(bool new_record)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t end = header->list_end, step = header->step;
-	if (step != header->committed + ONE_STEP || end - STASH_LIST > STASH_LIST_SIZE || end % 8 != 0)
+	if (step != header->committed + ONE_STEP || end - STASH_LIST > STASH_LIST_SIZE || end % 8 != 0 || end != header->list_end_again)
 		__builtin_trap();
 	__atomic_store_n(&header->committed, count_switch(step, new_record), __ATOMIC_RELEASE);
 	list_close(end);
@@ -208,8 +214,8 @@ static void image_copy(uint64_t from, uint64_t to)
 /* False: it is not what hooks that are sound leave, or too long to be worth it. */
 static bool list_copy(uint64_t from, uint64_t to)
 {
-	uint64_t length = stash_journal->list_end - STASH_LIST;
-	if (length > LIST_KEPT || length % 8 != 0)
+	uint64_t end = stash_journal->list_end & ~1ull, length = end - STASH_LIST;
+	if (length > LIST_KEPT || length % 8 != 0 || end != stash_journal->list_end_again)
 		return false;
 	for (uint64_t at = STASH_LIST; at < STASH_LIST + length; at += 8) {
 		uint64_t granule = stash_granule(*(const uint64_t *)at);
@@ -255,7 +261,7 @@ void stash_roll_back(void)
 		twin_begin();
 	else if (header->list_end != STASH_LIST)
 		all_copy(stash_heap_end(), 0, STASH_SIZE);
-	__atomic_store_n(&header->list_end, STASH_LIST, __ATOMIC_RELEASE);
+	list_empty();
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
 }
 

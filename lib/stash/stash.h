@@ -25,6 +25,7 @@
 #define STASH_OBJECT_SIZE (STASH_SIZE + STASH_JOURNAL_SIZE) /* of the memory object */
 /* Offsets in the header, for save.S. */
 #define STASH_AT_LIST_END 16
+#define STASH_AT_LIST_END_AGAIN 72
 /* Numbers of the journal are multiples of this (a prime, 2^n + 1 or - 1 for no n in question, so that a bit of damage shows, and
  * which). */
 #define STASH_CODE 131059
@@ -52,6 +53,7 @@ struct stash_header {
 	uint64_t reserved;
 	uint64_t awake;     /* time at which this incarnation had its first answer ready; the user's */
 	uint64_t left;      /* what `committed` was when an incarnation ended itself for another build to go on */
+	uint64_t list_end_again; /* a second time, never odd */
 	uint64_t image_end; /* where the variables of every build so far end; times STASH_CODE */
 	uint64_t lasting[STASH_LASTING]; /* stash.c */
 	_Alignas(16) unsigned char scratch[STASH_SCRATCH_SIZE]; /* the user's; never taken back */
@@ -60,6 +62,7 @@ struct stash_header {
 _Static_assert(sizeof(struct stash_header) <= STASH_LIST - STASH_JOURNAL, "the list begins after it");
 _Static_assert(STASH_LIST + STASH_LIST_SIZE <= STASH_TWIN && STASH_TWIN == STASH_BASE - STASH_SIZE, "one after the other");
 _Static_assert(offsetof(struct stash_header, list_end) == STASH_AT_LIST_END, "save.S knows it");
+_Static_assert(offsetof(struct stash_header, list_end_again) == STASH_AT_LIST_END_AGAIN, "likewise");
 
 /* The granule that an entry of the list stands for; STASH_GRANULES or more: it is damaged. */
 static inline uint64_t stash_granule(uint64_t entry)

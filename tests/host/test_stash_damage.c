@@ -17,7 +17,7 @@
 #define STEPS 40
 #define IDLE_EVERY 4     /* steps, before which nothing is in hand when it is damaged */
 #define SAMPLES 200      /* in the others */
-#define HEADER_WORDS 10
+#define HEADER_WORDS 11
 #define LOOKED_AT 0x10000 /* bytes of the heap, by any roll-back */
 #define HELPLESS 60      /* of 2,800 bits */
 #define BEHIND 3         /* entries behind the end of the list that are damaged, too */
