@@ -2,6 +2,7 @@
  * servers in front of the call that ends a step and receives the next message; told to the log at a ping. */
 #include "atoll/atoll.h"
 #include "protocol_server.h"
+#include "server/server.h"
 
 #define OPERATIONS 64
 
@@ -12,7 +13,7 @@ static struct {
 	uint32_t operation;
 	uint32_t count, told;
 	uint64_t total;
-} operations[OPERATIONS] __attribute__((section(".sbss.stash")));
+} operations[OPERATIONS] __attribute__((section(".sbss.stash"), aligned(64)));
 
 int64_t __real_message_reply_receive(slot_t endpoint, struct message *message, struct message_extra *extra);
 int64_t __wrap_message_reply_receive(slot_t endpoint, struct message *message, struct message_extra *extra);
@@ -46,6 +47,8 @@ int64_t __wrap_message_reply_receive(slot_t endpoint, struct message *message, s
 	uint64_t end = __builtin_ia32_rdtsc();
 	if (begin)
 		step_note(operation, end - begin - handlers_kernel_time);
+	else
+		step_lasting(operations, sizeof(operations));
 	if (begin && operation == OPERATION_SERVER_PING)
 		tell();
 	int64_t status = __real_message_reply_receive(endpoint, message, extra);

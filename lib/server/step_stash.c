@@ -31,10 +31,11 @@ struct record {
 	uint64_t id;
 	int64_t status;
 	uint64_t words[MESSAGE_WORDS];
-	slot_t caps[MESSAGE_CAPS_MAX];
-	bool drop[MESSAGE_CAPS_MAX];
 	const void *data;
 	uint64_t data_length;
+	unsigned cap_count; /* if there are none, these are not filled in */
+	slot_t caps[MESSAGE_CAPS_MAX];
+	bool drop[MESSAGE_CAPS_MAX];
 	unsigned char bytes[RECORD_BYTES];
 };
 _Static_assert(sizeof(struct record) <= STASH_RECORD_SIZE, "it fits");
@@ -236,10 +237,13 @@ static void record_fill(const struct request *request, int status)
 	record->id = request->id;
 	record->status = status;
 	memcpy(record->words, request->reply_words, sizeof record->words);
-	memcpy(record->caps, request->reply_caps, sizeof record->caps);
-	memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
 	record->data = request->reply_data;
 	record->data_length = request->reply_data_length;
+	record->cap_count = request->reply_cap_count;
+	if (record->cap_count) {
+		memcpy(record->caps, request->reply_caps, sizeof record->caps);
+		memcpy(record->drop, request->reply_caps_drop, sizeof record->drop);
+	}
 	if (request->reply_data_stays || record->data_length == 0)
 		return;
 	if (record->data_length <= RECORD_BYTES) {
@@ -307,9 +311,11 @@ bool step_repeated(struct request *request, int *status)
 	}
 	*status = (int)record->status;
 	memcpy(request->reply_words, record->words, sizeof record->words);
-	memcpy(request->reply_caps, record->caps, sizeof record->caps);
-	memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
-	request->reply_cap_count = MESSAGE_CAPS_MAX;
+	if (record->cap_count) {
+		memcpy(request->reply_caps, record->caps, sizeof record->caps);
+		memcpy(request->reply_caps_drop, record->drop, sizeof record->drop);
+		request->reply_cap_count = MESSAGE_CAPS_MAX;
+	}
 	request->reply_data = record->data;
 	request->reply_data_length = record->data_length;
 	if (*status == REQUEST_PARKED)

@@ -102,7 +102,7 @@ void stash_begin(void)
 	if (header->list_end != STASH_LIST) /* of stores outside of any step */
 		list_close(header->list_end);
 	uint64_t step = header->committed + ONE_STEP;
-	if (step - header->step != ONE_STEP && step - header->step != ONE_STEP + STASH_CODE && step - header->step != ONE_STEP - STASH_CODE)
+	if (step - header->step - STASH_CODE > ONE_STEP) /* they were not the same but for the record */
 		__builtin_trap();
 	__atomic_store_n(&header->step, step, __ATOMIC_RELEASE);
 }
@@ -211,10 +211,11 @@ static void image_copy(uint64_t from, uint64_t to)
 	}
 }
 
-/* False: it is not what hooks that are sound leave, or too long to be worth it. */
+/* False: it is not what hooks that are sound leave, or it was being brought to the twin, when they may have been found not to be; or it
+ * is too long to be worth it. */
 static bool list_copy(uint64_t from, uint64_t to)
 {
-	uint64_t end = stash_journal->list_end & ~1ull, length = end - STASH_LIST;
+	uint64_t end = stash_journal->list_end, length = end - STASH_LIST;
 	if (length > LIST_KEPT || length % 8 != 0 || end != stash_journal->list_end_again)
 		return false;
 	for (uint64_t at = STASH_LIST; at < STASH_LIST + length; at += 8) {
