@@ -428,5 +428,5 @@ static bool zeros_write(uint64_t offset, uint64_t length)
 
 bool stash_supply(uint64_t offset, uint64_t length)
 {
-	return zeros_write(offset, length) && zeros_write(STASH_SIZE + (STASH_TWIN - STASH_JOURNAL) + offset, length);
+	return zeros_write(offset, length) && zeros_write(STASH_TWIN_OFFSET + offset, length);
 }

@@ -4,19 +4,21 @@
  * stores is the whole argument (a crash keeps a prefix of them, in program order).
  *
  * - begin: step := committed + 1. From then on there is a step.
- * - a hook: a granule's number into the list, list_end. Nothing rests on it but the commit.
+ * - a hook: a granule's number into the list, list_end, before the store that it is for.
  * - commit: committed := step, and the record that was prepared is the one that counts. Before this store the step will be taken
  *   back: the twin is as it was at its beginning. After it the state is what counts, and the twin is made what the
  *   state is: what the list has of it, or, in a successor, all.
- * - roll back: the state made what the twin is, all of it, then step := committed. Interrupted anywhere it is done again, which gives
- *   the same, because nothing else has run.
+ * - roll back: the state made what the twin is, then step := committed. Interrupted anywhere it is done again, which gives
+ *   the same, because nothing else has run. Looked at are the variables, the first part of the heap, and what the list has; all, where the
+ *   list is not what sound hooks leave.
  *
- * So the hooks are not trusted: what they forgot, or a wild store, is taken back like everything else. And a hook that is damaged, so
- * that it no longer notes what is written, is found by the commit, which ends the server; its successor looks at everything.
+ * So hooks are trusted for the rest of a large heap alone: elsewhere what they forgot, or a wild store, is taken back like everything
+ * else. And a hook that is damaged, so that it no longer notes what is written, is found by the commit, which ends the server; its
+ * successor looks at everything.
  *
- * Single words of the header may be damaged. The two counts are multiples of STASH_CODE: a bit is mended, and where one is lost
- * altogether the other and the list tell. A commit looks at all three first, and ends the server rather than let a step count
- * that is not what they say. */
+ * Single words of the journal may be damaged. The two counts are multiples of STASH_CODE: a bit is mended, and where one is lost
+ * altogether the other and the list tell. The list's entries are multiples likewise, and its end is there twice. A commit looks at counts
+ * and end first, and ends the server rather than let a step count that is not what they say. */
 #include "stash/stash.h"
 
 /* By granule: noted by the step in hand. One more for a store that runs over the end. */
@@ -93,7 +95,7 @@ static void list_close(uint64_t end)
 	stash_list_settle(end);
 	list_empty();
 	if (length > LIST_KEPT)
-		stash_trim(STASH_SIZE + (STASH_LIST - STASH_JOURNAL) + LIST_KEPT, length - LIST_KEPT);
+		stash_trim(STASH_LIST_OFFSET + LIST_KEPT, length - LIST_KEPT);
 }
 
 void stash_begin(void)
@@ -241,7 +243,7 @@ static void all_copy(uint64_t heap_end, uint64_t from, uint64_t to)
 static void twin_begin(void)
 {
 	static uint64_t words[PAGE / 8];
-	for (uint64_t page = STASH_BASE; page < image_end(); page += PAGE) {
+	for (uint64_t page = STASH_BASE, end = image_end(); page < end; page += PAGE) {
 		stash_peek(page - STASH_BASE, words, sizeof words);
 		for (unsigned i = 0; i < PAGE / 8; i++)
 			if (words[i])

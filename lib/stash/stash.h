@@ -22,7 +22,9 @@
 #define STASH_GRANULES (STASH_SIZE / STASH_GRANULE)
 #define STASH_LIST_SIZE (STASH_GRANULES * 8) /* every granule is noted once a step at most */
 #define STASH_JOURNAL_SIZE (STASH_TWIN + STASH_SIZE - STASH_JOURNAL) /* with the twin */
-#define STASH_OBJECT_SIZE (STASH_SIZE + STASH_JOURNAL_SIZE) /* of the memory object */
+#define STASH_OBJECT_SIZE (STASH_SIZE + STASH_JOURNAL_SIZE) /* of the memory object; in it are, from these offsets on: */
+#define STASH_LIST_OFFSET (STASH_SIZE + STASH_LIST - STASH_JOURNAL)
+#define STASH_TWIN_OFFSET (STASH_SIZE + STASH_TWIN - STASH_JOURNAL)
 /* Offsets in the header, for save.S. */
 #define STASH_AT_LIST_END 16
 #define STASH_AT_LIST_END_AGAIN 72
@@ -86,7 +88,7 @@ bool stash_open(bool *fresh);
  * stash_record_next() is the record from then on, by the very store that commits. */
 void stash_begin(void);
 void stash_commit(bool new_record);
-/* Take the step in hand back, if there is one; else the twin is made what the state is. */
+/* Take the step in hand back, if there is one; else what the last one had yet to bring to the twin is brought. */
 void stash_roll_back(void);
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash are made right; how many. */

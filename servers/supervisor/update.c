@@ -122,7 +122,7 @@ static bool piece_write(const struct service *service, const struct layout_piece
 static bool piece_bring(const struct service *service, const struct layout_piece *piece)
 {
 	uint64_t offset = piece->place - STASH_BASE;
-	return piece_write(service, piece, STASH_SIZE + (STASH_TWIN - STASH_JOURNAL) + offset) && piece_write(service, piece, offset);
+	return piece_write(service, piece, STASH_TWIN_OFFSET + offset) && piece_write(service, piece, offset);
 }
 
 /* Up to here the state has variables from now on, whichever build runs. */

@@ -19,7 +19,7 @@
 #define SAMPLES 200      /* in the others */
 #define HEADER_WORDS 11
 #define LOOKED_AT 0x10000 /* bytes of the heap, by any roll-back */
-#define HELPLESS 60      /* of 2,800 bits */
+#define HELPLESS 60      /* of some 2,200 bits */
 #define BEHIND 3         /* entries behind the end of the list that are damaged, too */
 
 static unsigned failures, damages, strayed, commits, wrong, unseen;

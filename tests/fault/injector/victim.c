@@ -7,7 +7,6 @@
 
 #define WORKER_SLOTS 256 /* a server's own threads are in slots it took at its first start */
 #define JOURNAL STASH_SIZE /* offset in the memory object */
-#define LIST (JOURNAL + STASH_LIST - STASH_JOURNAL)
 
 static void points_find(struct victim *victim)
 {
@@ -138,11 +137,11 @@ bool victim_look_root(struct victim *root)
 uint64_t victim_written(const struct victim *victim)
 {
 	uint64_t end = header_word(victim, offsetof(struct stash_header, list_end)) & ~1ull;
-	uint64_t count = end > STASH_LIST ? (end - STASH_LIST) / sizeof(uint64_t) : 0, granule = 0;
+	uint64_t count = end > STASH_LIST ? (end - STASH_LIST) / sizeof(uint64_t) : 0, entry = 0;
 	if (count == 0)
 		return 0;
 	uint64_t number = count - 1 - random_below(count < 8 ? count : 8);
-	memory_read(victim->stash, LIST + number * sizeof granule, &granule, sizeof granule);
-	granule = stash_granule(granule);
+	memory_read(victim->stash, STASH_LIST_OFFSET + number * sizeof entry, &entry, sizeof entry);
+	uint64_t granule = stash_granule(entry);
 	return granule < STASH_GRANULES ? granule * STASH_GRANULE + random_below(STASH_GRANULE) : 0;
 }
