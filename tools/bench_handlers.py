@@ -22,7 +22,7 @@ SHELL = """
 i=0; while [ $i -lt 50 ]; do cat /proc/self/stat > /dev/null; i=$((i+1)); done
 exec 3<> /dev/ptmx
 i=0; while [ $i -lt 50 ]; do echo typed >&3; read -r line <&3; i=$((i+1)); done
-sleep 2   # a ping to each of them
+sleep 5   # a ping to all of them
 """
 NOTICES = {2: "a gate has closed"}   # abi/message.h
 LEAST = 40   # steps, or the operation is not told

@@ -282,10 +282,9 @@ void emit_one(const hook &entry)
 	vec_safe_push(clobbers, clobber("memory"));
 	vec_safe_push(clobbers, clobber("cc"));
 	vec_safe_push(clobbers, clobber("rax"));
-	vec_safe_push(clobbers, clobber("rdx"));
 	vec_safe_push(clobbers, clobber("r11"));
-	if (TEST_HARD_REG_BIT(accessible_reg_set, decode_reg_name("xmm15"))) // in code that uses such registers
-		vec_safe_push(clobbers, clobber("xmm15"));
+	if (!small)
+		vec_safe_push(clobbers, clobber("rdx"));
 	gasm *statement = gimple_build_asm_vec(text, inputs, NULL, clobbers, NULL);
 	gimple_asm_set_volatile(statement, true);
 	gimple_set_location(statement, gimple_location(entry.at));

@@ -13,7 +13,7 @@
 #define KERNEL_WRITES(address, length) recoverable_announce(address, length)
 static inline __attribute__((unused)) void recoverable_announce(const void *address, unsigned long length)
 {
-	__asm__ volatile("call stash_save_range" : : "D"(address), "S"(length) : "rax", "rdx", "r11", "xmm15", "cc", "memory");
+	__asm__ volatile("call stash_save_range" : : "D"(address), "S"(length) : "rax", "rdx", "r11", "cc", "memory");
 }
 
 #pragma redefine_extname malloc stash_malloc

@@ -1,5 +1,5 @@
 /* The hooks: recoverable code calls them with an address in rdi (and a length in rsi) before it stores there. They destroy rax,
- * rdx, r11, xmm15 and the flags at most. What they note is a granule at a time: its number, at the end of the list. A granule's tag says
+ * r11, the flags, and that of a range rdx. What they note is a granule at a time: its number, at the end of the list. A granule's tag says
  * that this step has noted it; tags are forgotten in a crash, as is everything they spare.
  *
  * And what a commit does with the list. */

@@ -114,7 +114,7 @@ static inline void stash_save_bytes(const void *address, uint64_t length)
 	__asm__ volatile("sub $128, %%rsp\n\tcall stash_save_range\n\tadd $128, %%rsp"
 	                 :
 	                 : "D"(address), "S"(length)
-	                 : "rax", "rdx", "r11", "xmm15", "cc", "memory");
+	                 : "rax", "rdx", "r11", "cc", "memory");
 }
 
 /* The allocator for recoverable code, under the C library's rules. free and realloc of what is not an allocated block

@@ -12,7 +12,7 @@
 #define UPDATE_READY 1000000000ull /* nanoseconds in which another build is ready, or has reverted */
 #define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
 #define WORKER_STACK 32768
-#define STANDBY_DELAY 100000000ull /* nanoseconds after being ready: others are served first */
+#define STANDBY_DELAY 2000000ull /* nanoseconds after being ready: those who waited are served first */
 #define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15 */
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 

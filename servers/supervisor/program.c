@@ -199,18 +199,20 @@ int64_t program_load(const struct service *service, slot_t space, struct image *
 	return service->stash ? stash_map(service, space) : STATUS_OK;
 }
 
-/* The stack under construction: words from its bottom up, strings above them. */
+/* The stack under construction: words, which will lie below the strings; these grow downwards from its top, so that all of
+ * it mostly fits on a page. */
+#define STACK_WORDS 512
+#define STACK_STRINGS 4096
 struct stack {
-	uint64_t words[512];
-	char strings[4096];
+	uint64_t words[STACK_WORDS];
+	char strings[STACK_STRINGS];
 	unsigned word_count;
 	uint64_t string_size;
 };
-#define STACK_IMAGE (512 * 8 + 4096)
 
 static void stack_word(struct stack *stack, uint64_t word)
 {
-	if (stack->word_count < 512)
+	if (stack->word_count < STACK_WORDS)
 		stack->words[stack->word_count++] = word;
 }
 
@@ -218,11 +220,11 @@ static void stack_word(struct stack *stack, uint64_t word)
 static void stack_string(struct stack *stack, const char *text)
 {
 	uint64_t length = strlen(text) + 1;
-	if (stack->string_size + length > sizeof(stack->strings))
+	if (stack->string_size + length > STACK_STRINGS)
 		return;
-	memcpy(stack->strings + stack->string_size, text, length);
-	stack_word(stack, STACK_TOP - sizeof(stack->strings) + stack->string_size);
 	stack->string_size += length;
+	memcpy(stack->strings + STACK_STRINGS - stack->string_size, text, length);
+	stack_word(stack, STACK_TOP - stack->string_size);
 }
 
 static void stack_services(struct stack *stack)
@@ -278,7 +280,8 @@ int64_t program_stack(const struct service *service, slot_t space, const struct 
 {
 	static struct stack stack;
 	const struct manifest *manifest = &service->manifest;
-	memset(&stack, 0, sizeof(stack));
+	stack.word_count = 0;
+	stack.string_size = 0;
 	stack_word(&stack, 1 + manifest->argument_count);
 	stack_string(&stack, manifest->name);
 	const char *argument = manifest->arguments;
@@ -291,9 +294,9 @@ int64_t program_stack(const struct service *service, slot_t space, const struct 
 	                           MAP_READ | MAP_WRITE | MAP_PRIVATE_COPY);
 	if (status < 0)
 		return status;
-	*stack_pointer = STACK_TOP - STACK_IMAGE;
-	status = space_write(space, *stack_pointer, stack.words, sizeof(stack.words));
+	*stack_pointer = (STACK_TOP - stack.string_size - stack.word_count * sizeof(stack.words[0])) & ~15ull;
+	status = space_write(space, *stack_pointer, stack.words, stack.word_count * sizeof(stack.words[0]));
 	if (status < 0)
 		return status;
-	return space_write(space, STACK_TOP - sizeof(stack.strings), stack.strings, sizeof(stack.strings));
+	return space_write(space, STACK_TOP - stack.string_size, stack.strings + STACK_STRINGS - stack.string_size, stack.string_size);
 }

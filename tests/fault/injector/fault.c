@@ -7,7 +7,7 @@
 #define RESTART 60000ull /* nanoseconds, which are instructions: more than a server takes until it is there again, */
 #define HANDLING 50000ull /* the supervisor until it has started it, */
 #define RECOVERY 450000ull /* and the supervisor until it is there again */
-#define STANDBY 99000000ull /* nanoseconds until shortly before it makes the next standby */
+#define STANDBY 1900000ull /* nanoseconds until shortly before it makes the next standby */
 #define MEMORY_TIME 3000000ull /* nanoseconds in which allocations may fail */
 #define LOOK_ROOT 3000ull /* from look to look whether it does something, */
 #define LOOKS_ROOT 3000 /* at most */
