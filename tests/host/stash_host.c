@@ -121,10 +121,10 @@ void stash_stopped(void)
 	single_step();
 }
 
-__asm__(".globl stash_stop\nstash_stop:\n\tpush %rbp\n\tmov %rsp, %rbp\n\tpush %rcx\n\tpush %rsi\n\tpush %rdi\n\tpush %r8\n\t"
+__asm__(".globl stash_stop\nstash_stop:\n\tpush %rbp\n\tmov %rsp, %rbp\n\tpush %rcx\n\tpush %rdx\n\tpush %rsi\n\tpush %rdi\n\tpush %r8\n\t"
         "push %r9\n\tpush %r10\n\tpush %r11\n\tand $-16, %rsp\n\tsub $512, %rsp\n\tfxsave (%rsp)\n\tcall stash_stopped\n\t"
-        "fxrstor (%rsp)\n\tlea -56(%rbp), %rsp\n\tpop %r11\n\tpop %r10\n\tpop %r9\n\tpop %r8\n\tpop %rdi\n\tpop %rsi\n\t"
-        "pop %rcx\n\tpop %rbp\n\tret\n");
+        "fxrstor (%rsp)\n\tlea -64(%rbp), %rsp\n\tpop %r11\n\tpop %r10\n\tpop %r9\n\tpop %r8\n\tpop %rdi\n\tpop %rsi\n\t"
+        "pop %rdx\n\tpop %rcx\n\tpop %rbp\n\tret\n");
 
 /* A child does `run`; false: it was killed. */
 static bool child(void (*run)(void *), void *argument)
