@@ -6,7 +6,7 @@ import re
 TIME = 60
 SLACK = 96   # KiB: two readings are not of one moment
 SCRIPT = r"""
-tell() { cat /proc/atoll/memory; cat /proc/meminfo; echo =; }
+tell() { cat /proc/atoll/memory /proc/meminfo; echo =; }
 sleep 1
 tell
 dd if=/dev/urandom of=/tmp/file bs=1M count=3 2> /dev/null
