@@ -20,7 +20,7 @@
 #define STACK_TOP 0x7fff00000000ull
 #define STACK_SIZE (256 * 1024ull)
 #define ROOT_STACK_EMPTY 256u /* zeros above its stack pointer: to a C library, no arguments and nothing else */
-#define RESTARTS_MAX 5u              /* within RESTART_PERIOD */
+#define RESTARTS_AT_ONCE 20u         /* within RESTART_PERIOD; the next one waits as long */
 #define RESTART_PERIOD 100000000ull  /* nanoseconds */
 
 static struct {
@@ -28,6 +28,8 @@ static struct {
 	const struct boot_info *boot; /* the kernel's own, for good: each incarnation gets a copy */
 	struct captable *captable;
 	struct space *space; /* of the living incarnation; only compared with */
+	struct thread *thread; /* likewise: to be started */
+	struct timer timer;
 	const uint8_t *program; /* in the boot archive */
 	uint64_t program_size;
 	uint64_t period_start;
@@ -113,7 +115,7 @@ static bool install(uint32_t slot, struct object *object, uint32_t rights)
 
 _Static_assert(sizeof(struct boot_info) <= PAGE_SIZE, "the boot information is one page");
 
-/* A fresh space and thread for the program. */
+/* A fresh space and thread for the program, which is not started yet. */
 /* A half-made incarnation is not taken apart: the caller panics. The slots of the space and the
  * thread are replaced, all others are as the last incarnation left them. */
 static bool incarnate(void)
@@ -133,8 +135,7 @@ static bool incarnate(void)
 	bool ready = thread && install(ROOT_SPACE, &root.space->object, RIGHTS_ALL) &&
 	             install(ROOT_THREAD, &thread->object, RIGHTS_ALL);
 	object_unreference(&root.space->object);
-	if (ready)
-		thread_start(thread);
+	root.thread = thread;
 	return ready;
 }
 
@@ -154,6 +155,7 @@ void root_start(struct pool *pool, const struct boot_info *boot, physical_t arch
 	    !install(ROOT_POOL, &pool->object, RIGHTS_ALL) || !install(ROOT_SYSTEM, system, RIGHTS_ALL) ||
 	    !install(ROOT_ARCHIVE, &memory->object, RIGHT_READ | RIGHT_EXECUTE | RIGHT_COPY) || !incarnate())
 		panic("the root server cannot be started from the boot archive");
+	thread_start(root.thread);
 	object_unreference(system);
 	object_unreference(&memory->object);
 }
@@ -163,9 +165,15 @@ bool root_owns(const struct thread *thread)
 	return thread->space == root.space;
 }
 
+static void start_late(struct timer *timer)
+{
+	(void)timer;
+	thread_start(root.thread);
+}
+
 /* By the thread that faulted, which has ended itself already. The old space is destroyed on the way
  * out; its threads go with it at their next entry. A fault at every start would keep the machine
- * busy for ever without a word: hence the limit. */
+ * busy for ever: hence the wait. */
 void root_restart(void)
 {
 	uint64_t now = arch_time_now();
@@ -173,12 +181,15 @@ void root_restart(void)
 		root.period_start = now;
 		root.restarts = 0;
 	}
-	if (++root.restarts > RESTARTS_MAX)
-		panic("the root server faults again and again");
 	log_print("kernel: the root server is started again\n");
 	struct object *old_space;
 	if (captable_lookup(root.captable, ROOT_SPACE, OBJECT_SPACE, 0, &old_space) == STATUS_OK)
 		object_destroy_later(old_space);
 	if (!incarnate())
 		panic("the root server cannot be started again");
+	root.timer.expire = start_late;
+	if (++root.restarts > RESTARTS_AT_ONCE)
+		timer_set(&root.timer, now + RESTART_PERIOD);
+	else
+		thread_start(root.thread);
 }

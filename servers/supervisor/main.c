@@ -10,7 +10,8 @@
 #define RESTARTS_AT_ONCE 2              /* of these, without waiting */
 #define RESTART_DELAY 10000000ull       /* nanoseconds, doubled each time */
 #define UPDATE_READY 1000000000ull /* nanoseconds in which another build is ready, or has reverted */
-#define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well */
+#define RESTARTS_FORGOTTEN 10000000000ull /* nanoseconds of running well, */
+#define REST_LEAST 200000ull            /* or of rest */
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 2000000ull /* nanoseconds after being ready: those who waited are served first */
 #define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15 */
@@ -208,10 +209,16 @@ static void services_continue(void)
 		session_begin();
 }
 
+/* It had nothing in hand, and had been ready for a while: what ended it came from outside, and says nothing about it. */
+static bool was_at_rest(const struct service *service, uint64_t now)
+{
+	return service->stash && service->ready > service->started && now - service->ready > REST_LEAST && !service_in_step(service);
+}
+
 static void service_restart(struct service *service)
 {
 	uint64_t now = time_now();
-	if (now - service->started > RESTARTS_FORGOTTEN || service_progressed(service))
+	if (service_progressed(service) || was_at_rest(service, now) || now - service->started > RESTARTS_FORGOTTEN)
 		service->recent = 0;
 	*(service->doubting ? &service->doubts : &service->restarts) += 1;
 	if (++service->recent > RESTARTS_MAX) {
@@ -246,7 +253,8 @@ static void service_replace(struct service *service)
 		service->deadline = service->started + UPDATE_READY;
 		return;
 	}
-	if (service->cause != CAUSE_RESTARTED || service->doubting) {
+	bool by_order = service->cause == CAUSE_RESTARTED || service->cause == CAUSE_KILLED;
+	if (!by_order || service->doubting) {
 		service_restart(service);
 		return;
 	}

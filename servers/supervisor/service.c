@@ -318,6 +318,11 @@ uint64_t service_steps(const struct service *service)
 	return stash_steps(stash_number(service, offsetof(struct stash_header, committed)));
 }
 
+bool service_in_step(const struct service *service)
+{
+	return stash_steps(stash_number(service, offsetof(struct stash_header, step))) != service_steps(service);
+}
+
 /* A step that does much writes much: its list grows. */
 uint64_t service_written(const struct service *service)
 {

@@ -142,6 +142,7 @@ void service_prepare(struct service *service);
 bool service_progressed(struct service *service);
 /* Steps it has committed; 0: it has no stash. */
 uint64_t service_steps(const struct service *service);
+bool service_in_step(const struct service *service);
 /* Changes while the step in hand does what it has not done before. */
 uint64_t service_written(const struct service *service);
 /* From its last end to its first answer; 0: it has never ended, or that is still to come. */
