@@ -141,6 +141,7 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     ./atoll test system               what boots, and what is expected of it
     ./atoll test linux                shell snippets, compared with Debian's own kernel
     ./atoll test linux/sed-1          one of them
+    ./atoll test linux --kill-every 5 the same while all servers are killed in turn, one each 5 ms, the supervisor too
     ./atoll test fault                servers killed and corrupted while programs use them
     ./atoll test fault --faults 100000 --seed 7 --json found --markdown docs/reliability.md
                                       a long run of all kinds of faults, which can be cut off and goes on with the same line
@@ -150,6 +151,7 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--verbose", action="store_true", help="one line for each test that passes, too")
     test.add_argument("--append", default="", metavar="TEXT",
                       help="put TEXT on the kernel's command line: fast-path=off")
+    test.add_argument("--kill-every", type=int, metavar="MS", help="kill servers in turn, one each MS milliseconds, while the snippets compared with Linux run")
     test.add_argument("--long", action="store_true", help="the long runs of the fuzz targets and of the stress test too")
     test.add_argument("--faults", type=int, metavar="N", help="faults in all, shared among the fault tests that were asked for (default: some hundreds of each)")
     test.add_argument("--seed", type=int, default=1, metavar="S", help="of the first boot with faults; each further boot has the next")

@@ -64,6 +64,10 @@ class Plan:
         return MANIFEST.format(cycles=self.cycles, seconds=self.seconds, periods=",".join(map(str, self.periods)),
                                victims=",".join(self.victims()))
 
+    def services(self):
+        """The killer."""
+        return {"kills": (build.BUILD / "kills", self.manifest())}
+
 
 @dataclass
 class Figures:
@@ -104,10 +108,9 @@ def expected():
 def boot(plan):
     """The outcome of the run."""
     system = test_system.System(plan.smp, False, plan.end() * SPEED + 60)
-    services = {"kills": (build.BUILD / "kills", plan.manifest())}
     with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
         script = f"DIR=/tmp/load SECONDS_MAX={plan.end()}\n{LOAD.read_text()}"
-        return system.shell(script, services=services, icount=plan.clock == "instructions")
+        return system.shell(script, services=plan.services(), icount=plan.clock == "instructions")
 
 
 def rounds(output, wanted):

@@ -93,6 +93,8 @@ def add_files(add, chosen):
 
 APPEND = ""   # on every kernel's command line
 OPTIONS = {}  # of every guest of Atoll's, whatever its test says (bench_machine.py)
+SERVICES = {} # beside its usual ones: {name: (program, manifest)} (test_main.py)
+RESTARTS = Snippet("restarts", "cat /proc/atoll/services\n", SNIPPET_LIMIT)   # the last one beside those
 
 
 def machine_options(**more):
@@ -109,7 +111,8 @@ def atoll_line(folder, chosen, options):
     writer.finish()
     text = archive.parameters("exec", ["/bin/sh", "/tests/driver"], machine.ENVIRONMENT)
     path = Path(folder) / "archive"
-    archive.assemble(path, archive.system_part(build.BUILD), tree, text, [output.getvalue()])
+    more = [archive.changed_part(build.BUILD, {}, SERVICES, {}, {})] if SERVICES else []
+    archive.assemble(path, archive.system_part(build.BUILD), tree, text, [*more, output.getvalue()])
     return machine.command_line(options, machine.kernel(options), path)
 
 
@@ -234,6 +237,14 @@ def difference(expected, found):
     return "\n".join(lines[:25]) or "the bytes differ"
 
 
+def restarts_tell(report, cpus, answer):
+    """How often servers came back while the snippets ran; not at all: whoever ends them did not."""
+    text = answer[1].decode() if isinstance(answer, tuple) else ""
+    restarts = sum(int(line.split()[2]) for line in text.splitlines() if line.split()[2].isdigit())
+    report.say(f"servers came back {restarts:,} times, the supervisor not counted")
+    report.result(f"linux/restarts@{cpus}", None if restarts else f"nobody was ended: {answer}")
+
+
 def run(report, chosen):
     """`chosen`: (name of the test, snippet, CPUs)."""
     wanted = {snippet.name: snippet for _, snippet, _ in chosen}
@@ -243,6 +254,9 @@ def run(report, chosen):
         if not batch:
             continue
         report.say(f"{len(batch)} snippets on Atoll with {cpus} CPU{'s' if cpus > 1 else ''}")
-        found = run_all(atoll_line, [snippet for _, snippet in batch], machine_options(smp=cpus), report.say)
+        all_of_them = [snippet for _, snippet in batch] + ([RESTARTS] if SERVICES else [])
+        found = run_all(atoll_line, all_of_them, machine_options(smp=cpus), report.say)
+        if SERVICES:
+            restarts_tell(report, cpus, found.get(RESTARTS.name))
         for name, snippet in batch:
             report.result(name, difference(expected.get(snippet.name, "absent"), found.get(snippet.name, "absent")))

@@ -8,12 +8,14 @@ import threading
 import traceback
 
 import build
+import endurance
 import test_fault
 import test_host
 import test_linux
 import test_system
 from test_report import Report, selected
 
+LONGEST = 100_000   # seconds
 
 def main(options):
     build.build("build.ninja")   # configured is enough to know the names
@@ -28,11 +30,13 @@ def main(options):
         print(f"atoll: no test is called {' or '.join(options.names)}; ./atoll test --list names them")
         return 2
     build.build(*(["host"] if host else []), *(["system"] if system or linux or fault else []),
-                *(["system-tests", "bench"] if system else []), *(["system-tests"] if fault else []),
+                *(["system-tests", "bench"] if system else []), *(["system-tests"] if fault else []), *(["bench"] if options.kill_every else []),
                 *(target for _, module, _ in system for target in getattr(module, "TARGETS", ())))
     report = Report(options.verbose)
     test_linux.APPEND = options.append
     test_system.LONG = options.long
+    if options.kill_every:
+        test_linux.SERVICES = endurance.Plan(seconds=LONGEST, periods=(options.kill_every,), supervisor=True).services()
 
     def lane_of_system():
         if system:
