@@ -136,12 +136,13 @@ end of its log is shown), 127 when the command is not in the guest's PATH.""")
 Run all tests, or those whose name starts with (or contains) a NAME. The last line is
 `N passed, N failed`; the status is 0 when none failed.
 
-    ./atoll test                      everything, at most 15 minutes on 2 CPUs
+    ./atoll test                      everything, some 20 minutes on 2 CPUs
     ./atoll test host                 libraries and kernel core on this machine, under sanitizers
     ./atoll test system               what boots, and what is expected of it
     ./atoll test linux                shell snippets, compared with Debian's own kernel
     ./atoll test linux/sed-1          one of them
-    ./atoll test linux --kill-every 5 the same while all servers are killed in turn, one each 5 ms, the supervisor too
+    ./atoll test linux --kill-every 20
+                                      the same while servers and the supervisor are killed in turn, one each 20 ms
     ./atoll test fault                servers killed and corrupted while programs use them
     ./atoll test fault --faults 100000 --seed 7 --json found --markdown docs/reliability.md
                                       a long run of all kinds of faults, which can be cut off and goes on with the same line

@@ -33,13 +33,13 @@ class Test:
 
 TESTS = {
     "kill": Test(("kill",), 1000, 1200, 8361),
-    "again": Test(("again", "both"), 200, 300, 792),
-    "root": Test(("root",), 100, 200, 297),
+    "again": Test(("again", "both"), 200, 200, 792),
+    "root": Test(("root",), 100, 150, 297),
     "order": Test(("order",), 20, 20, 30, more=1000),
     "hang": Test(("hang",), 5, 3, 2, more=5),
     "idle": Test(("sleep", "poll"), 20, 20, 18),
-    "wake": Test(("wake",), 100, 40, 10, more=60),
-    "memory": Test(("memory",), 200, 200, 396, told=MEMORY_WORDS),
+    "wake": Test(("wake",), 100, 30, 10, more=60),
+    "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS),
     "message": Test(("request", "reply"), 100, 100, 69, allowed=0.01),
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 25, allowed=0.01),
 }

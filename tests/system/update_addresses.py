@@ -8,7 +8,7 @@ from crash import workload
 
 TIME = 150
 CPUS = (1, 4)
-COUNTS = dict(sorts=20, fifos=6, looks=20, lines=50, rounds=100, beside=4)
+COUNTS = dict(sorts=20, fifos=6, looks=20, lines=50, rounds=40, beside=4)
 
 
 def test(system):
