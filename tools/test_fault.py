@@ -32,14 +32,14 @@ class Test:
 
 
 TESTS = {
-    "kill": Test(("kill",), 1000, 1200, 8361),
-    "again": Test(("again", "both"), 200, 200, 792),
-    "root": Test(("root",), 100, 150, 297),
+    "kill": Test(("kill",), 1000, 1200, 8361, more=1500),
+    "again": Test(("again", "both"), 200, 200, 792, more=300),
+    "root": Test(("root",), 100, 150, 297, more=300),
     "order": Test(("order",), 20, 20, 30, more=1000),
     "hang": Test(("hang",), 5, 3, 2, more=5),
     "idle": Test(("sleep", "poll"), 20, 20, 18),
     "wake": Test(("wake",), 100, 30, 10, more=60),
-    "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS),
+    "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS, more=200),
     "message": Test(("request", "reply"), 100, 100, 69, allowed=0.01),
     "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 25, allowed=0.01),
 }

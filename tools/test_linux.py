@@ -240,7 +240,7 @@ def difference(expected, found):
 def restarts_tell(report, cpus, answer):
     """How often servers came back while the snippets ran; not at all: whoever ends them did not."""
     text = answer[1].decode() if isinstance(answer, tuple) else ""
-    restarts = sum(int(line.split()[2]) for line in text.splitlines() if line.split()[2].isdigit())
+    restarts = sum(map(int, re.findall(r"^\S+ +\S+ +(\d+) ", text, re.MULTILINE)))
     report.say(f"servers came back {restarts:,} times, the supervisor not counted")
     report.result(f"linux/restarts@{cpus}", None if restarts else f"nobody was ended: {answer}")
 

@@ -17,6 +17,7 @@ from test_report import Report, selected
 
 LONGEST = 100_000   # seconds
 
+
 def main(options):
     build.build("build.ninja")   # configured is enough to know the names
     host = [(name, program) for name, program in test_host.names() if selected(name, options.names)]

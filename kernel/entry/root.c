@@ -139,12 +139,19 @@ static bool incarnate(void)
 	return ready;
 }
 
+static void start_late(struct timer *timer)
+{
+	(void)timer;
+	thread_start(root.thread);
+}
+
 /* Once. The archive stays where the loader put it, and the program in it: a restart needs no memory
  * for the image. */
 void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive)
 {
 	root.pool = pool;
 	root.boot = boot;
+	root.timer.expire = start_late;
 	if (!program_find(arch_direct_map(archive), boot->archive_size))
 		panic("the boot archive (%lu bytes) has no root server", boot->archive_size);
 	root.captable = captable_create(pool, ROOT_SLOTS);
@@ -165,12 +172,6 @@ bool root_owns(const struct thread *thread)
 	return thread->space == root.space;
 }
 
-static void start_late(struct timer *timer)
-{
-	(void)timer;
-	thread_start(root.thread);
-}
-
 /* By the thread that faulted, which has ended itself already. The old space is destroyed on the way
  * out; its threads go with it at their next entry. A fault at every start would keep the machine
  * busy for ever: hence the wait. */
@@ -187,7 +188,6 @@ void root_restart(void)
 		object_destroy_later(old_space);
 	if (!incarnate())
 		panic("the root server cannot be started again");
-	root.timer.expire = start_late;
 	if (++root.restarts > RESTARTS_AT_ONCE)
 		timer_set(&root.timer, now + RESTART_PERIOD);
 	else
