@@ -39,6 +39,7 @@ HEAD = re.compile(r"== (\d+) (\w+)$")
 DEATH = re.compile(r"supervisor: ([\w-]+) died: ")
 ORDER = "order"
 ENDS = ("kill", "again", "both", "root", ORDER)   # kinds that end their victim themselves
+EFFECTIVE = (*ENDS, "memory")   # after which an end is surely the fault's: memory that is refused is an error, and that is doubted
 APART = 500         # microseconds, at most, between two
 LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
 LIMIT = 300         # seconds for a boot: many times what it takes, on a machine that has more to do,
@@ -173,7 +174,7 @@ class Boot:
         for line in done.log.splitlines():
             if match := LINE.search(line):
                 fault = Fault(int(match[1]), match[2], match[3], match[4], int(match[5]), match[6])
-                if fault.outcome == "died" and fault.kind not in ENDS and fault.victim not in died:
+                if fault.outcome == "died" and fault.kind not in EFFECTIVE and fault.victim not in died:
                     fault.outcome = "doubted"   # the supervisor tells of every other end
                 died.clear()
                 self.faults[fault.number] = fault
