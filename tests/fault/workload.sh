@@ -38,7 +38,7 @@ pipes() {
 	head -c 70000 /dev/zero > "$1.fifo"
 	wait
 	rm "$1.fifo"
-	(sleep 0.01; echo late) | (read -t 9 -r line; echo "$line")
+	(sleep 0.01; echo late) | (read -t 99 -r line; echo "$line")
 }
 
 processes() {
@@ -58,7 +58,7 @@ processes() {
 	kill -USR1 $$
 	trap - USR1
 	sh -c 'kill -STOP $$; echo continued' &
-	sleep 0.02
+	until grep -q "^State:.T" "/proc/$!/status"; do sleep 0.01; done   # however long it takes
 	kill -CONT $!
 	wait $!
 }
