@@ -201,6 +201,7 @@ struct system_info {
 enum system_switch {
 	SYSTEM_EARLY_CONSOLE, /* the kernel's own polled output: off once a driver owns the port; a panic turns it on again */
 	SYSTEM_FAST_PATH,     /* messages of words alone, straight from thread to thread; off: the same, slower */
+	SYSTEM_WATCHDOG,      /* on: milliseconds within which this must be said again, or the root server hangs and is started again; 0: never */
 };
 
 /* What the root server finds: its first slots, and a read-only copy of struct boot_info at BOOT_INFO_ADDRESS. */

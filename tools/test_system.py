@@ -57,6 +57,7 @@ class System:
         self.folder = None   # a scratch directory while the test runs
         self.long = LONG     # more of it than in every run
         self.last_words = guest.PANIC_WORDS
+        self.stub = None     # where gdb may connect: a path
 
     def options(self, **more):
         return machine_options(**dict(dict(smp=self.smp, debug_kernel=self.debug, time=self.limit), **more))
@@ -66,6 +67,8 @@ class System:
         ends = {name: os.pipe() for name in ("input", "output", "error")}
         caught = {"output": [], "error": []}
         log = Path(self.folder) / "log"
+        if self.stub:
+            line = [*line, "-gdb", f"unix:path={self.stub},server=on,wait=off"]
         running = guest.Guest(line, guest.Streams(ends["input"][0], ends["output"][1], ends["error"][1]), log, self.last_words)
         readers = [threading.Thread(target=collect, args=(ends[name][0], caught[name])) for name in caught]
         feeder = threading.Thread(target=feed, args=(ends["input"][1], stdin), daemon=True)

@@ -1,6 +1,6 @@
 /* What the whole machine tells, logs and does: figures, the kernel's log, stopping. */
 #include "dev/device.h"
-#include "arch/direct.h"
+#include "arch/arch.h"
 #include "base/log.h"
 #include "base/preempt.h"
 #include "ipc/notification.h"
@@ -96,17 +96,6 @@ status_t handle_system_log_notify(struct system *, struct notification *notifica
 {
 	signal_target_set(&log_target, &log_lock, notification, bits);
 	notification_signal(notification, bits); /* what is there already counts as growth */
-	return STATUS_OK;
-}
-
-status_t handle_system_switch(struct system *, uint32_t what, uint32_t on)
-{
-	if (what > SYSTEM_FAST_PATH)
-		return STATUS_BAD_ARGUMENT;
-	if (what == SYSTEM_EARLY_CONSOLE)
-		arch_console_enable(on != 0);
-	for (uint32_t i = 0; what == SYSTEM_FAST_PATH && i < SYSTEM_CPUS_MAX; i++)
-		cpus[i].no_fast_path = !on || !arch_direct_possible();
 	return STATUS_OK;
 }
 

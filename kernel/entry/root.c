@@ -29,7 +29,10 @@ static struct {
 	struct captable *captable;
 	struct space *space; /* of the living incarnation; only compared with */
 	struct thread *thread; /* likewise: to be started */
-	struct timer timer;
+	struct timer timer, watch;
+	uint64_t patience;  /* nanoseconds; 0: it is not watched */
+	bool late;          /* these have gone by once: perhaps the machine stood still */
+	bool restarting;    /* on one CPU at a time */
 	const uint8_t *program; /* in the boot archive */
 	uint64_t program_size;
 	uint64_t period_start;
@@ -145,6 +148,27 @@ static void start_late(struct timer *timer)
 	thread_start(root.thread);
 }
 
+void root_watch(uint64_t patience)
+{
+	root.patience = patience;
+	root.late = false;
+	if (patience)
+		timer_set(&root.watch, arch_time_now() + patience);
+	else
+		timer_cancel(&root.watch);
+}
+
+static void watch_expired(struct timer *timer)
+{
+	root.late = !root.late;
+	if (root.late) {
+		timer_set(timer, arch_time_now() + root.patience / 2);
+		return;
+	}
+	log_print("kernel: the root server hangs\n");
+	root_restart();
+}
+
 /* Once. The archive stays where the loader put it, and the program in it: a restart needs no memory
  * for the image. */
 void root_start(struct pool *pool, const struct boot_info *boot, physical_t archive)
@@ -152,6 +176,7 @@ void root_start(struct pool *pool, const struct boot_info *boot, physical_t arch
 	root.pool = pool;
 	root.boot = boot;
 	root.timer.expire = start_late;
+	root.watch.expire = watch_expired;
 	if (!program_find(arch_direct_map(archive), boot->archive_size))
 		panic("the boot archive (%lu bytes) has no root server", boot->archive_size);
 	root.captable = captable_create(pool, ROOT_SLOTS);
@@ -172,24 +197,34 @@ bool root_owns(const struct thread *thread)
 	return thread->space == root.space;
 }
 
-/* By the thread that faulted, which has ended itself already. The old space is destroyed on the way
+static void destroy_later(uint32_t slot, enum object_type type)
+{
+	struct object *object;
+	if (captable_lookup(root.captable, slot, type, 0, &object) == STATUS_OK)
+		object_destroy_later(object);
+}
+
+/* By the thread that faulted, which has ended itself already, or by the watchdog. The old space is destroyed on the way
  * out; its threads go with it at their next entry. A fault at every start would keep the machine
  * busy for ever: hence the wait. */
 void root_restart(void)
 {
 	uint64_t now = arch_time_now();
+	if (__atomic_exchange_n(&root.restarting, true, __ATOMIC_ACQUIRE))
+		return;
 	if (now - root.period_start > RESTART_PERIOD) {
 		root.period_start = now;
 		root.restarts = 0;
 	}
 	log_print("kernel: the root server is started again\n");
-	struct object *old_space;
-	if (captable_lookup(root.captable, ROOT_SPACE, OBJECT_SPACE, 0, &old_space) == STATUS_OK)
-		object_destroy_later(old_space);
+	destroy_later(ROOT_THREAD, OBJECT_THREAD);
+	destroy_later(ROOT_SPACE, OBJECT_SPACE);
 	if (!incarnate())
 		panic("the root server cannot be started again");
 	if (++root.restarts > RESTARTS_AT_ONCE)
 		timer_set(&root.timer, now + RESTART_PERIOD);
 	else
 		thread_start(root.thread);
+	root_watch(root.patience);
+	__atomic_store_n(&root.restarting, false, __ATOMIC_RELEASE);
 }

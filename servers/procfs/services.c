@@ -82,7 +82,7 @@ static int control(uint32_t what, const char *name)
 {
 	uint32_t number;
 	int status = service_number(name, &number);
-	if (status == 0 && !strcmp(name, "supervisor") && what != CONTROL_KILL)
+	if (status == 0 && !strcmp(name, "supervisor") && what != CONTROL_KILL && what != CONTROL_HANG)
 		status = -ENOENT;
 	return status ? status : source_control(number, what);
 }

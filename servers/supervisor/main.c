@@ -14,6 +14,7 @@
 #define REST_LEAST 200000ull            /* or of rest */
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 2000000ull /* nanoseconds after being ready: those who waited are served first */
+#define PATIENCE 2000 /* milliseconds after a look at the services within which the next has to come, or the kernel starts a successor */
 #define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15 */
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
@@ -74,6 +75,9 @@ static void services_look(uint64_t now)
 	if (!state.look || state.look > now)
 		return;
 	state.look = state.stopping ? 0 : watch_look(now, &hung);
+	state.mended = (state.mended + 1) % state.service_count;
+	program_mend(&state.services[state.mended]);
+	system_switch(SLOT_SYSTEM, SYSTEM_WATCHDOG, state.look ? PATIENCE : 0);
 	if (!hung)
 		return;
 	log_line("%s hangs", hung->manifest.name);
@@ -227,6 +231,8 @@ static void service_restart(struct service *service)
 		service->deadline = 0;
 		return;
 	}
+	if (service->recent > 1 || service->doubting)
+		program_mend(service);
 	if (service->recent <= RESTARTS_AT_ONCE) {
 		service_start(service);
 		return;
@@ -364,7 +370,7 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 }
 
 /* Its own end is tried out like that of others: when the step counts, so that it does not come again. */
-static bool dying;
+static bool dying, hanging;
 
 static bool runs(const struct service *service)
 {
@@ -416,8 +422,9 @@ static void service_renew(struct service *service)
 static int handle_control(struct request *request, const struct supervisor_control_in *in)
 {
 	struct service *service;
-	if (in->index == state.service_count && in->what == CONTROL_KILL && may_supervise(request)) {
-		dying = true;
+	if (in->index == state.service_count && may_supervise(request) && (in->what == CONTROL_KILL || in->what == CONTROL_HANG)) {
+		dying = in->what == CONTROL_KILL;
+		hanging = !dying;
 		return 0;
 	}
 	int status = service_for_supervision(request, in->index, &service);
@@ -644,6 +651,8 @@ static void committed(void)
 	upload_committed();
 	if (dying)
 		__builtin_trap();
+	while (hanging)
+		;
 }
 
 int main(void)

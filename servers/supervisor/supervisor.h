@@ -54,6 +54,7 @@ struct service {
 	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
 	uint64_t stash_steps;   /* committed when the last incarnation died */
 	uint64_t program_size;
+	uint64_t program_sum;   /* of the boot archive's (mend.c) */
 	/* Everything an incarnation makes is charged to its own pool and ends with it */
 	struct incarnation now;
 	struct incarnation next; /* the standby: made beforehand, of a server that recovers */
@@ -99,6 +100,7 @@ struct state {
 	uint64_t upload_size;
 	uint32_t upload_state;
 	uint64_t look; /* time at which the services are to be looked at for one that hangs; 0: not */
+	unsigned mended; /* the service whose program was looked at last */
 	struct service services[SERVICES_MAX]; /* the last: see recover.c */
 };
 extern struct state state;
@@ -234,6 +236,12 @@ bool program_copy(slot_t to, uint64_t to_offset, slot_t from, uint64_t from_offs
 int64_t program_fill_stash(const struct service *service);
 /* The initial stack; *stack is what rsp starts with. */
 int64_t program_stack(const struct service *service, slot_t space, const struct image *image, uint64_t *stack);
+
+/* --- mend.c: programs that are not as they came --- */
+/* When it comes. */
+void program_note(struct service *service, const struct archive_file *file);
+/* Make what is damaged what it was, for all incarnations. */
+void program_mend(const struct service *service);
 
 /* --- session.c: the first program; run by workers, without the C library --- */
 #define STREAMS 3 /* descriptors 0 to 2 */

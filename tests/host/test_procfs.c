@@ -379,7 +379,7 @@ static void test_services(void)
 	CHECK(control("kill pip") == -ENOENT && control("kill pipes") == -ENOENT && control_index == 99);
 	CHECK(control("") == -EINVAL && control("kill") == -EINVAL && control("maim pipe") == -EINVAL);
 	CHECK(control("kill pipe log") == -EINVAL && control_index == 99);
-	CHECK(control("kill supervisor") == 0 && control_index == 2 && control("hang supervisor") == -ENOENT);
+	CHECK(control("kill supervisor") == 0 && control_index == 2 && control("hang supervisor") == 0 && control("restart supervisor") == -ENOENT);
 	CHECK(control("load a\nstash\n") == 0 && load_id == 7 && load_length == 8 && control("load a") == 0 && load_length == 1);
 	CHECK(control("load") == -EINVAL && control("load ") == -EINVAL && control("load b") == -EEXIST);
 	CHECK(control("unload pipe\n") == 0 && unload_index == 1 && control("unload none") == 0 && unload_index == 2);

@@ -14,6 +14,7 @@ say "kill procfs"; fate procfs
 say "hang pipe"; seq 1 100 | sort -rn | tail -n 1; found pipe
 say "hang procfs"; found procfs
 say "hang log"; echo hello > /dev/kmsg; found log
+say "hang supervisor"; svctl kill pipe; seq 1 100 | sort -rn | tail -n 1; fate pipe
 say "kill nothing" 2> /dev/null; say "maim pipe" 2> /dev/null
 wait; cat /tmp/late
 su user -c 'svctl kill pipe' 2> /dev/null || echo refused
@@ -35,17 +36,20 @@ hang procfs: 0
 procfs ready 2 hung late
 hang log: 0
 log ready 1 hung late
+hang supervisor: 0
+1
+pipe ready 4 killed soon
 kill nothing: 1
 maim pipe: 2
 late
 refused
-pipe ready 3 hung late
+pipe ready 4 killed soon
 """
 
 
 def test(system):
     done = system.shell(SCRIPT)
     system.equal((done.output.decode(), done.error, done.status), (EXPECTED.decode(), b"", 0), "what is shown")
-    for name in ("pipe", "procfs", "log"):
+    for name in ("pipe", "procfs", "log", "the root server"):
         system.contains(done.log, f"{name} hangs")
     system.contains(done.log, "hello")

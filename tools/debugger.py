@@ -1,0 +1,179 @@
+"""Servers attacked from outside of the machine, as a person with gdb would: QEMU's gdb stub stops the guest at instructions of
+theirs, chosen by chance among all that they have, and what makes them end is done there.
+
+The protocol is gdb's remote serial protocol (gdb's manual, appendix E). Breakpoints of the stub do not change memory.
+"""
+
+import random
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import archive
+import build
+
+PACKET = re.compile(rb"\$([^#]*)#..")
+RIP = 16                    # number of the register; in the answer to `g` each up to it has 16 digits
+NOWHERE = (0, 1 << 63)      # not mapped; not an address (SDM 1, 3.3.7.1)
+LINKED_AT = 0x400000        # native programs
+LOOKED_AT = 64              # bytes about a place, by which a program is known
+POINTS = 60                 # breakpoints at a time
+WAIT = 0.3                  # seconds for one of them to be met
+ANSWER = 20                 # seconds for the stub to say anything
+FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
+PLACE = re.compile(r"^\s+([0-9a-f]+):\t")
+
+
+class Stub:
+    """The connection to a guest, which runs or is stopped."""
+
+    def __init__(self, path):
+        self.socket, self.kept = socket.socket(socket.AF_UNIX), b""
+        end = time.monotonic() + ANSWER
+        while self.socket.connect_ex(str(path)) != 0:
+            if time.monotonic() > end:
+                raise OSError("no gdb stub")
+            time.sleep(0.02)
+
+    def send(self, text):
+        self.socket.sendall(b"$%s#%02x" % (text.encode(), sum(text.encode()) & 255))
+
+    def receive(self, seconds=ANSWER):
+        """A packet; None: it has not come."""
+        end = time.monotonic() + seconds
+        while not (match := PACKET.search(self.kept)):
+            self.socket.settimeout(max(end - time.monotonic(), 0.001))
+            try:
+                data = self.socket.recv(65536)
+            except TimeoutError:
+                return None
+            if not data:
+                raise OSError("the guest is gone")
+            self.kept += data
+        self.kept = self.kept[match.end():]
+        self.socket.sendall(b"+")
+        return match[1].decode()
+
+    def ask(self, text):
+        self.send(text)
+        return self.receive()
+
+    def stop(self):
+        self.socket.sendall(b"\x03")
+        return self.receive()
+
+    def go(self, seconds):
+        """Until it stops by itself: why, the CPU in question chosen; None: it did not, and is stopped now."""
+        self.send("c")
+        stopped = self.receive(seconds)
+        if stopped is None:
+            self.stop()
+        elif match := re.search("thread:([^;]+)", stopped):
+            self.ask("Hg" + match[1])
+        return stopped
+
+    def place(self):
+        return struct.unpack("<Q", bytes.fromhex(self.ask("g")[16 * RIP:16 * RIP + 16]))[0]
+
+    def memory(self, address, size):
+        """None: not all of it is there."""
+        answer = self.ask(f"m{address:x},{size:x}")
+        return bytes.fromhex(answer) if len(answer) == 2 * size else None
+
+
+class Program:
+    """A server's file: its functions, each a list of instructions."""
+
+    def __init__(self, name):
+        path = build.BUILD / name
+        self.name, self.image, self.functions = name, path.read_bytes(), []
+        text = subprocess.run(["objdump", "-d", "-w", "-j", ".text", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+        for line in text.splitlines():
+            if FUNCTION.match(line):
+                self.functions.append([])
+            elif match := PLACE.match(line):
+                self.functions[-1].append(int(match[1], 16))
+
+    def point(self, chance):
+        return chance.choice(chance.choice(self.functions))
+
+    def runs_at(self, stub, place):
+        """Or another program, at the same address?"""
+        start = max(place - LOOKED_AT, LINKED_AT)
+        offset = start - LINKED_AT
+        return stub.memory(start, 2 * LOOKED_AT) == self.image[offset:offset + 2 * LOOKED_AT]
+
+
+def programs():
+    """Those of all services, and the supervisor."""
+    manifests = archive.manifests()
+    return [Program(name) for name in sorted({archive.program_of(name, text) for name, text in manifests.items()} | {"supervisor"})]
+
+
+def jump_nowhere(stub, place):
+    stub.ask(f"P{RIP:x}={struct.pack('<Q', NOWHERE[place % len(NOWHERE)]).hex()}")
+
+
+def breakpoint_into_code(stub, place):
+    """Into memory that all incarnations share."""
+    stub.ask(f"M{place:x},1:cc")
+
+
+def loop_into_code(stub, place):
+    stub.ask(f"M{place:x},2:ebfe")
+
+
+class Attack(threading.Thread):
+    """`harms`: what is done, one of them each time; `times`: at most so often in a row at one place; `apart`: seconds, about."""
+
+    def __init__(self, socket_path, seed, seconds, harms, times, apart):
+        super().__init__(daemon=True)
+        self.path, self.chance, self.seconds = socket_path, random.Random(seed), seconds
+        self.harms, self.times, self.apart = harms, times, apart
+        self.done = []   # (program, place, harm)
+
+    def run(self):
+        try:
+            self.go_on(programs(), Stub(self.path))
+        except OSError:
+            pass   # the guest has come to its end
+
+    def go_on(self, targets, stub):
+        stub.ask("qSupported")
+        stub.stop()
+        end, last = time.monotonic() + self.seconds, None
+        while time.monotonic() < end:
+            # Not three deaths of one call, which would be refused; but two servers at once.
+            stub.go(self.apart * 2 * self.chance.random() if self.chance.random() < 0.5 else 0.001)
+            last = self.once(stub, [target for target in targets if target is not last])
+        stub.send("c")
+        stub.receive(self.seconds * 1000)
+
+    def once(self, stub, targets):
+        """The program that was harmed."""
+        points = {}
+        for _ in range(POINTS):
+            target = self.chance.choice(targets)
+            points[target.point(self.chance)] = target
+        for place in points:
+            stub.ask(f"Z0,{place:x},1")
+        harmed = self.harm(stub, points, self.chance.randint(1, self.times))
+        for place in points:
+            stub.ask(f"z0,{place:x},1")
+        return harmed
+
+    def harm(self, stub, points, times):
+        only, end = None, time.monotonic() + WAIT
+        while times and time.monotonic() < end and stub.go(max(end - time.monotonic(), 0.001)):
+            place = stub.place()
+            if place not in points or place != (only or place) or not points[place].runs_at(stub, place):
+                stub.ask(f"z0,{place:x},1")
+                continue
+            harm = self.chance.choice(self.harms)
+            harm(stub, place)
+            self.done.append((points[place].name, place, harm.__name__))
+            only, times = place, times - 1
+        return points[only] if only else None
