@@ -75,8 +75,7 @@ static void services_look(uint64_t now)
 	if (!state.look || state.look > now)
 		return;
 	state.look = state.stopping ? 0 : watch_look(now, &hung);
-	state.mended = (state.mended + 1) % state.service_count;
-	program_mend(&state.services[state.mended]);
+	program_mend_next();
 	system_switch(SLOT_SYSTEM, SYSTEM_WATCHDOG, state.look ? PATIENCE : 0);
 	if (!hung)
 		return;
@@ -231,8 +230,6 @@ static void service_restart(struct service *service)
 		service->deadline = 0;
 		return;
 	}
-	if (service->recent > 1 || service->doubting)
-		program_mend(service);
 	if (service->recent <= RESTARTS_AT_ONCE) {
 		service_start(service);
 		return;
@@ -245,11 +242,12 @@ static void service_restart(struct service *service)
  * how far this has come is known to a successor of the supervisor. */
 enum replacing { REPLACING_NOT, REPLACING_END, REPLACING_START };
 
-/* Only what faulted or hung has a call to blame. */
+/* Only what faulted or hung has a call to blame, and not where its program was damaged: that is looked for where the next start has to wait anyway. */
 static void service_replace(struct service *service)
 {
 	if (service->replacing == REPLACING_END) {
-		service_end(service, service->cause != CAUSE_FAULT && service->cause != CAUSE_HUNG);
+		bool mended = service->recent >= RESTARTS_AT_ONCE && !service_progresses(service) && program_mend(service);
+		service_end(service, mended || (service->cause != CAUSE_FAULT && service->cause != CAUSE_HUNG));
 		service->replacing = REPLACING_START;
 		recover_commit();
 	}

@@ -330,11 +330,16 @@ uint64_t service_written(const struct service *service)
 	return stash_number(service, offsetof(struct stash_header, list_end));
 }
 
+bool service_progresses(const struct service *service)
+{
+	return service_steps(service) >= service->stash_steps + 2; /* one is its first, that of being there again */
+}
+
 bool service_progressed(struct service *service)
 {
-	uint64_t before = service->stash_steps;
+	bool progressed = service_progresses(service);
 	service->stash_steps = service_steps(service);
-	return service->stash_steps >= before + 2; /* one is its first, that of being there again */
+	return progressed;
 }
 
 uint64_t service_pause(const struct service *service)

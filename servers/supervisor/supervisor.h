@@ -100,7 +100,8 @@ struct state {
 	uint64_t upload_size;
 	uint32_t upload_state;
 	uint64_t look; /* time at which the services are to be looked at for one that hangs; 0: not */
-	unsigned mended; /* the service whose program was looked at last */
+	unsigned mend_service; /* whose program is looked at next, */
+	uint64_t mend_offset;  /* from this byte on */
 	struct service services[SERVICES_MAX]; /* the last: see recover.c */
 };
 extern struct state state;
@@ -140,7 +141,8 @@ void service_unmake(struct service *service);
 bool service_start(struct service *service);
 /* Have one stand by. */
 void service_prepare(struct service *service);
-/* Whether it has committed a step since it died last. */
+/* Whether it has committed a step since it died last; as of now, or counted from now on. */
+bool service_progresses(const struct service *service);
 bool service_progressed(struct service *service);
 /* Steps it has committed; 0: it has no stash. */
 uint64_t service_steps(const struct service *service);
@@ -240,8 +242,10 @@ int64_t program_stack(const struct service *service, slot_t space, const struct 
 /* --- mend.c: programs that are not as they came --- */
 /* When it comes. */
 void program_note(struct service *service, const struct archive_file *file);
-/* Make what is damaged what it was, for all incarnations. */
-void program_mend(const struct service *service);
+/* Make what is damaged what it was, for all incarnations. False: nothing was. */
+bool program_mend(const struct service *service);
+/* The same for a part of one of all, in turn. */
+void program_mend_next(void);
 
 /* --- session.c: the first program; run by workers, without the C library --- */
 #define STREAMS 3 /* descriptors 0 to 2 */
