@@ -8,16 +8,16 @@ import fault_campaign
 
 TIME = 120
 SEED = 1
-LEAST = 4   # a loop in the supervisor takes three seconds to be found
+LEAST = 2   # a loop in the supervisor takes three seconds to be found
 LINES = 20
 
 
 def test(system):
-    script = fault_campaign.workload(LINES, f"ROUNDS={20 if system.long else 5}")
+    script = fault_campaign.workload(LINES, f"ROUNDS={20 if system.long else 3}")
     expected = system.shell(script)
     system.stub = Path(system.folder) / "gdb"
     harms = 3 * [debugger.breakpoint_into_code] + [debugger.loop_into_code]
-    attack = debugger.Attack(system.stub, SEED, 100 if system.long else 20, harms, times=1, apart=0.5)
+    attack = debugger.Attack(system.stub, SEED, 100 if system.long else 12, harms, times=1, apart=0.5)
     attack.start()
     done = system.shell(script, checked=False)
     told = f"last of {len(attack.done)} places: {attack.done[-5:]}; {done.log[-2000:]}"

@@ -14,10 +14,10 @@ LINES = 20
 
 
 def test(system):
-    script = fault_campaign.workload(LINES, f"ROUNDS={40 if system.long else 5}")
+    script = fault_campaign.workload(LINES, f"ROUNDS={40 if system.long else 3}")
     expected = system.shell(script)
     system.stub = Path(system.folder) / "gdb"
-    attack = debugger.Attack(system.stub, SEED, 100 if system.long else 12, [debugger.jump_nowhere], times=2, apart=0.02)
+    attack = debugger.Attack(system.stub, SEED, 100 if system.long else 8, [debugger.jump_nowhere], times=2, apart=0.02)
     attack.start()
     done = system.shell(script, checked=False)
     told = f"last of {len(attack.done)} kills: {attack.done[-5:]}; {done.log[-2000:]}"
