@@ -127,17 +127,18 @@ def loop_into_code(stub, place):
 
 
 class Attack(threading.Thread):
-    """`harms`: what is done, one of them each time; `times`: at most so often in a row at one place; `apart`: seconds, about."""
+    """`harms`: what is done, one of them each time; `times`: at most so often in a row at one place; `apart`: seconds, about; `spared`:
+    the program to which nothing is done."""
 
-    def __init__(self, socket_path, seed, seconds, harms, times, apart):
+    def __init__(self, socket_path, seed, seconds, harms, times, apart, spared=None):
         super().__init__(daemon=True)
         self.path, self.chance, self.seconds = socket_path, random.Random(seed), seconds
-        self.harms, self.times, self.apart = harms, times, apart
+        self.harms, self.times, self.apart, self.spared = harms, times, apart, spared
         self.done = []   # (program, place, harm)
 
     def run(self):
         try:
-            self.go_on(programs(), Stub(self.path))
+            self.go_on([program for program in programs() if program.name != self.spared], Stub(self.path))
         except OSError:
             pass   # the guest has come to its end
 
