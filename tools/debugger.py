@@ -11,9 +11,11 @@ import struct
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import archive
 import build
+import fault_campaign
 
 PACKET = re.compile(rb"\$([^#]*)#..")
 RIP = 16                    # number of the register; in the answer to `g` each up to it has 16 digits
@@ -23,6 +25,8 @@ LOOKED_AT = 64              # bytes about a place, by which a program is known
 POINTS = 60                 # breakpoints at a time
 WAIT = 0.3                  # seconds for one of them to be met
 ANSWER = 20                 # seconds for the stub to say anything
+SEED = 1
+LINES = 20                  # to serial lines, in each round of the load
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 PLACE = re.compile(r"^\s+([0-9a-f]+):\t")
 
@@ -178,3 +182,16 @@ class Attack(threading.Thread):
             self.done.append((points[place].name, place, harm.__name__))
             only, times = place, times - 1
         return points[only] if only else None
+
+
+def attacked(system, rounds, **attack):
+    """The fault campaign's load under an attack says what it says without: what was done, and the log."""
+    script = fault_campaign.workload(LINES, f"ROUNDS={rounds}")
+    expected = system.shell(script)
+    system.stub = Path(system.folder) / "gdb"
+    attack = Attack(system.stub, SEED, **attack)
+    attack.start()
+    done = system.shell(script, checked=False)
+    told = f"last of {len(attack.done)}: {attack.done[-5:]}; {done.log[-2000:]}"
+    assert (done.status, done.output, done.error) == (expected.status, expected.output, expected.error), told
+    return attack.done, done.log
