@@ -17,7 +17,7 @@ from test_report import selected
 # What programs say of ENOMEM and ENFILE. ("can't create pipe" is followed by another reason: before busybox says it, it closes
 # descriptor -1; and a shell that may not read a directory leaves a pattern as it is.)
 MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "can't create pipe", "Too many open files in system",
-                "/out/.*.c.new'")
+                "/out/.*.c.new'", "rm: status 1")
 
 
 class Test:
