@@ -8,7 +8,6 @@ import random
 import re
 import socket
 import struct
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import archive
 import build
 import fault_campaign
+import fault_text
 
 PACKET = re.compile(rb"\$([^#]*)#..")
 RIP = 16                    # number of the register; in the answer to `g` each up to it has 16 digits
@@ -27,8 +27,6 @@ WAIT = 0.3                  # seconds for one of them to be met
 ANSWER = 20                 # seconds for the stub to say anything
 SEED = 1
 LINES = 20                  # to serial lines, in each round of the load
-FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
-PLACE = re.compile(r"^\s+([0-9a-f]+):\t")
 
 
 class Stub:
@@ -94,12 +92,11 @@ class Program:
     def __init__(self, name):
         path = build.BUILD / name
         self.name, self.image, self.functions = name, path.read_bytes(), []
-        text = subprocess.run(["objdump", "-d", "-w", "-j", ".text", path], check=True, stdout=subprocess.PIPE, text=True).stdout
-        for line in text.splitlines():
-            if FUNCTION.match(line):
+        for address, _, symbol in fault_text.listing(path):
+            if symbol:
                 self.functions.append([])
-            elif match := PLACE.match(line):
-                self.functions[-1].append(int(match[1], 16))
+            else:
+                self.functions[-1].append(int(address, 16))
 
     def point(self, chance):
         return chance.choice(chance.choice(self.functions))

@@ -53,10 +53,15 @@ def marks_of(function, first, code, before, numbers):
     return HEAP if first and function == "stash_malloc" else 0
 
 
-def table(program):
+def listing(program):
+    """[(address, digits, symbol)]: instructions, and the functions before them, which have a symbol alone."""
     text = subprocess.run(["objdump", "-d", "-w", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return LINE.findall(text)
+
+
+def table(program):
     out, function, before, numbers = bytearray(), None, [], may_lack_memory()
-    for address, digits, symbol in LINE.findall(text):
+    for address, digits, symbol in listing(program):
         if symbol:
             function, before = symbol, []
             continue

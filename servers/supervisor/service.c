@@ -34,16 +34,17 @@ slot_t service_gate(const char *name, uint64_t label)
 /* Services that run the same program share its memory object. */
 static bool service_program(struct service *service)
 {
+	for (struct service *other = state.services; other < service; other++) {
+		if (strcmp(other->manifest.program, service->manifest.program) == 0) {
+			service->program = other->program;
+			service->program_sum = other->program_sum;
+			return service->program != 0;
+		}
+	}
 	struct archive_file file;
 	if (!archive_find_system(service->manifest.program, "", &file))
 		return false;
 	program_note(service, &file);
-	for (struct service *other = state.services; other < service; other++) {
-		if (strcmp(other->manifest.program, service->manifest.program) == 0) {
-			service->program = other->program;
-			return service->program != 0;
-		}
-	}
 	service->program = service->program_slot;
 	return memory_create(SELF_POOL, file.size, 0, service->program) >= 0 &&
 	       program_write(service->program, 0, file.bytes, file.size);
