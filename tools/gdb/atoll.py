@@ -1,6 +1,7 @@
 """gdb commands for a stopped Atoll kernel; `./atoll debug` loads them.
 
-    atoll threads             every thread that a CPU runs, queues or a call refers to
+    atoll threads             what each CPU runs, and which threads are ready to
+    atoll waiting             pool by pool, every thread of the system and what it waits for
     atoll object ADDRESS      one kernel object: type, counts, pool, and what is particular to it
     atoll captable ADDRESS    the slots of a captable that are in use
     atoll endpoint ADDRESS    its calls by state, cancel requests, receivers, bound notification
@@ -74,14 +75,20 @@ def thread_line(thread):
 
 
 def call_line(call):
-    source = {0: "thread", 1: "gate notice", 2: "fault"}[int(call["source"])]
-    return (f"    id {int(call['id']):#x} operation {int(call['header']) & 0xffffffff:#x}"
-            f" label {int(call['label']):#x} from {source} cancel {int(call['cancel'])}"
-            f"{' abandoned' if call['abandoned'] else ''}")
+    """A caller's header stays in its registers (rsi); a message of the kernel has its own."""
+    progress, struct = call["progress"], gdb.lookup_type("struct thread")
+    source = gdb.Value(int(progress["source"])).cast(gdb.lookup_type("enum call_source"))
+    marks = "".join(f" {name}" for name in ("cancelled", "delivered_before", "abandoned") if int(progress[name]))
+    header, who = int(call["header"]), ""
+    if str(source) == "CALL_FROM_THREAD":
+        thread = gdb.Value(int(call.address) - offset_of(struct, "call")).cast(struct.pointer())
+        header, who = int(thread["arch"]["registers"]["rsi"]), f" of thread #{int(thread['object']['number'])}"
+    return (f"    id {int(call['id']):#x} operation {header & 0xffffffff:#x} label {int(call['label']):#x}"
+            f" {source}{who}{marks}")
 
 
 class Atoll(gdb.Command):
-    """Look at Atoll's kernel objects: threads, object, captable, endpoint, pool, log."""
+    """Look at Atoll's kernel objects: threads, waiting, object, captable, endpoint, pool, log."""
 
     def __init__(self):
         super().__init__("atoll", gdb.COMMAND_DATA, prefix=True)
@@ -105,6 +112,35 @@ class Threads(Subcommand):
             for level in range(levels.type.range()[1] + 1):
                 for thread in list_members(levels[level], "thread", "runnable"):
                     print("   ready:", thread_line(thread))
+
+
+class Waiting(Subcommand):
+    """atoll waiting: pool by pool, every thread of the system and what it waits for."""
+    name = "waiting"
+
+    def invoke(self, argument, from_tty):
+        self.show(gdb.parse_and_eval("'root.c'::root.pool"), "")
+
+    def show(self, pool, indent):
+        print(f"{indent}pool #{int(pool['object']['number'])}")
+        for obj in list_members(pool["objects"], "object", "in_pool"):
+            kind = type_name_of(obj)
+            if kind == "OBJECT_POOL":
+                self.show(pointer(obj, "pool"), indent + "  ")
+            elif kind == "OBJECT_THREAD":
+                thread = pointer(obj, "thread")
+                print(f"{indent}  {thread_line(thread)}{self.wait_text(thread)}")
+
+    @staticmethod
+    def wait_text(thread):
+        """Of whom, for those that wait in a call or for a futex."""
+        wait = str(gdb.Value(int(thread["wait"])).cast(gdb.lookup_type("enum wait_reason")))
+        call = thread["call"]
+        if wait == "WAIT_CALL" and int(call["endpoint"]):
+            return f" of endpoint #{int(call['endpoint']['object']['number'])} label {int(call['label']):#x}"
+        if wait == "WAIT_FUTEX":
+            return f" of object #{int(thread['futex_object'])} offset {int(thread['futex_offset']):#x}"
+        return ""
 
 
 class Object(Subcommand):
@@ -146,10 +182,10 @@ class Endpoint(Subcommand):
         for state in ("queued", "delivered", "parked"):
             print(f"  {state}:")
             for call in list_members(endpoint[state], "call", "in_endpoint"):
-                print(call_line(call))
+                print(call_line(call.dereference()))
         print("  cancel requests:")
         for call in list_members(endpoint["cancels"], "call", "in_cancel"):
-            print(call_line(call))
+            print(call_line(call.dereference()))
         print("  receivers:")
         for thread in list_members(endpoint["receivers"], "thread", "waiting"):
             print("   ", thread_line(thread))
@@ -180,5 +216,5 @@ class Log(Subcommand):
         print(b"".join(data[i % size:i % size + 1] for i in range(start, end)).decode(errors="replace"))
 
 
-for command in (Atoll, Threads, Object, Captable, Endpoint, Pool, Log):
+for command in (Atoll, Threads, Waiting, Object, Captable, Endpoint, Pool, Log):
     command()
