@@ -23,6 +23,8 @@ enum supervisor_control {
 	CONTROL_KILL,    /* the same as a death: one that recurs is delayed, and given up in the end */
 	CONTROL_UPDATE,  /* the program that has come goes on with its state */
 	CONTROL_HANG,    /* have it spin for ever at its next call, to see what comes of that */
+	CONTROL_VERIFY,  /* each of its answers counts only if two incarnations come to it, from now on; it is restarted */
+	CONTROL_TRUST,   /* no longer so */
 };
 
 enum supervisor_cause { CAUSE_NONE, CAUSE_FAULT, CAUSE_KILLED, CAUSE_HUNG, CAUSE_RESTARTED, CAUSE_UPDATED };
@@ -52,6 +54,8 @@ struct supervisor_service {
 	uint32_t thread;   /* number */
 	uint32_t doubts;   /* since boot: new incarnations for an error that was not believed (lib/server/step.h) */
 	uint32_t update;   /* enum supervisor_update */
+	uint32_t verifies; /* 1: its answers are verified */
+	uint32_t reserved;
 	uint64_t pause;    /* nanoseconds from its last end to its first answer (without a stash: to being ready); 0: it lasts */
 	uint64_t memory;   /* bytes, all that is charged to it */
 };

@@ -43,6 +43,10 @@ def program_of(name, path):
     return program_in(path.read_text(), name)
 
 
+def recovers(manifest):
+    return any(line.split("#")[0].split() == ["stash"] for line in manifest.splitlines())
+
+
 def program_in(manifest, name):
     for line in manifest.splitlines():
         words = line.split("#")[0].split()
@@ -75,8 +79,9 @@ def begin(output, supervisor):
     return writer
 
 
-def system_part(build, only_supervisor=None):
-    """The programs and manifests. `only_supervisor`: another program in the root server's place."""
+def system_part(build, only_supervisor=None, verify=False):
+    """The programs and manifests. `only_supervisor`: another program in the root server's place; `verify`: services that recover have
+    their answers verified."""
     output = io.BytesIO()
     if only_supervisor:
         writer = begin(output, Path(only_supervisor).read_bytes())
@@ -91,7 +96,8 @@ def system_part(build, only_supervisor=None):
             raise ArchiveError(f"{path.name} was not built")
         writer.file(f"system/{name}", stripped(path, build), 0o755)
     for name, path in found.items():
-        writer.file(f"system/{name}.manifest", path.read_bytes())
+        text = path.read_text()
+        writer.file(f"system/{name}.manifest", (text + "verify\n" if verify and recovers(text) else text).encode())
     writer.file("system/services", services())
     writer.finish()
     return output.getvalue()

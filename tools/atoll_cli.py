@@ -52,6 +52,9 @@ def add_machine_options(parser):
                        help="count instructions: time in the guest is one nanosecond each, the same in every run "
                             "(software emulation)")
     group.add_argument("--debug-kernel", action="store_true", help="the kernel with lock and leak checks and a trace")
+    group.add_argument("--verify", action="store_true",
+                       help="an answer of a server counts only if two incarnations come to it: finds what damaged memory does, at "
+                            "some ten times the price of a call")
     group.add_argument("--keep-log", metavar="FILE", help="write the system log (kernel and servers) to FILE")
     group.add_argument("--env", action="append", default=[], type=assignment, metavar="NAME=VALUE",
                        help="add to the command's environment")
@@ -183,6 +186,7 @@ The shell (or COMMAND) is on the first serial line.""", machine=False)
     image.add_argument("-o", "--output", required=True, metavar="FILE.iso")
     image.add_argument("--append", default="", metavar="TEXT", help="put TEXT on the kernel's command line")
     image.add_argument("--debug-kernel", action="store_true", help="the kernel with checks")
+    image.add_argument("--verify", action="store_true", help="as for exec")
     image.add_argument("arguments", nargs="*", metavar="COMMAND", help="default: /bin/sh -l")
     trace = command_parser(commands, "trace", "a decoded trace of messages", """\
 Run one command on the debug kernel and print, decoded, the last records of its trace: kernel

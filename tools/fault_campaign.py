@@ -103,8 +103,7 @@ class Found:
 @functools.cache
 def victims():
     """The services that recover."""
-    return tuple(name for name, path in archive.manifests().items()
-                 if any(line.split("#")[0].split() == ["stash"] for line in path.read_text().splitlines()))
+    return tuple(name for name, path in archive.manifests().items() if archive.recovers(path.read_text()))
 
 
 @functools.cache
@@ -127,10 +126,13 @@ def workload(lines, *settings):
 
 
 class Usual:
-    """The workload of most kinds."""
+    """The workload of most kinds. `verify`: where there are faults, answers of servers are verified."""
+
+    def __init__(self, verify=False):
+        self.verify = verify
 
     def boot(self, manifest, limit, cpus, *settings):
-        return boot(workload(LINES, *settings), manifest, limit, cpus)
+        return boot(workload(LINES, *settings), manifest, limit, cpus, verify=self.verify and bool(manifest))
 
 
 class Messages:
@@ -153,10 +155,10 @@ class Orders:
 
 
 @functools.cache
-def workload_of(kinds):
+def workload_of(kinds, verify):
     if ORDER in kinds:
         return Orders()
-    return Messages() if MESSAGES & set(kinds) else Usual()
+    return Messages() if MESSAGES & set(kinds) else Usual(verify)
 
 
 @functools.cache
@@ -208,9 +210,9 @@ class Boot:
 class Campaign:
     """Many boots with faults of some kinds."""
 
-    def __init__(self, kinds, at_once, cpus=1, apart=APART):
+    def __init__(self, kinds, at_once, cpus=1, apart=APART, verify=False):
         self.kinds, self.at_once, self.cpus, self.apart = kinds, at_once, cpus, apart
-        self.load = workload_of(kinds)
+        self.load = workload_of(kinds, verify)
         self.boots = {}   # the Found of each, by its seed
         self.seconds = 0.0
 

@@ -37,7 +37,7 @@ def make(options):
         boot = Path(folder) / "boot"
         (boot / "grub").mkdir(parents=True)
         shutil.copy(machine.kernel(options), boot / "kernel")
-        archive.assemble(boot / "archive", archive.system_part(build.BUILD), tree, text)
+        archive.assemble(boot / "archive", archive.system_part(build.BUILD, verify=options.verify), tree, text)
         (boot / "grub" / "grub.cfg").write_text(MENU % options.append)
         done = subprocess.run(["grub-mkrescue", "-o", options.output, folder], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace")

@@ -50,7 +50,7 @@ def archive_for(folder, options, mode, command, environment, directory="/"):
         raise Refused(f"{command[0]}: not found in the guest's PATH", COMMAND_NOT_FOUND)
     text = archive.parameters(mode, [program, *command[1:]], environment, directory)
     path = Path(folder) / "archive"
-    archive.assemble(path, archive.system_part(build.BUILD), tree, text)
+    archive.assemble(path, archive.system_part(build.BUILD, verify=getattr(options, "verify", False)), tree, text)
     return path
 
 

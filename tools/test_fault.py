@@ -21,7 +21,7 @@ MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "can't 
 
 
 class Test:
-    def __init__(self, kinds, at_once, usual, share, allowed=0.0, told=(), more=None):
+    def __init__(self, kinds, at_once, usual, share, allowed=0.0, told=(), more=None, verify=False):
         self.kinds = kinds
         self.at_once = at_once   # faults in one boot
         self.usual = usual       # faults without --faults
@@ -29,8 +29,10 @@ class Test:
         self.allowed = allowed   # share of those with consequences that programs may notice
         self.long = more or usual   # without --faults, with --long
         self.told = told         # an error that the one caller may be told of
+        self.verify = verify     # answers of servers are verified
 
 
+FLIPS = ("register", "code", "operand", "branch", "skip", "stash")
 TESTS = {
     "kill": Test(("kill",), 1000, 1200, 8361, more=1500),
     "again": Test(("again", "both"), 200, 200, 792, more=300),
@@ -41,10 +43,11 @@ TESTS = {
     "wake": Test(("wake",), 100, 12, 10, more=60),
     "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS, more=200),
     "message": Test(("request", "reply"), 100, 100, 69, allowed=0.01),
-    "flips": Test(("register", "code", "operand", "branch", "skip", "stash"), 200, 100, 25, allowed=0.01),
+    "flips": Test(FLIPS, 200, 100, 25, allowed=0.01),
+    "verified": Test(FLIPS, 200, 60, 50, allowed=0.01, more=200, verify=True),
 }
 STORES = "stores"   # fault_stores.py
-USUAL = ("kill", "again", "root", "order", "hang", "idle", "wake", "memory")   # in a run of all tests
+USUAL = ("kill", "again", "root", "order", "hang", "idle", "wake", "memory", "verified")   # in a run of all tests
 
 
 def tests(wanted):
@@ -73,7 +76,7 @@ class Run:
 
     def __init__(self, report, names, options):
         self.report, self.options = report, options
-        self.campaigns = {name: Campaign(TESTS[name].kinds, TESTS[name].at_once, options.smp) for name in names}
+        self.campaigns = {name: Campaign(TESTS[name].kinds, TESTS[name].at_once, options.smp, verify=TESTS[name].verify) for name in names}
         weight = sum(TESTS[name].share for name in names)
         self.counts = {name: max(1, options.faults * TESTS[name].share // weight) if options.faults else
                        TESTS[name].long if options.long else TESTS[name].usual for name in names}

@@ -78,6 +78,9 @@ slot_t slot_for_new(void);
 /* A variable in granules of its own (of 64 bytes, as is its size) that is written without hooks: no step takes it back. To be said in the first
  * step, and in that of each successor. */
 void step_lasting(const void *variable, uint64_t size);
+/* What a handler learns that is neither state nor message, and may be another when the call is handled again (a time, a usage): in a server
+ * whose answers are verified (docs/decisions/014-answers-twice.md) the value is what it was at the same place of the call when that was first handled. */
+uint64_t step_recall(uint64_t value);
 /* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
  * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
  * and never.) */

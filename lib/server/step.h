@@ -13,6 +13,10 @@ void step_begin(uint64_t id);
  * code): then this does not return. The step is taken back and runs again in a new incarnation, with its code, stack and
  * registers as they should be; what that answers is believed. */
 void step_doubt(const struct request *request, int status);
+/* Where step_verifies: the call in hand has been handled with this result. Returns if that may count; else the step is taken back and the call is handled
+ * once more, by another incarnation (verify.h). */
+void step_verify(const struct request *request, int status);
+extern bool step_verifies;
 /* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
  * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
 void step_commit(struct request *request, int status);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 bool step_leaves; /* never: it would leave nothing */
+bool step_verifies; /* never: there is nothing to take back */
 
 bool step_open(void)
 {
@@ -55,6 +56,16 @@ void version_give(uint64_t to)
 void step_doubt(const struct request *request, int status)
 {
 	(void)request, (void)status;
+}
+
+void step_verify(const struct request *request, int status)
+{
+	(void)request, (void)status;
+}
+
+uint64_t step_recall(uint64_t value)
+{
+	return value;
 }
 
 void step_answered(const struct request *request)

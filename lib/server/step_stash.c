@@ -10,8 +10,10 @@
  * The scratch is written without hooks and is never taken back: what a step in hand is doing to the captable, so that its
  * successor can undo that, actions that the server gave for the same end (step_undo), and how often a call has killed the server, so that one that does every time can be refused. */
 #include "atoll/slots.h"
+#include "atoll/startup.h"
 #include "server/effects.h"
 #include "server/step.h"
+#include "server/verify.h"
 #include "stash/layout.h"
 #include "stash/stash.h"
 #include <errno.h>
@@ -57,6 +59,7 @@ struct scratch {
 	uint64_t stuck_after;      /* the count of the last step that was committed when a server died, */
 	uint32_t stuck;            /* so many times one after the other */
 	uint32_t mended;           /* since something else was deadly */
+	struct verify verify;
 	uint64_t undo_count;
 	struct undo {
 		step_action run;
@@ -65,6 +68,7 @@ struct scratch {
 };
 _Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
 
+bool step_verifies;
 static bool answered = false; /* the answer to the call in the record has been sent; not known by a successor */
 
 static struct scratch *scratch(void)
@@ -199,6 +203,7 @@ static void state_mend(void)
 bool step_open(void)
 {
 	bool fresh;
+	step_verifies = startup_number("verify", 0);
 	LAYOUT_AGREE("journal", (STASH_MAGIC * 31 + sizeof(struct scratch) * 127 + sizeof(struct record) * 8191 + offsetof(struct scratch, undo)) % 0x7fffffff);
 	if (stash_step_in_hand()) {
 		death_count();
@@ -221,6 +226,8 @@ void step_begin(uint64_t id)
 	stash_journal->call = id;
 	scratch()->note_count = 0;
 	scratch()->undo_count = 0;
+	if (step_verifies)
+		verify_begin(&scratch()->verify, id);
 	if (id != 0 && !answered) { /* another call than that in the record, so that one is done */
 		if (effects.answered_count)
 			effects_drop_answered();
@@ -353,6 +360,14 @@ static bool doubt_is_paid(uint64_t now)
 	return true;
 }
 
+/* The step is taken back, and its call comes again to a new incarnation. */
+static _Noreturn void step_anew(void)
+{
+	stash_journal->call = 0; /* which is not to blame */
+	__asm__ volatile("int3");
+	__builtin_trap();
+}
+
 void step_doubt(const struct request *request, int status)
 {
 	struct scratch *notes = scratch();
@@ -364,9 +379,18 @@ void step_doubt(const struct request *request, int status)
 	if (error_is_known(request->operation, status, now) || !doubt_is_paid(now))
 		return;
 	notes->doubted = request->id;
-	stash_journal->call = 0; /* which is not to blame */
-	__asm__ volatile("int3");
-	__builtin_trap();
+	step_anew();
+}
+
+void step_verify(const struct request *request, int status)
+{
+	if (request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
+		step_anew();
+}
+
+uint64_t step_recall(uint64_t value)
+{
+	return step_verifies ? verify_recall(&scratch()->verify, value) : value;
 }
 
 void step_answered(const struct request *request)

@@ -81,7 +81,7 @@ static void drains_answer(void)
 
 static uint64_t line_head(char *to, unsigned level)
 {
-	uint64_t now = time_now();
+	uint64_t now = step_recall(time_now());
 	return (uint64_t)snprintf(to, 64, "<%u>[%5lu.%06lu] ", level & 7, now / 1000000000, now % 1000000000 / 1000);
 }
 

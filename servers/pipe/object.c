@@ -13,7 +13,7 @@ struct pipe *pipe_create(void)
 		return NULL;
 	pipe->opens.last = &pipe->opens.first;
 	pipe->inode = ++state.next_inode;
-	pipe->made_at = (int64_t)time_real();
+	pipe->made_at = (int64_t)step_recall(time_real());
 	return pipe;
 }
 

@@ -48,8 +48,8 @@ struct pipe {
 	struct waiter_queue opens;
 	struct end *readers, *writers;  /* linked by next_reader, next_writer */
 	uint64_t readers_ever, writers_ever; /* a named pipe's opens wait for these to move */
-	uint32_t members;
-	uint32_t incarnation;           /* of the server, that has the ring mapped */
+	uint64_t members;
+	uint64_t incarnation;           /* of the server, that has the ring mapped; a word of its own (lib/server/verify.c) */
 	uint32_t tail_seen, head_seen;  /* when those who poll were last told, or began to */
 	bool named;                     /* its fifo gate lives */
 	uint64_t inode;
@@ -86,7 +86,7 @@ struct state {
 	struct waiter *waiters[WAITER_BUCKETS]; /* by id */
 	uint64_t next_inode;
 	uint32_t end_count, member_count;
-	uint32_t incarnation; /* counted from 0 */
+	uint64_t incarnation; /* counted from 0 */
 };
 extern struct state state;
 

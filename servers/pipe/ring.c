@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define RINGS 0x100000000ull /* address; each ring's first page lies by the slot of its memory */
+
 extern const char touch_begin[], touch_end[], touch_fault[];
 void reflect_entry(void); /* lib/atoll/start.S */
 
@@ -19,9 +21,15 @@ void touch_prepare(void)
 	space_set_reflect(SELF_SPACE, &config);
 }
 
-static int64_t ring_map(const struct pipe *pipe)
+/* The same place in every incarnation, as the state tells of it. */
+static struct ring *ring_shown_at(const struct pipe *pipe)
 {
-	return space_map(SELF_SPACE, pipe->memory, 0, RING_BYTES, 0, MAP_READ | MAP_WRITE | MAP_ANYWHERE);
+	return (struct ring *)(RINGS + (uint64_t)pipe->memory * RING_BYTES);
+}
+
+static bool ring_map(const struct pipe *pipe)
+{
+	return space_map(SELF_SPACE, pipe->memory, (uint64_t)ring_shown_at(pipe), RING_BYTES, 0, MAP_READ | MAP_WRITE) >= 0;
 }
 
 static void ring_show_all(struct pipe *pipe)
@@ -38,10 +46,9 @@ void ring_again(struct pipe *pipe)
 {
 	if (!pipe || !pipe->ring || pipe->incarnation == state.incarnation)
 		return;
-	int64_t at = ring_map(pipe);
-	if (at < 0)
+	if (!ring_map(pipe))
 		__builtin_trap(); /* no memory for a mapping that was there before */
-	pipe->ring = (struct ring *)at;
+	pipe->ring = ring_shown_at(pipe);
 	pipe->incarnation = state.incarnation;
 	ring_show_all(pipe);
 	pipe_changed(pipe);
@@ -54,19 +61,17 @@ bool ring_make(struct pipe *pipe)
 	pipe->memory = slot_allocate();
 	if (!pipe->memory)
 		return false;
-	int64_t at = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory);
-	if (at >= 0)
-		at = ring_map(pipe);
+	bool mapped = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory) >= 0 && ring_map(pipe);
 	/* What is given away may be mapped, not resized or destroyed. */
-	if (at < 0 || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
+	if (!mapped || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
 	                       RIGHT_READ | RIGHT_WRITE | RIGHT_COPY) < 0) {
-		if (at > 0)
-			space_unmap(SELF_SPACE, (uint64_t)at, RING_BYTES);
+		if (mapped)
+			space_unmap(SELF_SPACE, (uint64_t)ring_shown_at(pipe), RING_BYTES);
 		slot_free(pipe->memory);
 		pipe->memory = 0;
 		return false;
 	}
-	pipe->ring = (struct ring *)at;
+	pipe->ring = ring_shown_at(pipe);
 	pipe->incarnation = state.incarnation;
 	ring_show_all(pipe);
 	return true;

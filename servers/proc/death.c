@@ -31,7 +31,7 @@ static void destroy_objects(struct process *process)
 {
 	struct pool_info info;
 	if (pool_info(process->account->pool, &info) >= 0)
-		process->memory_peak = info.used;
+		process->memory_peak = step_recall(info.used);
 	while (process->threads)
 		thread_end(process->threads);
 	object_end(process->captable); /* every file it had open closes now */

@@ -36,7 +36,7 @@ struct process *process_create(uint32_t id, struct process *parent, struct group
 	identity->process = process;
 	process->id = id;
 	process->serial = ++state.next_serial;
-	process->start_time = time_now();
+	process->start_time = step_recall(time_now());
 	queue_init(&process->signals);
 	process->next = state.processes;
 	state.processes = process;

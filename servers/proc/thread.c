@@ -127,16 +127,21 @@ int thread_place(struct thread *thread, uint64_t cpu_mask)
 	return status_to_errno(status);
 }
 
+static void usage_add(const struct thread *thread, uint64_t *user, uint64_t *system)
+{
+	struct thread_info info;
+	if (thread_info(thread->slot, &info) < 0)
+		return;
+	*user += step_recall(info.user_time);
+	*system += step_recall(info.system_time);
+}
+
 /* Its slot in the process's captable is not emptied here: the personality has given it back by itself, and
  * it may be another's by now. */
 void thread_end(struct thread *thread)
 {
 	struct process *process = thread->process;
-	struct thread_info info;
-	if (thread_info(thread->slot, &info) >= 0) {
-		process->user_time += info.user_time;
-		process->system_time += info.system_time;
-	}
+	usage_add(thread, &process->user_time, &process->system_time);
 	object_end(thread->slot);
 	if (thread->stop_call) /* nobody is there to read the answer, but the call must end */
 		parked_answer(thread->stop_call, -EINTR, NULL, NULL, 0, NULL, 0);
@@ -165,11 +170,6 @@ void thread_usage(const struct process *process, uint64_t *user, uint64_t *syste
 {
 	*user = process->user_time;
 	*system = process->system_time;
-	for (const struct thread *thread = process->threads; thread; thread = thread->next) {
-		struct thread_info info;
-		if (thread_info(thread->slot, &info) < 0)
-			continue;
-		*user += info.user_time;
-		*system += info.system_time;
-	}
+	for (const struct thread *thread = process->threads; thread; thread = thread->next)
+		usage_add(thread, user, system);
 }

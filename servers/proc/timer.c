@@ -39,7 +39,7 @@ static void timer_disarm(struct interval_timer *timer)
 
 static uint64_t remaining_of(const struct interval_timer *timer)
 {
-	uint64_t now = time_now();
+	uint64_t now = step_recall(time_now());
 	if (!timer->expiry)
 		return 0;
 	return timer->expiry > now ? timer->expiry - now : 1; /* 0 would say that it is off */
@@ -65,7 +65,7 @@ int timer_set(struct process *process, const struct interval_timer *setting, uin
 	timer->overrun = 0;
 	timer->expiry = 0;
 	if (value) {
-		uint64_t now = time_now();
+		uint64_t now = step_recall(time_now());
 		timer->expiry = value < LIMIT_INFINITY / 2 - now ? now + value : LIMIT_INFINITY / 2;
 		timer_arm(timer);
 	}
@@ -111,7 +111,7 @@ static void timer_expire(struct interval_timer *timer, uint64_t now)
 
 void timers_expire(void)
 {
-	uint64_t now = time_now();
+	uint64_t now = step_recall(time_now());
 	state.timer = 0; /* it has gone off */
 	while (state.armed && state.armed->expiry <= now)
 		timer_expire(state.armed, now);

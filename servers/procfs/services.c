@@ -38,7 +38,8 @@ int render_services(const struct spot *spot, struct text *text)
 	for (uint32_t i = 0; source_service(i, &service) == 0; i++) {
 		if (service.state == SERVICE_ABSENT)
 			continue;
-		text_add(text, "%-12s%-10s%9u  %-10s", service.name, name_in(states, 4, service.state), service.restarts,
+		text_add(text, "%-12s%-10s%9u  %-10s", service.name,
+		         service.verifies && service.state == SERVICE_READY ? "verified" : name_in(states, 4, service.state), service.restarts,
 		         name_in(causes, 6, service.cause));
 		if (service.pause)
 			text_add(text, "%9llu", MICROSECONDS(service.pause));
@@ -97,7 +98,8 @@ static int unload(uint64_t id, const char *name)
 /* A line "WHAT SERVICE"; "load SERVICE", with the manifest in the lines that follow. */
 int store_control(uint64_t id, const char *bytes, size_t length)
 {
-	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang", [CONTROL_UPDATE] = "update" };
+	static const char *const commands[] = { [CONTROL_RESTART] = "restart", [CONTROL_KILL] = "kill", [CONTROL_HANG] = "hang", [CONTROL_UPDATE] = "update",
+	                                      [CONTROL_VERIFY] = "verify", [CONTROL_TRUST] = "trust" };
 	const uint32_t count = sizeof commands / sizeof commands[0];
 	char command[WORD_SIZE], name[WORD_SIZE], more[WORD_SIZE];
 	const char *at = bytes, *end = bytes + length, *text;

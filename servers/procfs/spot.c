@@ -59,7 +59,7 @@ void spot_attributes(const struct spot *spot, struct file_attributes *attributes
 		.size = spot->place->kind == PLACE_DESCRIPTOR ? 64 : 0, /* as Linux has it */
 		.block_size = 1024,
 	};
-	attributes->access_time = attributes->modify_time = attributes->change_time = (int64_t)time_real();
+	attributes->access_time = attributes->modify_time = attributes->change_time = (int64_t)step_recall(time_real());
 	struct process_info info;
 	if (spot->process && source_process(spot->process, 0, &info) == 0) {
 		attributes->user = info.effective_user;

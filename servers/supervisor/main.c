@@ -360,7 +360,7 @@ static int handle_list(struct request *request, const struct supervisor_list_in 
 	pool_info(service->pool, &pool);
 	update_look(service, time_now());
 	answer = (struct supervisor_service){ .state = service->state, .cause = service->cause,
-	                                      .restarts = service->restarts, .doubts = service->doubts, .update = service->update.state, .thread = (uint32_t)service->now.thread_number,
+	                                      .restarts = service->restarts, .doubts = service->doubts, .update = service->update.state, .verifies = service->verifies, .thread = (uint32_t)service->now.thread_number,
 	                                      .pause = service_pause(service), .memory = pool.used };
 	strcpy(answer.name, service->manifest.name);
 	request_reply_data(request, &answer, sizeof(answer));
@@ -417,6 +417,19 @@ static void service_renew(struct service *service)
 		service_start(service);
 }
 
+/* From its next incarnation on, which begins now. */
+static int service_verify(struct service *service, bool verifies)
+{
+	if (!service->stash)
+		return -ENOTSUP;
+	if (update_goes_on(service))
+		return -EBUSY;
+	service->verifies = verifies;
+	service_standby_drop(service);
+	service_renew(service);
+	return 0;
+}
+
 static int handle_control(struct request *request, const struct supervisor_control_in *in)
 {
 	struct service *service;
@@ -438,6 +451,8 @@ static int handle_control(struct request *request, const struct supervisor_contr
 		status = update_begin(service);
 	else if (in->what == CONTROL_HANG)
 		watch_hang(in->index);
+	else if (in->what == CONTROL_VERIFY || in->what == CONTROL_TRUST)
+		status = service_verify(service, in->what == CONTROL_VERIFY);
 	else
 		return -EINVAL;
 	timer_set();

@@ -179,6 +179,12 @@ static bool parse_supervise(struct manifest *manifest, const struct words *words
 	return words->count == 1;
 }
 
+static bool parse_verify(struct manifest *manifest, const struct words *words)
+{
+	manifest->verify = true;
+	return words->count == 1;
+}
+
 static bool parse_priority(struct manifest *manifest, const struct words *words)
 {
 	if (words->count != 2)
@@ -205,7 +211,7 @@ static bool parse_line(struct manifest *manifest, const struct words *words)
 		{ "archive", parse_archive }, { "file", parse_file },         { "argument", parse_argument },
 		{ "memory", parse_memory },   { "priority", parse_priority }, { "slots", parse_slots },
 		{ "stash", parse_stash },     { "supervise", parse_supervise }, { "limit", parse_limit },
-		{ "root", parse_root },
+		{ "root", parse_root },       { "verify", parse_verify },
 	};
 	for (unsigned i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		if (strcmp(words->word[0], items[i].word) == 0)

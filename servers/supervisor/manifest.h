@@ -33,6 +33,7 @@ struct manifest {
 	uint32_t priority;
 	bool stash;     /* it recovers */
 	bool supervise; /* it may restart others */
+	bool verify;    /* its answers are verified from the start (lib/server/verify.h) */
 };
 
 /* Returns 0, or the number of the line that makes no sense. */

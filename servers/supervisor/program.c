@@ -247,6 +247,8 @@ static void stack_environment(struct stack *stack, const struct service *service
 	}
 	snprintf(text, sizeof(text), "captable_slots=%u", manifest->slots);
 	stack_string(stack, text);
+	if (service->verifies)
+		stack_string(stack, "verify=1");
 	if (service->update.give) {
 		snprintf(text, sizeof(text), "give=%lu", service->update.give);
 		stack_string(stack, text);

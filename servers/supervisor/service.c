@@ -118,6 +118,7 @@ static void service_create(const char *name)
 		return;
 	}
 	state.service_count++;
+	service->verifies = service->manifest.verify;
 	service_take_slots(service);
 	if (!service_program(service) || !service_make(service)) {
 		log_line("%s: no program, or no memory for it", name);

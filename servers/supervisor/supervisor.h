@@ -71,6 +71,7 @@ struct service {
 	uint32_t recent;        /* restarts close together */
 	bool was_ready;         /* once: its successors are not waited for */
 	bool loaded;            /* load.c */
+	bool verifies;          /* its incarnations are told to have their answers verified (lib/server/verify.h) */
 	struct update update;
 	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */
 	struct manifest manifest; /* the last, and changed only while there is no such service: see recover.c */

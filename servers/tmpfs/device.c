@@ -139,7 +139,7 @@ static int kmsg_read(struct open_file *file, struct request *request, uint64_t l
 	uint64_t used = end ? (uint64_t)(end - line) + 1 : got;
 	uint64_t start = next - got;
 	int size = snprintf(record, sizeof record, "6,%llu,%llu,-;%.*s\n", (unsigned long long)start,
-	                    (unsigned long long)(time_now() / 1000), (int)(end ? used - 1 : used), line);
+	                    (unsigned long long)(step_recall(time_now()) / 1000), (int)(end ? used - 1 : used), line);
 	if ((uint64_t)size > length)
 		return -EINVAL;
 	file->offset = start + used;

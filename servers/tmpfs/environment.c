@@ -218,7 +218,7 @@ void handle_drop(handle_t handle)
 
 int64_t clock_now(void)
 {
-	return (int64_t)time_real();
+	return (int64_t)step_recall(time_real());
 }
 
 void lock_answer(uint64_t call, int status)

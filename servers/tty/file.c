@@ -73,7 +73,7 @@ static int serve_status(struct request *request)
 	/* A terminal is the same file as its node: ttyname compares them. */
 	if (file->is_master || file->terminal->stream || !node_status(file->terminal->device, &attributes))
 		attributes = attributes_of(file);
-	attributes.access_time = attributes.modify_time = (int64_t)time_real();
+	attributes.access_time = attributes.modify_time = (int64_t)step_recall(time_real());
 	request_reply_data(request, &attributes, sizeof attributes);
 	return 0;
 }

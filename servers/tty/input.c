@@ -144,7 +144,7 @@ int terminal_read(struct request *request, struct file *file, uint64_t length, b
 		return -ENOMEM;
 	/* With VMIN 0 the time runs from the call; else from each byte that comes. */
 	if (!canonical(terminal) && patience(terminal) && (least(terminal) == 0 || ready_count(terminal)))
-		waiter->deadline = time_now() + patience(terminal);
+		waiter->deadline = step_recall(time_now()) + patience(terminal);
 	return REQUEST_PARKED;
 }
 

@@ -31,6 +31,11 @@ uint64_t time_real(void)
 	return 1700000000000000000;
 }
 
+uint64_t step_recall(uint64_t value)
+{
+	return value;
+}
+
 int source_process(uint32_t process, uint32_t thread, struct process_info *info)
 {
 	if (process != 1 && process != 2 && process != 7)
