@@ -58,6 +58,8 @@ static inline bool protocol_request_fits(const struct request *request, uint64_t
 {
 	if (request->send_length < send_least || request->send_length > send_most)
 		return false;
+	if (request->data_length < (send_least < REQUEST_INLINE_MAX ? send_least : REQUEST_INLINE_MAX))
+		return false; /* the caller is gone, and its bytes with it */
 	if (request->receive_length < receive_least)
 		return false;
 	if (!caps_needed && !request->cap_count)

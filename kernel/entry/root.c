@@ -125,7 +125,7 @@ static bool incarnate(void)
 {
 	const Elf64_Ehdr *header = program_header();
 	/* Before all that it watches, even if they spin. */
-	struct thread_parameters parameters = { .flags = THREAD_REFLECT, .priority = PRIORITY_DRIVER - 1 };
+	struct thread_parameters parameters = { .flags = THREAD_REFLECT, .priority = PRIORITY_DRIVER - 1, .weight = WEIGHT_NORMAL };
 	status_t status;
 	if (!header || !(root.space = space_create(root.pool)))
 		return false;
@@ -138,6 +138,8 @@ static bool incarnate(void)
 	bool ready = thread && install(ROOT_SPACE, &root.space->object, RIGHTS_ALL) &&
 	             install(ROOT_THREAD, &thread->object, RIGHTS_ALL);
 	object_unreference(&root.space->object);
+	if (thread)
+		thread->cpu_mask = ~0ull; /* not that of whoever was interrupted */
 	root.thread = thread;
 	return ready;
 }
@@ -221,10 +223,11 @@ void root_restart(void)
 	destroy_later(ROOT_SPACE, OBJECT_SPACE);
 	if (!incarnate())
 		panic("the root server cannot be started again");
-	if (++root.restarts > RESTARTS_AT_ONCE)
+	bool often = ++root.restarts > RESTARTS_AT_ONCE;
+	root_watch(root.patience);
+	__atomic_store_n(&root.restarting, false, __ATOMIC_RELEASE); /* once it runs it may fault, on another CPU */
+	if (often)
 		timer_set(&root.timer, now + RESTART_PERIOD);
 	else
 		thread_start(root.thread);
-	root_watch(root.patience);
-	__atomic_store_n(&root.restarting, false, __ATOMIC_RELEASE);
 }

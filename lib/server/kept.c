@@ -10,12 +10,13 @@ void kept_take_slot(unsigned index)
 	kept.taken = true;
 }
 
+/* Where there are no slots it is tried again after each step. */
 void kept_refill(void)
 {
-	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
-		if (kept.receive_slots[i] == 0)
-			kept.receive_slots[i] = slot_allocate();
 	kept.taken = false;
+	for (unsigned i = 0; i < MESSAGE_CAPS_MAX; i++)
+		if (kept.receive_slots[i] == 0 && (kept.receive_slots[i] = slot_allocate()) == 0)
+			kept.taken = true;
 }
 
 void kept_set_notification(slot_t slot)

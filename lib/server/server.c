@@ -197,7 +197,7 @@ static void extra_renew(void)
 	extra->receive_length = REQUEST_INLINE_MAX;
 	extra->deadline = 0;
 	memcpy(extra->receive_caps, kept.receive_slots, sizeof(extra->receive_caps));
-	loop.stale = false;
+	loop.stale = kept.taken; /* some are yet to come */
 }
 
 static void request_begin_caps(struct request *request)

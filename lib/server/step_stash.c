@@ -192,7 +192,7 @@ static void state_mend(void)
 	}
 	if ((notes->deaths < DEATHS_MAX || notes->mended) && notes->stuck < DEATHS_MAX)
 		return;
-	unsigned pointers = stash_mend_pointers();
+	unsigned pointers = stash_mend_pointers(stash_journal->fault);
 	if (pointers == 0)
 		return;
 	log_line("%u pointers that were damaged are mended, of which servers died again and again", pointers);

@@ -46,7 +46,7 @@
 /* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
 struct stash_header {
 	uint64_t magic;
-	uint64_t unused;
+	uint64_t fault;     /* address at which the last incarnation faulted; 0: at none, UINT64_MAX: the machine does not say */
 	uint64_t list_end;  /* address after the last entry of the list; odd while a commit brings them to the twin */
 	/* Two counts of steps, each above one bit: the number of the record that counts from then on; times STASH_CODE. */
 	uint64_t committed; /* one store here commits a step */
@@ -92,7 +92,7 @@ void stash_commit(bool new_record);
 void stash_roll_back(void);
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash are made right; how many. */
-unsigned stash_mend_pointers(void);
+unsigned stash_mend_pointers(uint64_t fault);
 /* STASH_RECORD_SIZE bytes each, written without hooks: the record that counts, and the other one. */
 static inline void *stash_record(void)
 {

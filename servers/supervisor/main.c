@@ -15,7 +15,9 @@
 #define WORKER_STACK 32768
 #define STANDBY_DELAY 2000000ull /* nanoseconds after being ready: those who waited are served first */
 #define PATIENCE 2000 /* milliseconds after a look at the services within which the next has to come, or the kernel starts a successor */
-#define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15 */
+#define EXCEPTION_BREAKPOINT 3 /* SDM 3A 6.15; so are these */
+#define EXCEPTION_PROTECTION 13
+#define EXCEPTION_PAGE_FAULT 14
 #define LAST_WORDS 200000000ull /* nanoseconds for the log to come out */
 
 struct state state;
@@ -74,9 +76,9 @@ static void services_look(uint64_t now)
 	struct service *hung = NULL;
 	if (!state.look || state.look > now)
 		return;
-	state.look = state.stopping ? 0 : watch_look(now, &hung);
+	state.look = watch_look(now, &hung);
 	program_mend_next();
-	system_switch(SLOT_SYSTEM, SYSTEM_WATCHDOG, state.look ? PATIENCE : 0);
+	system_switch(SLOT_SYSTEM, SYSTEM_WATCHDOG, PATIENCE);
 	if (!hung)
 		return;
 	log_line("%s hangs", hung->manifest.name);
@@ -281,7 +283,7 @@ static void service_lost(struct service *service, enum supervisor_cause cause)
 	if (cause != CAUSE_HUNG)
 		service->ended = time_now();
 	service->cause = cause;
-	service_replace_begin(service, false, false);
+	service_replace_begin(service, false, update_left(service)); /* what it has left is nothing of its end */
 }
 
 /* It has ended itself for another build; where it only reverted something, its predecessor's end is what counts. */
@@ -299,6 +301,7 @@ static void service_doubted(struct service *service)
 {
 	service->pause = service_pause(service);
 	service->ended = 0;
+	service->fault = 0;
 	service_replace_begin(service, true, false);
 }
 
@@ -313,6 +316,7 @@ static int service_died(struct service *service, const struct request *request)
 	} else {
 		log_line("%s died: exception %lu, error %#lx, address %#lx, at %#lx", service->manifest.name, words[0],
 		         words[1], words[2], words[3]);
+		service->fault = words[0] == EXCEPTION_PAGE_FAULT ? words[2] : words[0] == EXCEPTION_PROTECTION ? UINT64_MAX : 0;
 		service_lost(service, CAUSE_FAULT);
 	}
 	services_continue();
@@ -344,6 +348,8 @@ static int handle_ready(struct request *request)
 	service->deadline = 0;
 	service->ready = time_now();
 	service->prepare = service->ready + STANDBY_DELAY;
+	if (service->update.state == UPDATE_BEGUN) /* its predecessor may have been asked, and died */
+		watch_leave((unsigned)(service - state.services));
 	services_continue();
 	return 0;
 }
@@ -443,6 +449,8 @@ static int handle_control(struct request *request, const struct supervisor_contr
 		return status;
 	if (in->what != CONTROL_RESTART && !runs(service))
 		return -ENOENT;
+	if ((in->what == CONTROL_HANG || in->what == CONTROL_UPDATE) && service->manifest.limit == UINT64_MAX)
+		return -ENOTSUP; /* it is not asked anything (watch.c) */
 	if (in->what == CONTROL_RESTART)
 		service_renew(service);
 	else if (in->what == CONTROL_KILL)

@@ -354,9 +354,11 @@ uint64_t service_pause(const struct service *service)
 
 void service_end(struct service *service, bool deliberate)
 {
-	const uint64_t none = 0;
+	const uint64_t none = 0, *fault = deliberate || service->cause != CAUSE_FAULT ? &none : &service->fault;
 	incarnation_end(&service->now);
 	if (deliberate && service->stash)
 		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
+	if (service->stash)
+		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, fault), fault, sizeof(*fault));
 	endpoint_reset(service->endpoint);
 }

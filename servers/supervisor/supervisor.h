@@ -64,6 +64,7 @@ struct service {
 	uint64_t deadline;      /* STARTING: to be ready by; WAITING: to be started at; 0: none */
 	uint32_t restarts;      /* since boot */
 	uint32_t cause;         /* of its last end: enum supervisor_cause */
+	uint64_t fault;         /* CAUSE_FAULT: address, as the stash's header has it */
 	uint64_t ended, ready;  /* times: of that, and of its successor's being ready */
 	uint64_t pause;         /* what there was of it, where it has been started afresh since (and ended is 0) */
 	uint32_t doubts;        /* since boot: it has asked to be started afresh (step_doubt, lib/server) */

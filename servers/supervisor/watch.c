@@ -18,6 +18,7 @@ static struct {
 	char stack[STACK] __attribute__((aligned(16)));
 	/* Shared with the worker */
 	uint32_t to_ping, to_hang, to_leave; /* bits by service */
+	uint32_t question;         /* the worker's last one */
 	uint32_t pinged;           /* number + 1 of the service that has not answered yet; 0: none */
 	uint32_t turn;             /* the one to be asked first */
 	uint64_t since;
@@ -51,6 +52,7 @@ static void ask(unsigned number, enum question question)
 	const struct service *service = &state.services[number];
 	struct thread_info info = { 0 };
 	watch.since = time_now();
+	watch.question = question;
 	__atomic_store_n(&watch.pinged, number + 1, __ATOMIC_RELEASE);
 	int status = question == HANG  ? server_hang(service->control, NULL) :
 	             question == LEAVE ? server_leave(service->control, NULL) :
@@ -79,9 +81,17 @@ static void work(void *unused)
 	}
 }
 
+static void worker_tell(uint32_t *what, uint32_t bits)
+{
+	__atomic_or_fetch(what, bits, __ATOMIC_ACQ_REL);
+	notification_signal(state.watcher_wake, 1);
+}
+
 static bool worker_renew(void)
 {
 	slot_destroy(state.watcher);
+	if (watch.pinged && watch.question == LEAVE) /* it may not have been told yet; to be told twice does no harm */
+		worker_tell(&watch.to_leave, 1u << (watch.pinged - 1));
 	watch.pinged = 0;
 	return worker_start(state.watcher, work, NULL, watch.stack, STACK) >= 0;
 }
@@ -96,12 +106,6 @@ bool watch_begin(void)
 bool watch_again(void)
 {
 	return worker_renew();
-}
-
-static void worker_tell(uint32_t *what, uint32_t bits)
-{
-	__atomic_or_fetch(what, bits, __ATOMIC_ACQ_REL);
-	notification_signal(state.watcher_wake, 1);
 }
 
 void watch_hang(unsigned number)
@@ -151,7 +155,7 @@ static enum verdict look_compare(const struct thread_info *info, uint64_t steps,
 	bool switched = info->switches != watch.suspect.switches;
 	if (steps != watch.suspect.steps || written != watch.suspect.written)
 		return PROGRESS;
-	if (info->state == THREAD_BLOCKED)
+	if (info->state != THREAD_RUNNABLE) /* one that has ended itself tells nobody */
 		return NOTHING;
 	if (!switched) /* on a CPU of its own its time may be another's */
 		return info->on_cpu ? NOTHING : STARVED;
@@ -191,14 +195,14 @@ static bool is_passed_over(const struct service *service, struct thread_info *in
 		watch.silent |= bit;
 		return true;
 	}
-	return !serves(service) || thread_info(service->now.thread, info) < 0 || info->waiting_call;
+	return !serves(service) || (thread_info(service->now.thread, info) >= 0 && info->waiting_call);
 }
 
 uint64_t watch_look(uint64_t now, struct service **hung)
 {
 	uint32_t pinged = __atomic_load_n(&watch.pinged, __ATOMIC_ACQUIRE), bits = 0;
 	struct service *service = pinged ? &state.services[pinged - 1] : NULL;
-	struct thread_info info;
+	struct thread_info info = { .state = THREAD_DEAD };
 	bool all = ++watch.looks % PERIODS_ALL == 0;
 	for (unsigned i = 0; i < state.service_count; i++)
 		if (i + 1 != pinged && is_asked(i) && (all || has_run(i)))

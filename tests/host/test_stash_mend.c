@@ -20,8 +20,11 @@ static void pointer_damage(uint64_t *word)
 {
 	if (*word - STASH_HEAP >= stash_heap_end() - STASH_HEAP || *word % 8 != 0)
 		return;
-	*word ^= 1ull << (32 + random_next(&seed) % 32);
-	if (stash_mend_pointers() != 1 || !stash_same_as_snapshot())
+	unsigned bit = 32 + (unsigned)(random_next(&seed) % 32);
+	*word ^= 1ull << bit;
+	if (stash_mend_pointers(0) != 0 || stash_mend_pointers((*word ^ 3ull << 32) + 16) != 0)
+		complain("one that nobody has followed is mended", (uint64_t)word);
+	if (stash_mend_pointers(bit < 47 ? *word + 16 : UINT64_MAX) != 1 || !stash_same_as_snapshot())
 		complain("a pointer is not mended", (uint64_t)word);
 	pointers++;
 }
@@ -64,7 +67,7 @@ int main(void)
 		stash_snapshot();
 		for (unsigned i = 0; i < 100; i++)
 			pointer_damage((uint64_t *)(STASH_HEAP + random_next(&seed) % (stash_heap_end() - STASH_HEAP) / 8 * 8));
-		if (stash_mend_pointers() != 0)
+		if (stash_mend_pointers(1ull << 40 | STASH_HEAP) != 0)
 			complain("what was right is mended", 0);
 	}
 	for (size_t size = 1; size < SIZES * 100; size += 100)
