@@ -226,7 +226,7 @@ void effects_drop_answered(void)
 		cap_drop(SELF_CAPTABLE, effects.answered[i]);
 }
 
-void effects_forget(bool answered)
+void effects_forget(void)
 {
 	while (effects.first) {
 		struct effect *effect = effects.first;
@@ -236,8 +236,10 @@ void effects_forget(bool answered)
 	}
 	effects.count = 0;
 	room.used = 0;
-	if (!answered)
-		return;
+}
+
+void effects_forget_answered(void)
+{
 	for (unsigned i = 0; i < effects.answered_count; i++)
 		slot_release(effects.answered[i]);
 	effects.answered_count = 0;

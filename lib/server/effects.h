@@ -30,8 +30,9 @@ void effects_settle(void);
 uint64_t effects_cut(void);
 /* After the commit: those from number *done on, which counts them as they are done. */
 void effects_run(uint32_t *done);
-/* First in a step. `answered`: the answer to the last call has certainly been sent. */
-void effects_forget(bool answered);
+/* First in a step: what the last one had left to be done is done. Then, if the answer to the last call has certainly been sent: the slots that were to be emptied after it. */
+void effects_forget(void);
+void effects_forget_answered(void);
 void effects_drop_answered(void);
 
 #endif

@@ -433,7 +433,8 @@ static void server_open(const struct server *server)
 	version_take();
 	if (begin)
 		begin();
-	step_end(NULL, 0);
+	if (!step_go_on())
+		step_end(NULL, 0);
 }
 
 /* Answer what is in hand, and receive the next message. False: there is none. */

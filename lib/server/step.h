@@ -17,6 +17,9 @@ void step_doubt(const struct request *request, int status);
  * once more, by another incarnation (verify.h). */
 void step_verify(const struct request *request, int status);
 extern bool step_verifies;
+/* After what an incarnation does at its start. True: it handles a call that is being verified, so what it has done is verified with that, and the
+ * step goes on. */
+bool step_go_on(void);
 /* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
  * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
 void step_commit(struct request *request, int status);

@@ -69,6 +69,7 @@ struct scratch {
 _Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
 
 bool step_verifies;
+static bool goes_on; /* the step that this incarnation began with is that of its first message too (step_go_on) */
 static bool answered = false; /* the answer to the call in the record has been sent; not known by a successor */
 
 static struct scratch *scratch(void)
@@ -221,21 +222,48 @@ bool step_open(void)
 	return fresh;
 }
 
+/* A call with another id than that in the record: that one is done. */
+static inline void answer_is_done(uint64_t id)
+{
+	if (id == 0 || answered)
+		return;
+	if (effects.answered_count)
+		effects_drop_answered();
+	answered = true;
+}
+
+/* What is left to be done has been noted by the same step. */
+static bool verified_goes_on(uint64_t id)
+{
+	verify_begin(&scratch()->verify, id);
+	if (!goes_on)
+		return false;
+	goes_on = false;
+	answer_is_done(id);
+	if (effects.answered_count && answered)
+		effects_forget_answered();
+	return true;
+}
+
+bool step_go_on(void)
+{
+	goes_on = step_verifies && scratch()->verify.count > 0;
+	return goes_on;
+}
+
 void step_begin(uint64_t id)
 {
 	stash_journal->call = id;
+	if (step_verifies && verified_goes_on(id))
+		return;
 	scratch()->note_count = 0;
 	scratch()->undo_count = 0;
-	if (step_verifies)
-		verify_begin(&scratch()->verify, id);
-	if (id != 0 && !answered) { /* another call than that in the record, so that one is done */
-		if (effects.answered_count)
-			effects_drop_answered();
-		answered = true;
-	}
+	answer_is_done(id);
 	stash_begin();
-	if (effects.count || effects.answered_count)
-		effects_forget(answered);
+	if (effects.count)
+		effects_forget();
+	if (effects.answered_count && answered)
+		effects_forget_answered();
 }
 
 static void record_fill(const struct request *request, int status)

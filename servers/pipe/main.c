@@ -137,7 +137,6 @@ static void closed(uint64_t label)
 static void again(void)
 {
 	touch_prepare();
-	state.incarnation++;
 	for (uint32_t i = 0; i < state.labels.capacity; i++) {
 		struct node *node = state.labels.objects[i];
 		if (node && node->kind == NODE_END)

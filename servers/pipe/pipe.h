@@ -20,6 +20,7 @@
 
 #define PIPE_END_MAX 8192u
 #define PIPE_MEMBER_MAX 65536u
+#define PIPE_SLOTS_MAX 65536u /* what a captable has at most */
 
 /* Open flags, as Linux numbers them */
 #define OPEN_ACCESS 3u
@@ -48,8 +49,7 @@ struct pipe {
 	struct waiter_queue opens;
 	struct end *readers, *writers;  /* linked by next_reader, next_writer */
 	uint64_t readers_ever, writers_ever; /* a named pipe's opens wait for these to move */
-	uint64_t members;
-	uint64_t incarnation;           /* of the server, that has the ring mapped; a word of its own (lib/server/verify.c) */
+	uint32_t members;
 	uint32_t tail_seen, head_seen;  /* when those who poll were last told, or began to */
 	bool named;                     /* its fifo gate lives */
 	uint64_t inode;
@@ -86,7 +86,6 @@ struct state {
 	struct waiter *waiters[WAITER_BUCKETS]; /* by id */
 	uint64_t next_inode;
 	uint32_t end_count, member_count;
-	uint64_t incarnation; /* counted from 0 */
 };
 extern struct state state;
 

@@ -2,6 +2,7 @@
  * the processes' to garble: what is read is only ever a number of bytes or a number of a member. */
 #include "pipe.h"
 #include "atoll/startup.h"
+#include "stash/not_state.h"
 #include <limits.h>
 #include <string.h>
 
@@ -21,6 +22,15 @@ void touch_prepare(void)
 	space_set_reflect(SELF_SPACE, &config);
 }
 
+/* Rings that this incarnation has mapped, by the slots of their memory. */
+static NOT_STATE uint64_t mapped[PIPE_SLOTS_MAX / 64];
+
+static uint64_t *mapped_word(const struct pipe *pipe, uint64_t *bit)
+{
+	*bit = 1ull << pipe->memory % 64;
+	return &mapped[pipe->memory / 64];
+}
+
 /* The same place in every incarnation, as the state tells of it. */
 static struct ring *ring_shown_at(const struct pipe *pipe)
 {
@@ -29,7 +39,24 @@ static struct ring *ring_shown_at(const struct pipe *pipe)
 
 static bool ring_map(const struct pipe *pipe)
 {
-	return space_map(SELF_SPACE, pipe->memory, (uint64_t)ring_shown_at(pipe), RING_BYTES, 0, MAP_READ | MAP_WRITE) >= 0;
+	uint64_t bit, *word = mapped_word(pipe, &bit);
+	if (space_map(SELF_SPACE, pipe->memory, (uint64_t)ring_shown_at(pipe), RING_BYTES, 0, MAP_READ | MAP_WRITE) < 0)
+		return false;
+	*word |= bit;
+	return true;
+}
+
+static void ring_unmap(const struct pipe *pipe)
+{
+	uint64_t bit, *word = mapped_word(pipe, &bit);
+	space_unmap(SELF_SPACE, (uint64_t)ring_shown_at(pipe), RING_BYTES);
+	*word &= ~bit;
+}
+
+static bool ring_is_mapped(const struct pipe *pipe)
+{
+	uint64_t bit, *word = mapped_word(pipe, &bit);
+	return *word & bit;
 }
 
 static void ring_show_all(struct pipe *pipe)
@@ -44,12 +71,11 @@ static void ring_show_all(struct pipe *pipe)
 /* What the step that was taken back had shown is replaced by what is true. */
 void ring_again(struct pipe *pipe)
 {
-	if (!pipe || !pipe->ring || pipe->incarnation == state.incarnation)
+	if (!pipe || !pipe->ring || ring_is_mapped(pipe))
 		return;
 	if (!ring_map(pipe))
 		__builtin_trap(); /* no memory for a mapping that was there before */
 	pipe->ring = ring_shown_at(pipe);
-	pipe->incarnation = state.incarnation;
 	ring_show_all(pipe);
 	pipe_changed(pipe);
 }
@@ -61,18 +87,17 @@ bool ring_make(struct pipe *pipe)
 	pipe->memory = slot_allocate();
 	if (!pipe->memory)
 		return false;
-	bool mapped = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory) >= 0 && ring_map(pipe);
+	bool made = memory_create(SELF_POOL, RING_SIZE, MEMORY_ZERO, pipe->memory) >= 0 && ring_map(pipe);
 	/* What is given away may be mapped, not resized or destroyed. */
-	if (!mapped || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
+	if (!made || cap_copy(SELF_CAPTABLE, pipe->memory, SELF_CAPTABLE, pipe->memory,
 	                       RIGHT_READ | RIGHT_WRITE | RIGHT_COPY) < 0) {
-		if (mapped)
-			space_unmap(SELF_SPACE, (uint64_t)ring_shown_at(pipe), RING_BYTES);
+		if (made)
+			ring_unmap(pipe);
 		slot_free(pipe->memory);
 		pipe->memory = 0;
 		return false;
 	}
 	pipe->ring = ring_shown_at(pipe);
-	pipe->incarnation = state.incarnation;
 	ring_show_all(pipe);
 	return true;
 }
@@ -81,7 +106,7 @@ void ring_free(struct pipe *pipe)
 {
 	if (!pipe->ring)
 		return;
-	space_unmap(SELF_SPACE, (uint64_t)pipe->ring, RING_BYTES);
+	ring_unmap(pipe);
 	slot_free(pipe->memory);
 	pipe->ring = NULL;
 	pipe->memory = 0;

@@ -334,13 +334,16 @@ uint64_t service_written(const struct service *service)
 
 bool service_progresses(const struct service *service)
 {
-	return service_steps(service) >= service->stash_steps + 2; /* one is its first, that of being there again */
+	uint64_t count = stash_number(service, offsetof(struct stash_header, committed));
+	uint64_t steps = stash_steps(count) - stash_steps(service->stash_count);
+	/* One is its first, that of being there again, unless a call was answered in it. */
+	return steps > 1 || (steps == 1 && ((count ^ service->stash_count) & 1));
 }
 
 bool service_progressed(struct service *service)
 {
 	bool progressed = service_progresses(service);
-	service->stash_steps = service_steps(service);
+	service->stash_count = stash_number(service, offsetof(struct stash_header, committed));
 	return progressed;
 }
 

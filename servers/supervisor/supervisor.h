@@ -52,7 +52,7 @@ struct service {
 	slot_t program;         /* memory object: the ELF file */
 	slot_t program_slot, stash_slot; /* where these are, if it has them for itself */
 	slot_t stash;           /* memory object (lib/stash); 0: its state ends with it */
-	uint64_t stash_steps;   /* committed when the last incarnation died */
+	uint64_t stash_count;   /* the stash's count of committed steps when the last incarnation died */
 	uint64_t program_size;
 	uint64_t program_sum;   /* of the boot archive's (mend.c) */
 	/* Everything an incarnation makes is charged to its own pool and ends with it */

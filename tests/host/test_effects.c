@@ -106,7 +106,8 @@ static _Noreturn void room_child(unsigned bit)
 
 static void damage_room(void)
 {
-	effects_forget(true);
+	effects_forget();
+	effects_forget_answered();
 	for (unsigned bit = 0; bit < 64; bit++) {
 		int status = 1;
 		pid_t child = fork();
@@ -121,7 +122,8 @@ static void damage_room(void)
 /* A list of any length: what there is no room for is in the heap. */
 static void test_long(void)
 {
-	effects_forget(true);
+	effects_forget();
+	effects_forget_answered();
 	for (unsigned i = 0; i < 200; i++)
 		effect_action(action, 0, 0, 1);
 	effects_settle();
@@ -129,7 +131,8 @@ static void test_long(void)
 	acted = 0;
 	effects_run(&done);
 	CHECK(done == 200 && acted == 200);
-	effects_forget(true);
+	effects_forget();
+	effects_forget_answered();
 	CHECK(effects.count == 0);
 }
 
@@ -162,7 +165,8 @@ static void test_cut(void)
 /* An action that was wrong from the start: in the state, where no program is. */
 static void test_no_program(void)
 {
-	effects_forget(true);
+	effects_forget();
+	effects_forget_answered();
 	effect_action((step_action)(STASH_BASE + 0x402c20ull), 0, 0, 0);
 	CHECK(!settles());
 }
@@ -178,7 +182,8 @@ int main(void)
 	damage(&effects.count, sizeof effects.count);
 	for (struct effect *effect = effects.first; effect; effect = effect->next)
 		damage(effect, sizeof *effect);
-	effects_forget(true);
+	effects_forget();
+	effects_forget_answered();
 	CHECK(effects.first == NULL && effects.count == 0);
 	list_make();
 	CHECK(settles());
