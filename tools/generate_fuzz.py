@@ -127,6 +127,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if ((request.caps[i].kind = data[2] >> 2 * i & 3) != MESSAGE_CAP_NONE)
 			request.cap_count = i + 1;
 	request.send_length = data[0] & 4 ? raw[6] & 0x3fff : data[0] & 8 ? (uint64_t)data[3] : raw[6];
+	request.data_length = request.send_length < REQUEST_INLINE_MAX ? request.send_length : REQUEST_INLINE_MAX;
+	if (data[5] & 1) /* the caller is gone */
+		request.data_length %= data[6] + 1u;
 	request.receive_length = data[0] & 16 ? raw[7] & 0x3fff : raw[7];
 	result = data[4] & 1 ? 0 : -(int)data[4];
 	DISPATCH(&operations, &request);
@@ -163,6 +166,7 @@ def promises(operation):
                      if least else f"\tpromise(request->send_length <= {most:#x}ull);")
     elif operation.send:
         lines.append(f"\tpromise(request->send_length == sizeof(struct {operation.send[1]}));")
+        lines.append(f"\tpromise(request->data_length >= sizeof(struct {operation.send[1]}) || request->data_length == REQUEST_INLINE_MAX);")
     else:
         lines.append("\tpromise(request->send_length == 0);")
     if operation.receive and operation.receive[0] == "struct":

@@ -563,6 +563,13 @@ static int worker_died(const uint64_t *words)
 	return -EFAULT;
 }
 
+/* The death of a service is never refused: nobody would see to it. */
+static int request_refuse(const struct request *request)
+{
+	log_line("operation %#x has ended the supervisor three times, and is refused", request->operation);
+	return -EIO;
+}
+
 /* What changes something is done once: if this one was answered by a predecessor that died before the answer was out, it
  * comes again. */
 static int handle(struct request *request)
@@ -587,7 +594,9 @@ static int handle(struct request *request)
 		return exception ? -EFAULT : 0;
 	in_hand = request->id;
 	int status = -EFAULT;
-	if (!exception)
+	if (!exception && !recover_tries(request->id))
+		status = request_refuse(request);
+	else if (!exception)
 		status = supervisor_dispatch(&operations, request);
 	else if (service)
 		status = service_died(service, request);

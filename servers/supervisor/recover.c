@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SLOTS 4096u /* of the captable: as many as lib/atoll hands out */
+#define TRIES_MAX 3u /* of a call whose handling ends the supervisor each time */
 #define HOLES 64u   /* fewer empty ones than these lie before one that is not */
 
 struct copy {
@@ -20,6 +21,7 @@ struct copy {
 
 static struct saved {
 	uint64_t counts; /* 1, 2: which copy; 0: none yet */
+	uint64_t tried, tries; /* the call that was begun last, so many times */
 	struct manifest manifests[SERVICES_MAX]; /* they change where the copy that counts has no service */
 	struct copy copies[2];
 } *saved;
@@ -62,6 +64,13 @@ void recover_commit(void)
 void recover_note(void)
 {
 	commit(saved->counts ? &saved->copies[saved->counts - 1].kept : &kept);
+}
+
+bool recover_tries(uint64_t id)
+{
+	saved->tries = saved->tried == id ? saved->tries + 1 : 1;
+	saved->tried = id;
+	return saved->tries <= TRIES_MAX;
 }
 
 /* At least `last`: those of services that have been unloaded are empty. */

@@ -215,6 +215,8 @@ bool recover_open(void);
 void recover_commit(void);
 /* The step in hand goes on, and may be made again: its call has not been seen yet, but the state is as it is now. */
 void recover_note(void);
+/* Before a call of this id is handled. False: that has ended the supervisor each time. */
+bool recover_tries(uint64_t id);
 /* The manifest of a service that there has not been up to now. */
 void recover_manifest(const struct service *service);
 
