@@ -1,5 +1,6 @@
-/* A supervisor that dies once at each of some places: before its first step is over, and while it loads and unloads a service. What it
- * has died at is marked in slots far behind those that are used, which its successor does not look at. */
+/* A supervisor that dies once at each of some places: before its first step is over, and while it loads and unloads a service; and each time
+ * it is asked what it costs itself. What it
+ * has died at once is marked in slots far behind those that are used, which its successor does not look at. */
 #include "servers/supervisor/supervisor.h"
 
 #define MARKS 16000u
@@ -9,13 +10,18 @@ enum place { GRANTING, CREATED, STARTED, FIRST_STEP, COPYING, GRANTED, STANDS_BY
 
 static bool loading;
 
+static _Noreturn void die(void)
+{
+	thread_sleep(time_now() + APART, 0);
+	__builtin_trap();
+}
+
 static void die_once(enum place place)
 {
 	if (cap_info(SELF_CAPTABLE, MARKS + place) || (place >= COPYING && !loading))
 		return;
 	notification_create(SELF_POOL, MARKS + place);
-	thread_sleep(time_now() + APART, 0);
-	__builtin_trap();
+	die();
 }
 
 #define WRAPPED(result, name, ...) \
@@ -95,4 +101,11 @@ WRAPPED(void, service_unmake, struct service *service)
 	die_once(UNLOADING);
 	__real_service_unmake(service);
 	die_once(UNLOADED);
+}
+
+void __wrap_memory_of_supervisor(struct supervisor_memory *memory);
+void __wrap_memory_of_supervisor(struct supervisor_memory *memory)
+{
+	(void)memory;
+	die();
 }
