@@ -11,10 +11,12 @@
 #include <string.h>
 
 #define OPERATION_SERVER_LAST 0x1ffu
+#define OPENING_TIME 1000000ull /* nanoseconds in which a message finds the step of the start still open */
 
 static struct {
 	const struct server *server;
-	bool stale; /* the extra is not as the next message must find it */
+	bool opening; /* the step of the start goes on (step_go_on) */
+	bool stale;   /* the extra is not as the next message must find it */
 	struct message message;
 	struct message_extra extra;
 	struct request request;
@@ -433,7 +435,8 @@ static void server_open(const struct server *server)
 	version_take();
 	if (begin)
 		begin();
-	if (!step_go_on())
+	loop.opening = step_go_on();
+	if (!loop.opening)
 		step_end(NULL, 0);
 }
 
@@ -455,6 +458,21 @@ static inline bool loop_receive(void)
 	return false;
 }
 
+/* The message whose step is that of the start, if it comes soon. */
+static bool loop_receive_soon(void)
+{
+	loop.opening = false;
+	extra_renew();
+	loop.extra.deadline = time_now() + OPENING_TIME;
+	bool received = loop_receive();
+	loop.stale = true;
+	if (!received) {
+		step_goes_no_further();
+		step_end(NULL, 0);
+	}
+	return received;
+}
+
 /* Up to the first call that is handled. The time in which nobody wanted anything is no part of anyone's pause. */
 static void loop_awake(void)
 {
@@ -462,7 +480,7 @@ static void loop_awake(void)
 	bool received;
 	do {
 		before = time_now();
-		received = loop_receive();
+		received = loop.opening ? loop_receive_soon() : loop_receive();
 		idle += time_now() - before;
 	} while (!received || !message_handle());
 	step_awake(time_now() - idle);

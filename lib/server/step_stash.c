@@ -205,6 +205,7 @@ bool step_open(void)
 {
 	bool fresh;
 	step_verifies = startup_number("verify", 0);
+	stash_roll_backs = step_verifies ? 2 : 1;
 	LAYOUT_AGREE("journal", (STASH_MAGIC * 31 + sizeof(struct scratch) * 127 + sizeof(struct record) * 8191 + offsetof(struct scratch, undo)) % 0x7fffffff);
 	if (stash_step_in_hand()) {
 		death_count();
@@ -247,8 +248,13 @@ static bool verified_goes_on(uint64_t id)
 
 bool step_go_on(void)
 {
-	goes_on = step_verifies && scratch()->verify.count > 0;
+	goes_on = step_verifies && stash_steps(stash_journal->committed) > 0;
 	return goes_on;
+}
+
+void step_goes_no_further(void)
+{
+	goes_on = false;
 }
 
 void step_begin(uint64_t id)

@@ -30,6 +30,7 @@ void stash_list_settle(uint64_t end);
 uint64_t stash_code_sum(void);
 
 uint64_t stash_code_sum_at_start;
+unsigned stash_roll_backs = 1;
 
 #define LIST_KEPT 0x10000u /* bytes of the list that keep their memory */
 #define ONE_STEP (2ull * STASH_CODE)
@@ -259,7 +260,8 @@ void stash_roll_back(void)
 		return;
 	__atomic_store_n(&header->committed, committed, __ATOMIC_RELEASE);
 	if (step == committed + ONE_STEP)
-		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
+		for (unsigned i = 0; i < stash_roll_backs; i++)
+			all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
 	else if (stash_steps(committed) == 0)
 		twin_begin();
 	else if (header->list_end != STASH_LIST)

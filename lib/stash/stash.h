@@ -90,6 +90,7 @@ void stash_begin(void);
 void stash_commit(bool new_record);
 /* Take the step in hand back, if there is one; else what the last one had yet to bring to the twin is brought. */
 void stash_roll_back(void);
+extern unsigned stash_roll_backs; /* so many times: a second time finds what went wrong in the first */
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash are made right; how many. */
 unsigned stash_mend_pointers(uint64_t fault);
