@@ -1,5 +1,5 @@
 /* A supervisor that dies once at each of some places: before its first step is over, and while it loads and unloads a service; and each time
- * it is asked what it costs itself. What it
+ * it is to have a service hang. What it
  * has died at once is marked in slots far behind those that are used, which its successor does not look at. */
 #include "servers/supervisor/supervisor.h"
 
@@ -103,9 +103,9 @@ WRAPPED(void, service_unmake, struct service *service)
 	die_once(UNLOADED);
 }
 
-void __wrap_memory_of_supervisor(struct supervisor_memory *memory);
-void __wrap_memory_of_supervisor(struct supervisor_memory *memory)
+void __wrap_watch_hang(unsigned number);
+void __wrap_watch_hang(unsigned number)
 {
-	(void)memory;
+	(void)number;
 	die();
 }
