@@ -34,9 +34,9 @@ class Test:
 
 FLIPS = ("register", "code", "operand", "branch", "skip", "stash")
 TESTS = {
-    "kill": Test(("kill",), 1000, 1200, 8361, more=1500),
+    "kill": Test(("kill",), 1000, 1000, 8361, more=1500),
     "again": Test(("again", "both"), 200, 200, 792, more=300),
-    "root": Test(("root",), 100, 150, 297, more=300),
+    "root": Test(("root",), 100, 100, 297, more=300),
     "order": Test(("order",), 20, 20, 30, more=1000),
     "hang": Test(("hang",), 5, 3, 2, more=5),
     "idle": Test(("sleep", "poll"), 20, 8, 18, more=20),

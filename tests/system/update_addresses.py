@@ -7,7 +7,6 @@ from builds import programs
 from crash import workload
 
 TIME = 150
-CPUS = (1, 4)
 COUNTS = dict(sorts=20, fifos=6, looks=20, lines=50, rounds=40, beside=4)
 
 
