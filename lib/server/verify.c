@@ -57,7 +57,7 @@ bool verify_agrees(struct verify *verify, const struct request *request, int sta
 	for (unsigned i = 0; i < verify->count; i++)
 		if (verify->sums[i] == sum)
 			return true;
-	if (verify->count == sizeof verify->sums / sizeof verify->sums[0])
+	if (verify->count == VERIFY_SUMS)
 		return true;
 	verify->sums[verify->count] = sum;
 	__atomic_store_n(&verify->count, verify->count + 1, __ATOMIC_RELEASE);
