@@ -54,7 +54,7 @@ def add_machine_options(parser):
     group.add_argument("--debug-kernel", action="store_true", help="the kernel with lock and leak checks and a trace")
     group.add_argument("--verify", action="store_true",
                        help="an answer of a server counts only if two incarnations come to it: finds what damaged memory does, at "
-                            "some ten times the price of a call")
+                            "some 200,000 instructions more for each call")
     group.add_argument("--keep-log", metavar="FILE", help="write the system log (kernel and servers) to FILE")
     group.add_argument("--env", action="append", default=[], type=assignment, metavar="NAME=VALUE",
                        help="add to the command's environment")

@@ -7,6 +7,7 @@
 
 #define IMAGE_USED 0x40000ull /* bytes of variables to which pointers are looked for; of the heap all */
 #define PAGE 4096
+#define UNSAID 0x8000u /* upper halves from here on are no addresses, of which a fault says none (SDM 1, 3.3.7.1) */
 
 static bool is_one_bit(uint64_t word)
 {
@@ -17,8 +18,6 @@ static bool is_pointer(uint64_t word)
 {
 	return word - STASH_BASE < IMAGE_USED || (word >= STASH_HEAP && word < stash_heap_end());
 }
-
-#define UNSAID 0x8000u /* upper halves from here on are no addresses, of which a fault says none (SDM 1, 3.3.7.1) */
 
 /* What the word was, or itself. Only bits of the upper half tell enough: without them it may be a number or text. */
 static uint64_t pointer_mend(uint64_t word, uint64_t fault)

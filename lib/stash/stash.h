@@ -93,7 +93,8 @@ void stash_commit(bool new_record);
 void stash_roll_back(void);
 extern unsigned stash_roll_backs; /* so many times: a second time finds what went wrong in the first */
 bool stash_step_in_hand(void);
-/* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash are made right; how many. */
+/* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash, to where the last one faulted (as the
+ * header has it), are made right; how many. */
 unsigned stash_mend_pointers(uint64_t fault);
 /* STASH_RECORD_SIZE bytes each, written without hooks: the record that counts, and the other one. */
 static inline void *stash_record(void)

@@ -169,7 +169,6 @@ static int load(const char *text, uint64_t size)
 		return refuse(-ENOSPC, "there are %u services, and no room for more", SERVICES_MAX);
 	recover_note();
 	service->manifest = manifest;
-	service->verifies = manifest.verify;
 	status = fill(service);
 	if (status < 0) {
 		service_unmake(service);

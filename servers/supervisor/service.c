@@ -90,6 +90,7 @@ bool service_make(struct service *service)
 	struct pool_info own;
 	uint64_t label = LABEL_SERVICE_FIRST + (uint64_t)(service - state.services);
 	pool_info(SELF_POOL, &own);
+	service->verifies = service->manifest.verify;
 	if (service->manifest.memory == 0 || service->manifest.memory > own.limit)
 		service->manifest.memory = own.limit;
 	return pool_create(SELF_POOL, service->manifest.memory, service->pool) >= 0 &&
@@ -118,7 +119,6 @@ static void service_create(const char *name)
 		return;
 	}
 	state.service_count++;
-	service->verifies = service->manifest.verify;
 	service_take_slots(service);
 	if (!service_program(service) || !service_make(service)) {
 		log_line("%s: no program, or no memory for it", name);
@@ -316,6 +316,12 @@ static uint64_t stash_number(const struct service *service, uint64_t offset)
 	return number;
 }
 
+static void stash_number_set(const struct service *service, uint64_t offset, uint64_t number)
+{
+	if (service->stash)
+		memory_write(service->stash, STASH_SIZE + offset, &number, sizeof(number));
+}
+
 uint64_t service_steps(const struct service *service)
 {
 	return stash_steps(stash_number(service, offsetof(struct stash_header, committed)));
@@ -357,11 +363,10 @@ uint64_t service_pause(const struct service *service)
 
 void service_end(struct service *service, bool deliberate)
 {
-	const uint64_t none = 0, *fault = deliberate || service->cause != CAUSE_FAULT ? &none : &service->fault;
+	bool faulted = !deliberate && service->cause == CAUSE_FAULT;
 	incarnation_end(&service->now);
-	if (deliberate && service->stash)
-		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, call), &none, sizeof(none));
-	if (service->stash)
-		memory_write(service->stash, STASH_SIZE + offsetof(struct stash_header, fault), fault, sizeof(*fault));
+	if (deliberate)
+		stash_number_set(service, offsetof(struct stash_header, call), 0);
+	stash_number_set(service, offsetof(struct stash_header, fault), faulted ? service->fault : 0);
 	endpoint_reset(service->endpoint);
 }

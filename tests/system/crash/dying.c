@@ -1,6 +1,6 @@
-/* A supervisor that dies once at each of some places: before its first step is over, and while it loads and unloads a service; and each time
- * it is to have a service hang. What it
- * has died at once is marked in slots far behind those that are used, which its successor does not look at. */
+/* A supervisor that dies once at each of some places: before its first step is over, and while it loads and unloads a service. What it
+ * has died at is marked in slots far behind those that are used, which its successor does not look at. And it dies each time it is to have
+ * a service hang. */
 #include "servers/supervisor/supervisor.h"
 
 #define MARKS 16000u
