@@ -27,9 +27,9 @@ import qemu
 import rootfs
 
 TESTS = archive.ROOT / "tests" / "linux"
-SNIPPET_LIMIT = 20        # seconds, unless the snippet's heading says otherwise
+SNIPPET_LIMIT = 90        # seconds, several times what the longest takes on a busy machine: it finds hangs
 STATUS_CUT_OFF = 137      # of one that came to no end within it: no answer of Linux's to be kept
-SILENCE_LIMIT = 15        # seconds without a word beyond the longest snippet's limit: the boot hangs
+SILENCE_LIMIT = SNIPPET_LIMIT + 15    # seconds without a word: the boot hangs
 BOOTS_MOST = 12
 CPUS = (1, 4)             # every snippet runs once with each; C programs with the first alone, since
                           # the order in which their processes print is settled only there, and those of ONE_CPU
@@ -43,21 +43,20 @@ COMPILE = ["-std=gnu17", "-O1", "-g", "-static", "-w"]
 class Snippet:
     """A piece of shell; or one that runs a C program of tests/linux/programs."""
 
-    def __init__(self, name, text, limit, program=None):
-        self.name, self.text, self.limit, self.program = name, text, limit, program
+    def __init__(self, name, text, program=None):
+        self.name, self.text, self.program = name, text, program
 
 
 def snippets():
-    """`### NAME [SECONDS]` begins a snippet in a file of several."""
+    """`### NAME` begins a snippet in a file of several."""
     for path in sorted(TESTS.glob("*.sh")):
         for part in re.split(r"^### ", path.read_text(), flags=re.MULTILINE)[1:]:
             heading, _, text = part.partition("\n")
-            words = heading.split()
-            yield Snippet(f"{path.stem}.{words[0]}", text, int(words[1]) if len(words) > 1 else SNIPPET_LIMIT)
+            yield Snippet(f"{path.stem}.{heading.strip()}", text)
     for path in sorted((TESTS / "programs").glob("*.c")):
         for library in COMPILERS:
             name = f"{path.stem}-{library}"
-            yield Snippet(f"programs.{name}", f"/tests/bin/{name}\n", 2 * SNIPPET_LIMIT, (path, library))
+            yield Snippet(f"programs.{name}", f"/tests/bin/{name}\n", (path, library))
 
 
 def tests():
@@ -81,12 +80,12 @@ def program(source, library):
 
 def add_files(add, chosen):
     """The driver and the snippets. `add(name, mode, data)` puts one file in a tree."""
-    for name in ("tests", "tests/s", "tests/limit", "tests/bin"):
+    for name in ("tests", "tests/s", "tests/bin"):
         add(name, stat.S_IFDIR | 0o755, b"")
     add("tests/driver", stat.S_IFREG | 0o755, (TESTS / "driver").read_bytes())
+    add("tests/limit", stat.S_IFREG | 0o644, f"{SNIPPET_LIMIT}\n".encode())
     for snippet in chosen:
         add(f"tests/s/{snippet.name}", stat.S_IFREG | 0o644, snippet.text.encode())
-        add(f"tests/limit/{snippet.name}", stat.S_IFREG | 0o644, f"{snippet.limit}\n".encode())
         if snippet.program:
             source, library = snippet.program
             add(f"tests/bin/{source.stem}-{library}", stat.S_IFREG | 0o755, program(source, library).read_bytes())
@@ -95,7 +94,7 @@ def add_files(add, chosen):
 APPEND = ""   # on every kernel's command line
 OPTIONS = {}  # of every guest of Atoll's, whatever its test says (bench_machine.py)
 SERVICES = {} # beside its usual ones: {name: (program, manifest)} (test_main.py)
-RESTARTS = Snippet("restarts", "cat /proc/atoll/services\n", SNIPPET_LIMIT)   # the last one beside those
+RESTARTS = Snippet("restarts", "cat /proc/atoll/services\n")   # the last one beside those
 
 
 def machine_options(**more):
@@ -153,27 +152,27 @@ def parse(data):
     return results, running
 
 
-def watch(running, path, limit):
-    """Until the guest ends or nothing new comes for so many seconds. Why it ended early, or None."""
+def watch(running, path):
+    """Until the guest ends or nothing new comes for SILENCE_LIMIT seconds. Why it ended early, or None."""
     size, since = 0, time.monotonic()
     while not running.finished.wait(0.2):
         now = path.stat().st_size
         if now != size:
             size, since = now, time.monotonic()
-        elif time.monotonic() - since > limit:
+        elif time.monotonic() - since > SILENCE_LIMIT:
             return "hung: nothing new came"
     if running.panicked:
         return "the kernel panicked"
     return None if running.status is not None else "the machine stopped"
 
 
-def boot(line, folder, limit):
+def boot(line, folder):
     """One boot: (results, snippet that was running, why it ended early, tail of the log)."""
     path = Path(folder) / "output"
     with open(path, "wb") as output, open("/dev/null", "r+b") as nothing:
         streams = guest.Streams(nothing.fileno(), output.fileno(), nothing.fileno())
         running = guest.Guest(line, streams, Path(folder) / "log")
-        why = watch(running, path, limit)
+        why = watch(running, path)
         running.wait(20 if why is None else 0.1)
     results, last = parse(path.read_bytes())
     return results, last, why, guest.tail(running.log_path, 15)
@@ -184,8 +183,7 @@ def run_all(make_line, chosen, options, say):
     results, left = {}, list(chosen)
     for _ in range(BOOTS_MOST):
         with tempfile.TemporaryDirectory(prefix="atoll-") as folder:
-            limit = SILENCE_LIMIT + max(snippet.limit for snippet in left)
-            done, last, why, log = boot(make_line(folder, left, options), folder, limit)
+            done, last, why, log = boot(make_line(folder, left, options), folder)
         results.update(done)
         left = [snippet for snippet in left if snippet.name not in done]
         if not left:
@@ -205,7 +203,7 @@ def oracle(chosen, options, say):
     """Linux's answers; kept, because they change only with the snippets, busybox and the kernel."""
     digest = hashlib.sha256()
     for part in [rootfs.BUSYBOX.read_bytes(), str(linux_kernel()).encode(), (TESTS / "driver").read_bytes(),
-                 (TESTS / "init").read_bytes()] + [f"{s.name} {s.limit}\n{s.text}".encode() for s in chosen] \
+                 (TESTS / "init").read_bytes()] + [f"{s.name}\n{s.text}".encode() for s in chosen] \
             + [program(*s.program).read_bytes() for s in chosen if s.program]:
         digest.update(hashlib.sha256(part).digest())
     kept = build.CACHE / f"oracle-{digest.hexdigest()[:24]}.json"
