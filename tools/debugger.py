@@ -39,6 +39,8 @@ class Stub:
             if time.monotonic() > end:
                 raise OSError("no gdb stub")
             time.sleep(0.02)
+        self.ask("qSupported")
+        self.ask("qXfer:features:read:target.xml:0,1000")   # before that QEMU sets no single register
 
     def send(self, text):
         self.socket.sendall(b"$%s#%02x" % (text.encode(), sum(text.encode()) & 255))
@@ -91,12 +93,16 @@ class Program:
 
     def __init__(self, name):
         path = build.BUILD / name
-        self.name, self.image, self.functions = name, path.read_bytes(), []
+        self.name, self.image, self.functions, self.names = name, path.read_bytes(), [], []
         for address, _, symbol in fault_text.listing(path):
             if symbol:
                 self.functions.append([])
+                self.names.append(symbol)
             else:
                 self.functions[-1].append(int(address, 16))
+
+    def place(self, function):
+        return self.functions[self.names.index(function)][0]
 
     def point(self, chance):
         return chance.choice(chance.choice(self.functions))
@@ -114,17 +120,22 @@ def programs():
     return [Program(name) for name in sorted({archive.program_of(name, text) for name, text in manifests.items()} | {"supervisor"})]
 
 
+def must(answer):
+    if answer != "OK":
+        raise RuntimeError(f"the stub would not: {answer!r}")
+
+
 def jump_nowhere(stub, place):
-    stub.ask(f"P{RIP:x}={struct.pack('<Q', NOWHERE[place % len(NOWHERE)]).hex()}")
+    must(stub.ask(f"P{RIP:x}={struct.pack('<Q', NOWHERE[place % len(NOWHERE)]).hex()}"))
 
 
 def breakpoint_into_code(stub, place):
     """Into memory that all incarnations share."""
-    stub.ask(f"M{place:x},1:cc")
+    must(stub.ask(f"M{place:x},1:cc"))
 
 
 def loop_into_code(stub, place):
-    stub.ask(f"M{place:x},2:ebfe")
+    must(stub.ask(f"M{place:x},2:ebfe"))
 
 
 class Attack(threading.Thread):
@@ -144,7 +155,6 @@ class Attack(threading.Thread):
             pass   # the guest has come to its end
 
     def go_on(self, targets, stub):
-        stub.ask("qSupported")
         stub.stop()
         end, last = time.monotonic() + self.seconds, None
         while time.monotonic() < end:

@@ -74,7 +74,7 @@ uint64_t time_now(void); /* nanoseconds since boot, no kernel call */
 uint64_t time_real(void); /* nanoseconds since 1970 */
 
 /* A second thread in the own space, for calls that take long. It runs on `stack`, without the C
- * library (no thread pointer, no reflected system calls), and ends when `run` returns. */
+ * library (no thread pointer, no reflected system calls), and ends with thread_exit: `run` must not return, which is a fault. */
 int64_t worker_start(slot_t slot, void (*run)(void *), void *argument, void *stack, size_t stack_size);
 
 /* The system object, for those who must not call the log server (supervisor, log itself): when set,

@@ -4,7 +4,7 @@
 int64_t worker_start(slot_t slot, void (*run)(void *), void *argument, void *stack, size_t stack_size)
 {
 	uint64_t *top = (uint64_t *)(((uint64_t)stack + stack_size) & ~15ull) - 1;
-	*top = (uint64_t)thread_exit; /* where run returns to: the stack looks as after a call */
+	*top = 0; /* where run would return to: the stack looks as after a call */
 	struct thread_parameters parameters = {
 		.registers = {
 			.rip = (uint64_t)run,

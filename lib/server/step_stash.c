@@ -11,6 +11,7 @@
  * successor can undo that, actions that the server gave for the same end (step_undo), and how often a call has killed the server, so that one that does every time can be refused. */
 #include "atoll/slots.h"
 #include "atoll/startup.h"
+#include "server/doubt.h"
 #include "server/effects.h"
 #include "server/step.h"
 #include "server/verify.h"
@@ -24,10 +25,6 @@
 #define UNDO_MAX 32
 #define NOTE_MADE 0x80000000u /* an object is made in the slot */
 #define DEATHS_MAX 3 /* of one call */
-#define ERRORS 32                   /* that are known at a time, each in one of two places */
-#define ERROR_KNOWN 1000000000ull   /* nanoseconds that one is */
-#define DOUBT_APART 10000000ull     /* nanoseconds from doubt to doubt, in the mean */
-#define DOUBTS_AT_ONCE 8            /* and at most so many close together */
 
 struct record {
 	uint64_t id;
@@ -49,13 +46,7 @@ struct scratch {
 	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
 	uint32_t done;             /* so many effects have been carried out, */
 	uint64_t done_step;        /* of this step */
-	uint64_t doubted;          /* the call whose error was not believed at first */
-	uint64_t doubt_paid;       /* the time up to which doubts are paid for */
-	struct known_error {
-		uint32_t operation;
-		int32_t status;
-		uint64_t time;     /* when it was answered twice */
-	} known[ERRORS];
+	struct doubts doubts;
 	uint64_t stuck_after;      /* the count of the last step that was committed when a server died, */
 	uint32_t stuck;            /* so many times one after the other */
 	uint32_t mended;           /* since something else was deadly */
@@ -364,35 +355,7 @@ bool step_repeated(struct request *request, int *status)
 	return true;
 }
 
-/* --- errors --- */
-
-/* Its entry, or the older of the two that could be. */
-static struct known_error *error_entry(uint32_t operation, int status)
-{
-	struct known_error *known = &scratch()->known[(operation * 7 + (uint32_t)status) % (ERRORS / 2) * 2];
-	if (known[0].operation == operation && known[0].status == status)
-		return &known[0];
-	if (known[1].operation == operation && known[1].status == status)
-		return &known[1];
-	return known[0].time < known[1].time ? &known[0] : &known[1];
-}
-
-static bool error_is_known(uint32_t operation, int status, uint64_t now)
-{
-	const struct known_error *entry = error_entry(operation, status);
-	return entry->operation == operation && entry->status == status && now - entry->time < ERROR_KNOWN;
-}
-
-/* Whoever makes many calls that fail costs the others a share of the time that is small and does not grow. */
-static bool doubt_is_paid(uint64_t now)
-{
-	struct scratch *notes = scratch();
-	uint64_t paid = (notes->doubt_paid > now ? notes->doubt_paid : now) + DOUBT_APART;
-	if (paid > now + DOUBTS_AT_ONCE * DOUBT_APART)
-		return false;
-	notes->doubt_paid = paid;
-	return true;
-}
+/* --- answers that are not believed --- */
 
 /* The step is taken back, and its call comes again to a new incarnation. */
 static _Noreturn void step_anew(void)
@@ -404,16 +367,8 @@ static _Noreturn void step_anew(void)
 
 void step_doubt(const struct request *request, int status)
 {
-	struct scratch *notes = scratch();
-	uint64_t now = time_now();
-	if (request->id == notes->doubted) {
-		*error_entry(request->operation, status) = (struct known_error){ request->operation, status, now };
-		return;
-	}
-	if (error_is_known(request->operation, status, now) || !doubt_is_paid(now))
-		return;
-	notes->doubted = request->id;
-	step_anew();
+	if (doubt_is_due(&scratch()->doubts, request, status))
+		step_anew();
 }
 
 void step_verify(const struct request *request, int status)

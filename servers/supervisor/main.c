@@ -120,7 +120,7 @@ static void worker_run(void)
 static void job_begin(enum job job)
 {
 	if (state.workers[job] == 0)
-		state.workers[job] = slot_allocate();
+		state.workers[job] = slot_kept();
 	state.job = job;
 	step_intend();
 	worker_run();
@@ -155,6 +155,11 @@ static void session_begin(void)
 {
 	if (state.begun)
 		return;
+	if (!state.watcher) {
+		watch_take_slots();
+		session_take_slots();
+		recover_note();
+	}
 	state.begun = true;
 	log_line("%u services run", state.service_count);
 	if (watch_begin())
@@ -666,7 +671,7 @@ static bool first(void)
 {
 	if ((state.notification = server_notification()) == 0)
 		return false;
-	state.spare = slot_allocate();
+	state.spare = slot_kept();
 	if (!upload_prepare() || !archive_open() || !services_create()) {
 		log_line("the boot archive holds no services");
 		return false;

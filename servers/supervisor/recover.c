@@ -92,7 +92,15 @@ static void slots_take(slot_t known)
 	while (slot && slot < last);
 }
 
-/* Of services, and those in which the next message's capabilities will be. */
+slot_t slot_kept(void)
+{
+	slot_t slot = slot_allocate();
+	if (slot > state.slots_end)
+		state.slots_end = slot;
+	return slot;
+}
+
+/* Of those that are kept, and those in which the next message's capabilities will be. */
 static slot_t slots_known(const struct copy *copy)
 {
 	slot_t last = copy->state.slots_end;

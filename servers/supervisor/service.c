@@ -20,17 +20,6 @@ struct service *service_find(const char *name)
 	return NULL;
 }
 
-slot_t service_gate(const char *name, uint64_t label)
-{
-	struct service *service = service_find(name);
-	slot_t slot = service ? slot_allocate() : 0;
-	if (slot && gate_create(SELF_POOL, service->endpoint, label, slot) < 0) {
-		slot_free(slot);
-		return 0;
-	}
-	return slot;
-}
-
 /* Services that run the same program share its memory object. */
 static bool service_program(struct service *service)
 {
@@ -79,9 +68,7 @@ void service_take_slots(struct service *service)
 	slots_of(service, slots);
 	for (unsigned i = 0; i < SLOTS_OF_SERVICE; i++) {
 		if (*slots[i] == 0)
-			*slots[i] = slot_allocate();
-		if (*slots[i] > state.slots_end)
-			state.slots_end = *slots[i];
+			*slots[i] = slot_kept();
 	}
 }
 

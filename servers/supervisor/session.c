@@ -47,24 +47,47 @@ static bool step_made_again(const char *what, int error)
 	return step(what, session.again && error == -EBUSY ? 0 : error);
 }
 
+void session_take_slots(void)
+{
+	for (unsigned i = 0; i < SESSION_SLOTS; i++)
+		session.slots[i] = slot_kept();
+}
+
+/* The next of the slots, without what a step that was broken off has made there. */
+static slot_t slot_next(unsigned *used)
+{
+	slot_t slot = session.slots[(*used)++];
+	slot_destroy(slot);
+	return slot;
+}
+
+/* 0: there is no such service. */
+static slot_t gate_next(unsigned *used, const char *name, uint64_t label)
+{
+	slot_t slot = slot_next(used);
+	const struct service *service = service_find(name);
+	return service && gate_create(SELF_POOL, service->endpoint, label, slot) >= 0 ? slot : 0;
+}
+
 bool session_prepare(void)
 {
 	static const char *const lines[] = { "serial0", "serial1", "serial2", "serial3" };
-	session.tmpfs = service_gate("tmpfs", LABEL_FILESYSTEM);
-	session.proc = service_gate("proc", LABEL_PROCESS);
-	session.procfs = service_gate("procfs", LABEL_PROCFS_ROOT);
-	session.tty_devices = service_gate("tty", LABEL_TTY_DEVICES);
-	session.pipe = service_gate("pipe", LABEL_PIPE);
-	session.log = service_gate("log", LABEL_LOG_READER);
+	unsigned used = 0;
+	session.tmpfs = gate_next(&used, "tmpfs", LABEL_FILESYSTEM);
+	session.proc = gate_next(&used, "proc", LABEL_PROCESS);
+	session.procfs = gate_next(&used, "procfs", LABEL_PROCFS_ROOT);
+	session.tty_devices = gate_next(&used, "tty", LABEL_TTY_DEVICES);
+	session.pipe = gate_next(&used, "pipe", LABEL_PIPE);
+	session.log = gate_next(&used, "log", LABEL_LOG_READER);
 	for (unsigned i = 0; i < 4; i++)
-		session.serial[i] = service_gate(lines[i], LABEL_SERIAL);
+		session.serial[i] = gate_next(&used, lines[i], LABEL_SERIAL);
 	if (!handoff_prepare())
 		return false;
 	session.terminal = handoff_plan.terminal;
-	session.root = slot_allocate();
+	session.root = slot_next(&used);
 	for (unsigned i = 0; i < STREAMS; i++)
-		session.stream[i] = slot_allocate();
-	session.handoff_memory = slot_allocate();
+		session.stream[i] = slot_next(&used);
+	session.handoff_memory = slot_next(&used);
 	return session.tmpfs && session.proc && session.tty_devices && session.pipe && session.log &&
 	       memory_create(SELF_POOL, handoff_size(), 0, session.handoff_memory) >= 0;
 }
@@ -190,10 +213,12 @@ static bool program_start(void)
 }
 
 /* What it has found is stored before that it has ended. */
-static void job_finish(enum job job, uint64_t bit)
+static _Noreturn void job_finish(enum job job, uint64_t bit)
 {
 	__atomic_store_n(&session.finished, job, __ATOMIC_RELEASE);
 	notification_signal(state.notification, bit);
+	for (;;)
+		thread_exit();
 }
 
 void session_start(void *unused)

@@ -93,7 +93,7 @@ struct state {
 	unsigned service_count;
 	unsigned next; /* the first service that has not been started yet */
 	bool begun, stopping;
-	slot_t slots_end; /* the highest slot of a service */
+	slot_t slots_end; /* the highest of slot_kept */
 	uint64_t asked; /* id of the last load or unload, and its answer */
 	int32_t asked_status;
 	char refusal[96];
@@ -129,8 +129,6 @@ slot_t service_grant_slot(unsigned index);
 /* All that outlives incarnations, for each name in system/services. */
 bool services_create(void);
 struct service *service_find(const char *name);
-/* A gate to a service with this label into a new slot; 0: there is no such service. */
-slot_t service_gate(const char *name, uint64_t label);
 /* What outlives its incarnations: from its program, by its manifest. False: no memory, or the program does not fit. */
 bool service_make(struct service *service);
 /* Before, and in the state before anything is made in them. Those that it has it keeps. */
@@ -159,6 +157,7 @@ void service_standby_drop(struct service *service);
 void service_end(struct service *service, bool deliberate);
 
 /* --- watch.c: servers that hang --- */
+void watch_take_slots(void);
 bool watch_begin(void);
 /* In a successor of the supervisor that began it. */
 bool watch_again(void);
@@ -215,6 +214,8 @@ bool recover_open(void);
 void recover_commit(void);
 /* The step in hand goes on, and may be made again: its call has not been seen yet, but the state is as it is now. */
 void recover_note(void);
+/* One that has its number in the state, whatever a broken step has left in it or not. */
+slot_t slot_kept(void);
 /* Before a call of this id is handled. False: that has ended the supervisor each time. */
 bool recover_tries(uint64_t id);
 /* The manifest of a service that there has not been up to now. */
@@ -253,7 +254,9 @@ void program_mend_next(void);
 
 /* --- session.c: the first program; run by workers, without the C library --- */
 #define STREAMS 3 /* descriptors 0 to 2 */
+#define SESSION_SLOTS 15
 struct session {
+	slot_t slots[SESSION_SLOTS]; /* taken by a step of their own: a step that makes something in them can be broken off, and made again */
 	/* Made by session_prepare */
 	bool terminal;               /* mode run: COM1 is the first program's terminal */
 	slot_t tmpfs, proc, procfs, tty_devices, pipe, log;
@@ -271,6 +274,7 @@ struct session {
 };
 extern struct session session;
 
+void session_take_slots(void);
 bool session_prepare(void);
 /* Devices, mounts, the tree, the streams, then the program itself. */
 void session_start(void *unused);

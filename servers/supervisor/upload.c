@@ -9,8 +9,8 @@ enum upload_state { UPLOAD_NONE, UPLOAD_COMES, UPLOAD_GOES };
 bool upload_prepare(void)
 {
 	struct pool_info own;
-	state.upload = slot_allocate();
-	state.files = slot_allocate();
+	state.upload = slot_kept();
+	state.files = slot_kept();
 	return pool_info(SELF_POOL, &own) >= 0 && pool_create(SELF_POOL, own.limit | POOL_SPARING, state.files) >= 0;
 }
 

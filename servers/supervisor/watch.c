@@ -96,10 +96,15 @@ static bool worker_renew(void)
 	return worker_start(state.watcher, work, NULL, watch.stack, STACK) >= 0;
 }
 
+void watch_take_slots(void)
+{
+	state.watcher_wake = slot_kept();
+	state.watcher = slot_kept();
+}
+
 bool watch_begin(void)
 {
-	state.watcher_wake = slot_allocate();
-	state.watcher = slot_allocate();
+	slot_destroy(state.watcher_wake);
 	return notification_create(SELF_POOL, state.watcher_wake) >= 0 && worker_renew();
 }
 

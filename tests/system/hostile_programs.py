@@ -26,8 +26,13 @@ storm > /dev/null
 before=$(free_pages)
 storm
 after=$(free_pages)
-lost=$((before - after))
-[ $lost -le 64 ] && echo kept || echo "lost $lost KiB: $before then $after"
+for again in 1 2; do # tables grow to the most that was ever needed, which is another each time; a leak goes on
+	[ $((before - after)) -le 64 ] && break
+	before=$after
+	storm > /dev/null
+	after=$(free_pages)
+done
+[ $((before - after)) -le 64 ] && echo kept || echo "lost $((before - after)) KiB: $before then $after"
 """
 EXPECTED = b"""hog ended
 bomb 137
