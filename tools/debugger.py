@@ -24,6 +24,8 @@ LINKED_AT = 0x400000        # native programs
 LOOKED_AT = 64              # bytes about a place, by which a program is known
 POINTS = 60                 # breakpoints at a time
 WAIT = 0.3                  # seconds for one of them to be met
+REST = 0.5                  # seconds of the guest's in which a server that was ended comes back and answers: a call that ends its
+                            # server three times is refused
 ANSWER = 20                 # seconds for the stub to say anything
 SEED = 1
 LINES = 20                  # to serial lines, in each round of the load
@@ -147,6 +149,7 @@ class Attack(threading.Thread):
         self.path, self.chance, self.seconds = socket_path, random.Random(seed), seconds
         self.harms, self.times, self.apart, self.spared = harms, times, apart, spared
         self.done = []   # (program, place, harm)
+        self.ran, self.ended = 0, {}   # seconds of the guest's; the last end of each program
 
     def run(self):
         try:
@@ -156,30 +159,35 @@ class Attack(threading.Thread):
 
     def go_on(self, targets, stub):
         stub.stop()
-        end, last = time.monotonic() + self.seconds, None
+        end = time.monotonic() + self.seconds
         while time.monotonic() < end:
-            # Not three deaths of one call, which would be refused; but two servers at once.
-            stub.go(self.apart * 2 * self.chance.random() if self.chance.random() < 0.5 else 0.001)
-            last = self.once(stub, [target for target in targets if target is not last])
+            self.go(stub, self.apart * 2 * self.chance.random() if self.chance.random() < 0.5 else 0.001)
+            rested = [target for target in targets if self.ran - self.ended.get(target.name, -REST) >= REST]
+            if rested:
+                self.once(stub, rested)
         stub.send("c")
         stub.receive(self.seconds * 1000)
 
+    def go(self, stub, seconds):
+        before = time.monotonic()
+        stopped = stub.go(seconds)
+        self.ran += time.monotonic() - before
+        return stopped
+
     def once(self, stub, targets):
-        """The program that was harmed."""
         points = {}
         for _ in range(POINTS):
             target = self.chance.choice(targets)
             points[target.point(self.chance)] = target
         for place in points:
             stub.ask(f"Z0,{place:x},1")
-        harmed = self.harm(stub, points, self.chance.randint(1, self.times))
+        self.harm(stub, points, self.chance.randint(1, self.times))
         for place in points:
             stub.ask(f"z0,{place:x},1")
-        return harmed
 
     def harm(self, stub, points, times):
         only, end = None, time.monotonic() + WAIT
-        while times and time.monotonic() < end and stub.go(max(end - time.monotonic(), 0.001)):
+        while times and time.monotonic() < end and self.go(stub, max(end - time.monotonic(), 0.001)):
             place = stub.place()
             if place not in points or place != (only or place) or not points[place].runs_at(stub, place):
                 stub.ask(f"z0,{place:x},1")
@@ -187,8 +195,8 @@ class Attack(threading.Thread):
             harm = self.chance.choice(self.harms)
             harm(stub, place)
             self.done.append((points[place].name, place, harm.__name__))
+            self.ended[points[place].name] = self.ran
             only, times = place, times - 1
-        return points[only] if only else None
 
 
 def attacked(system, rounds, **attack):

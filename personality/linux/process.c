@@ -6,12 +6,15 @@
 
 /* --- the end ------------------------------------------------------------------------------------------ */
 
+#define EXIT_TRIES 3
+
+/* Nobody can be given an error: where the process server has refused it (lib/server, quarantine.c), it is asked again, and hears of a fault at
+ * last, which ends the process too. */
 void thread_die(int status)
 {
-	for (;;) {
+	for (unsigned i = 0; i < EXIT_TRIES; i++)
 		process_exit(PROCESS_GATE, NULL, (uint32_t)status);
-		thread_exit();
-	}
+	__builtin_trap();
 }
 
 int64_t linux_exit_group(struct thread *thread, int32_t status)
@@ -42,10 +45,9 @@ int64_t linux_exit(struct thread *thread, int32_t status)
 	signals_clear(&thread->pending);
 	slot_give_back(task, thread->slot);
 	lock_release(&task->lock); /* a fork has all of this thread, or none */
-	for (;;) {
+	for (unsigned i = 0; i < EXIT_TRIES; i++)
 		process_exit_thread(PROCESS_GATE, NULL, thread->id, (uint32_t)(status & 0xff) << 8);
-		thread_exit();
-	}
+	__builtin_trap();
 }
 
 /* --- waiting -------------------------------------------------------------------------------------------- */
