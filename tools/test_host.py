@@ -13,7 +13,7 @@ from pathlib import Path
 
 import build
 
-FUZZ_SECONDS = 4
+FUZZ_SECONDS = 2
 FUZZ_SECONDS_LONG = 600
 LIMIT = 300
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")

@@ -33,7 +33,7 @@ SILENCE_LIMIT = SNIPPET_LIMIT + 15    # seconds without a word: the boot hangs
 BOOTS_MOST = 12
 CPUS = (1, 4)             # every snippet runs once with each; C programs with the first alone, since
                           # the order in which their processes print is settled only there, and those of ONE_CPU
-ONE_CPU = "text."         # programs that work on text, one at a time: more CPUs have nothing to do
+ONE_CPU = ("text.", "files.")   # programs that do one thing after the other: more CPUs have nothing to do
 
 
 COMPILERS = {"glibc": ["gcc", "-pthread"], "musl": ["musl-gcc"]}
