@@ -199,14 +199,20 @@ class Attack(threading.Thread):
             only, times = place, times - 1
 
 
-def attacked(system, rounds, **attack):
-    """The fault campaign's load under an attack says what it says without: what was done, and the log."""
+def usual_load(rounds):
+    """The fault campaign's."""
     script = fault_campaign.workload(LINES, f"ROUNDS={rounds}")
-    expected = system.shell(script)
+    return lambda system: system.shell(script, checked=False)
+
+
+def attacked(system, load, **attack):
+    """What a load says under an attack is what it says without: what was done, and the log."""
+    expected = load(system)
     system.stub = Path(system.folder) / "gdb"
     attack = Attack(system.stub, SEED, **attack)
     attack.start()
-    done = system.shell(script, checked=False)
+    done = load(system)
+    system.stub = None
     told = f"last of {len(attack.done)}: {attack.done[-5:]}; {done.log[-2000:]}"
     assert (done.status, done.output, done.error) == (expected.status, expected.output, expected.error), told
     return attack.done, done.log

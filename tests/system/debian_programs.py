@@ -1,9 +1,9 @@
 """Debian's own dynamic programs (bash, perl, coreutils with their libraries) run and say what they say here."""
 
-import re
-import shutil
 import subprocess
 from pathlib import Path
+
+from debian import tree
 
 TIME = 90
 PROGRAMS = ["/bin/bash", "/usr/bin/perl", "/bin/ls", "/usr/bin/sort", "/bin/cat", "/bin/grep", "/bin/sed", "/usr/bin/wc",
@@ -24,24 +24,9 @@ find d -type f -exec ls -s {} +; env -i A=1 env; id -u; (exit 9); echo $?; trap 
 """
 
 
-def libraries(program):
-    listing = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    return re.findall(r"(/\S+)", listing)
-
-
-def copy(path, top):
-    target = top / Path(path).relative_to("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        shutil.copy(Path(path).resolve(), target)
-
-
 def test(system):
     top = Path(system.folder) / "debian"
-    for program in PROGRAMS:
-        for path in [program, *libraries(program)]:
-            copy(path, top)
-    copy("/etc/passwd", top)
+    tree.add(top, PROGRAMS)
     script = f"export PATH=/usr/bin:/bin LC_ALL=C; {SCRIPT}"
     scratch = Path(system.folder) / "scratch"
     scratch.mkdir()
