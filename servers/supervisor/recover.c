@@ -4,7 +4,7 @@
  *
  * A step that is made again finds objects that the broken one has made. All slots it uses are in the state from the start,
  * so what is there is ended or replaced: starting a service is always the same five slots. What must not be done twice is
- * intended first: the state that says so is copied in the middle of the step (step_intend, service_replace in main.c). */
+ * intended first: the state that says so is copied in the middle of the step (step_intend, service_replace in ending.c). */
 #include "supervisor.h"
 #include "server/step.h"
 #include <string.h>

@@ -74,7 +74,7 @@ struct service {
 	bool loaded;            /* load.c */
 	bool verifies;          /* its incarnations are told to have their answers verified (lib/server/verify.h) */
 	struct update update;
-	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (main.c) */
+	uint32_t replacing;     /* enum replacing: how far an end has come that is to be gone on with (ending.c) */
 	struct manifest manifest; /* the last, and changed only while there is no such service: see recover.c */
 };
 
@@ -203,8 +203,40 @@ int unload_ask(uint64_t id, uint32_t index);
 void load_clear(void);
 
 /* --- main.c --- */
+/* Start the next services; each waits until the one before it is ready or given up. */
+void services_continue(void);
+/* The timer to the earliest of what anyone waits for. */
+void timer_set(void);
+
+/* --- ending.c: from the end of an incarnation to its successor --- */
+/* It does not serve any more, or must not. */
+void service_lost(struct service *service, enum supervisor_cause cause);
+/* Of an exception, whose words these are. */
+void service_died(struct service *service, const uint64_t *words);
+/* Where a predecessor was doing it: go on. */
+void service_replace(struct service *service);
+
+/* --- serve.c: what it is asked --- */
+struct request;
+int supervisor_handle(struct request *request);
+/* The step in hand is of no call. */
+void step_of_event(void);
 /* From here on the step in hand is not made again: a successor finds in the state what there is to do. */
 void step_intend(void);
+/* Behind a step that counts: end, or hang, where this was asked for. */
+void end_tried_out(void);
+
+/* --- job.c: the first program, and the machine's end --- */
+/* All services run. */
+void session_begin(void);
+void session_started(void);
+void session_ended(void);
+/* A predecessor's job. */
+void job_again(void);
+void worker_died(const uint64_t *words);
+void machine_stop(void);
+/* Nothing runs, or nothing of what would be needed to go on or to end well. */
+void stop_at_once(void);
 
 /* --- recover.c: the supervisor's own state --- */
 /* False: no supervisor before this one has finished a step, and what one has made is gone. Else state, session and the loop's

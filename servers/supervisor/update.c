@@ -5,7 +5,7 @@
  * more, only to take its broken step back and to revert what it had converted; it leaves in turn, and the build before goes on.
  * What steps have finished stays, whichever build they are of.
  *
- * What is to come is chosen before the incarnation in hand is ended, and done after (service_replace, main.c): a successor of the supervisor
+ * What is to come is chosen before the incarnation in hand is ended, and done after (service_replace, ending.c): a successor of the supervisor
  * does it again from the same state. */
 #include "supervisor.h"
 #include "stash/layout.h"
