@@ -3,6 +3,7 @@
 Each has a boot of its own (or many), so each is a function here that tells a figure and maybe a note.
 """
 
+import collections
 import re
 import subprocess
 import tempfile
@@ -93,7 +94,7 @@ def interrupts_off(_):
     test_linux.OPTIONS = {"icount": True, "kernel": "latency", "smp": 1}
     guest.Guest.longest_off = (0, "")
     try:
-        test_system.run(quiet, [entry for entry in test_system.tests() if entry[2] == 1])
+        test_system.run(quiet, collections.deque(entry for entry in test_system.tests() if entry[2] == 1))
         test_linux.run_all(test_linux.atoll_line, list(test_linux.snippets()), test_linux.machine_options(), quiet.say)
     finally:
         test_linux.OPTIONS = {}

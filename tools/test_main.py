@@ -1,8 +1,9 @@
 """`./atoll test`: gathers the tests of all floors, runs those asked for, counts.
 
-There are two lanes, side by side where the machine has two processors, about as long as each other: one is system tests, the other
-all else."""
+There are two lanes, side by side where the machine has two processors: one is system tests, the other all else, and then those of the system tests
+that are still waiting."""
 
+import collections
 import os
 import threading
 import traceback
@@ -39,9 +40,12 @@ def main(options):
     if options.kill_every:
         test_linux.SERVICES = endurance.Plan(seconds=LONGEST, periods=(options.kill_every,), supervisor=True).services()
 
+    waiting = collections.deque(system)
+
     def lane_of_system():
         if system:
-            test_system.run(report, system)
+            report.say(f"{len(system)} system tests")
+            test_system.run(report, waiting)
 
     def lane_of_others():
         if host:
@@ -50,6 +54,7 @@ def main(options):
             test_fault.run(report, fault, options)
         if linux:
             test_linux.run(report, linux)
+        test_system.run(report, waiting)
     run_lanes(report, lane_of_others, lane_of_system)
     return report.close()
 

@@ -170,7 +170,11 @@ def run_one(report, name, module, cpus):
     report.result(name, failure, time.monotonic() - started)
 
 
-def run(report, chosen):
-    report.say(f"{len(chosen)} system tests")
-    for name, module, cpus in chosen:
+def run(report, waiting):
+    """Those of a deque, which others may take from too."""
+    while True:
+        try:
+            name, module, cpus = waiting.popleft()
+        except IndexError:
+            return
         run_one(report, name, module, cpus)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define WARM_STEPS 100
-#define STEPS 2
+#define STEPS 1
 #define HOOKS_LEAST 4       /* of a step that is taken */
 #define HOOKS_MOST 9
 #define ROLLED_BACK 3       /* hooks whose granules a roll-back finds */
@@ -101,5 +101,5 @@ int main(void)
 		step_whole(program_step, step);
 	}
 	printf("died %u times in steps, %u times behind a commit, %u times in roll-backs\n", hook_deaths, committed_deaths, roll_back_deaths);
-	return failures != 0 || hook_deaths < 500 || committed_deaths < 20 || roll_back_deaths < 100;
+	return failures != 0 || hook_deaths < 250 || committed_deaths < 10 || roll_back_deaths < 50;
 }

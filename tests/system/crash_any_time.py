@@ -9,7 +9,7 @@ TIME = 240
 CPUS = (1, 4)
 MANIFEST = "service killer\nsupervise\nlimit none\npriority driver\nargument {apart}\n{victims}"
 VICTIMS = ("pipe", "procfs", "log", "tmpfs", "serial0", "serial1", "serial3")
-COUNTS = dict(sorts=30, fifos=8, looks=15, lines=40, rounds=25, beside=8)
+COUNTS = dict(sorts=20, fifos=5, looks=10, lines=40, rounds=15, beside=5)
 
 
 def test(system):
