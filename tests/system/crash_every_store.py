@@ -7,7 +7,7 @@ from crash import workload
 
 TIME = 240
 FEWER = ("serial0", "tty")   # how many calls they have depends on how the host's bytes come
-COUNTS = dict(sorts=30, fifos=10, looks=25, lines=80, rounds=100, beside=3)
+COUNTS = dict(sorts=40, fifos=12, looks=30, lines=100, rounds=100, beside=4)
 
 
 def test(system):
