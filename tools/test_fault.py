@@ -36,9 +36,9 @@ FLIPS = ("register", "code", "operand", "branch", "skip", "stash")
 TESTS = {
     "kill": Test(("kill",), 1000, 1000, 8361, more=1500),
     "again": Test(("again", "both"), 200, 200, 792, more=300),
-    "root": Test(("root",), 60, 100, 297, more=300),
+    "root": Test(("root",), 40, 100, 297, more=300),
     "order": Test(("order",), 20, 20, 30, more=1000),
-    "hang": Test(("hang",), 3, 3, 2, more=5),
+    "hang": Test(("hang",), 2, 3, 2, more=5),
     "idle": Test(("sleep", "poll"), 8, 8, 18, more=20),
     "wake": Test(("wake",), 48, 12, 10, more=60),
     "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS, more=200),

@@ -383,6 +383,8 @@ static void call_handle(void)
 		step_end(request, status);
 		if (step_leaves)
 			step_leave();
+	} else if (step_goes_no_further()) {
+		step_end(NULL, 0);
 	}
 	if (request->cap_count)
 		request_drop_caps(request);
@@ -466,10 +468,8 @@ static bool loop_receive_soon(void)
 	loop.extra.deadline = time_now() + OPENING_TIME;
 	bool received = loop_receive();
 	loop.stale = true;
-	if (!received) {
-		step_goes_no_further();
+	if (!received && step_goes_no_further())
 		step_end(NULL, 0);
-	}
 	return received;
 }
 

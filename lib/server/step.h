@@ -18,9 +18,10 @@ void step_doubt(const struct request *request, int status);
 void step_verify(const struct request *request, int status);
 extern bool step_verifies;
 /* After what an incarnation does at its start. True: answers are verified, and so is this, with the first: the step goes on into that of the first
- * message. If none comes soon it is ended after all. */
+ * message. */
 bool step_go_on(void);
-void step_goes_no_further(void);
+/* No message comes soon, or one that needs no step. True: that of the start is open, and is to be ended now. */
+bool step_goes_no_further(void);
 /* The call in hand has been handled with this result; request holds the answer. NULL: another event. From here on it
  * counts. What it announced to others (answers to parked calls, slots to be emptied) is done on return. */
 void step_commit(struct request *request, int status);

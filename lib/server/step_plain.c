@@ -63,8 +63,9 @@ bool step_go_on(void)
 	return false;
 }
 
-void step_goes_no_further(void)
+bool step_goes_no_further(void)
 {
+	return false;
 }
 
 void step_verify(const struct request *request, int status)

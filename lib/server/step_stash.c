@@ -243,9 +243,11 @@ bool step_go_on(void)
 	return goes_on;
 }
 
-void step_goes_no_further(void)
+bool step_goes_no_further(void)
 {
+	bool open = goes_on;
 	goes_on = false;
+	return open;
 }
 
 void step_begin(uint64_t id)
