@@ -23,7 +23,7 @@ sleep 34 & p=$!; kill -STOP $p; sleep 0.1; cut -d' ' -f3 /proc/$p/stat; kill -CO
 ### zombie
 sh -c 'sleep 0.01 & exec sleep 0.6' & p=$!; sleep 0.3; c=$(ps -o pid,ppid,stat | awk -v p=$p '$2==p{print $3}'); echo $c | cut -c1; wait
 ### orphan
-(sh -c 'sleep 0.3; echo $PPID > pp' &) ; sleep 0.6; cat pp
+(sh -c 'sleep 0.3; set -- $(cat /proc/$$/stat); echo $4 > pp' &) ; until [ -s pp ]; do sleep 0.1; done; cat pp
 ### process-group
 sh -c 'set -m; sleep 35 & p=$!; ps -o pid,pgid | awk -v p=$p "\$1==p{print (\$2==p)}"; kill $p' 2>/dev/null
 sh -c 'sleep 36 & p=$!; a=$(awk "{print \$5}" /proc/$p/stat); b=$(awk "{print \$5}" /proc/$$/stat); [ $a = $b ] && echo same; kill $p' 2>/dev/null

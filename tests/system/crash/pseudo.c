@@ -12,9 +12,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* A signal that comes when read has looked for one, and does not wait yet, runs its trap when that returns: so it does now and then. */
 static const char script[] =
     "trap 'echo interrupted' INT; trap 'echo resized; stty size' WINCH; trap 'echo hung up >> /tmp/hung; exit 5' HUP\n"
-    "echo ready; read a; echo \"[$a]\"; until read b; do :; done; echo \"[$b]\"; stty -echo raw; echo raw; head -c 5; echo; stty sane; echo sane\n"
+    "echo ready; read a; echo \"[$a]\"; until read -t 1 b; do :; done; echo \"[$b]\"; stty -echo raw; echo raw; head -c 5; echo; stty sane; echo sane\n"
     "wc -l; seq 1 2000; echo last; while :; do sleep 0.01; done\n";
 
 static char shown[65536];
