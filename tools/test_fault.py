@@ -14,10 +14,10 @@ import fault_stores
 from fault_campaign import Campaign, Found, victims   # noqa: F401 (victims: tools/endurance.py)
 from test_report import selected
 
-# What programs say of ENOMEM and ENFILE. ("can't create pipe" is followed by another reason: before busybox says it, it closes
-# descriptor -1; and a shell that may not read a directory leaves a pattern as it is.)
-MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "can't fork", "can't create pipe", "Too many open files in system",
-                "/out/.*.c.new'", "rm: status 1")
+# What programs say of ENOMEM, ENFILE and, where a process cannot be made, EAGAIN. ("can't create pipe" is followed by another reason:
+# before busybox says it, it closes descriptor -1; and a shell that may not read a directory leaves a pattern as it is.)
+MEMORY_WORDS = ("Out of memory", "Cannot allocate memory", "Resource temporarily unavailable", "can't fork", "can't create pipe",
+                "Too many open files in system", "/out/.*.c.new'", "rm: status 1")
 
 
 class Test:
