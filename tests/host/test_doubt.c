@@ -1,20 +1,12 @@
 /* Errors that are doubted: each is asked for once more, is known for a second after it was answered twice, and is doubted again behind
  * that; many at a time are not paid for; others may take its place. */
+#include "check.h"
 #include "server/doubt.h"
 #include <stdio.h>
 
 #define MILLISECOND 1000000ull
 
-static unsigned failures;
 static uint64_t now = 5000 * MILLISECOND, last_call;
-
-#define CHECK(what)                                                    \
-	do {                                                               \
-		if (!(what)) {                                                 \
-			failures++;                                                \
-			fprintf(stderr, "line %d: not so: %s\n", __LINE__, #what); \
-		}                                                              \
-	} while (0)
 
 uint64_t time_now(void)
 {

@@ -1,19 +1,12 @@
 /* On the host: the list of what a step will have done to others. As it was made it is settled; with any one of its bits inverted the
  * server ends instead, before the step counts: its successors would carry out something else, or die of it one after the other. */
+#include "check.h"
 #include "../../lib/server/effects.c"
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static unsigned failures, damages, released;
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			failures++; \
-		} \
-	} while (0)
+static unsigned damages, released;
 
 void slot_release(slot_t slot)
 {

@@ -1,21 +1,13 @@
 /* procfs on the host: the walk through the plan, listings, permissions, and the columns that ps, top and free
  * read, for a small made-up set of processes in place of proc. */
 #define _GNU_SOURCE
+#include "check.h"
 #include "servers/procfs/procfs.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-
-static unsigned failures;
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__LINE__, #condition))
-
-static void check_failed(int line, const char *what)
-{
-	failures++;
-	fprintf(stderr, "test_procfs.c:%d: %s\n", line, what);
-}
 
 /* --- the made-up machine: processes 1, 2 and 7; 7 belongs to user 1000 and has two threads --- */
 

@@ -1,6 +1,7 @@
 /* On the host: manifests that make sense and those that do not, and the log's ring under a reader that runs
  * beside the writer. */
 #define _GNU_SOURCE
+#include "check.h"
 #include "abi/rights.h"
 #include "servers/log/ring.h"
 #include "servers/supervisor/manifest.h"
@@ -12,15 +13,6 @@
 #include <string.h>
 
 #define LINES 300000
-
-static unsigned failures;
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__LINE__, #condition))
-
-static void check_failed(int line, const char *what)
-{
-	failures++;
-	fprintf(stderr, "test_services.c:%d: %s\n", line, what);
-}
 
 static unsigned parse(struct manifest *manifest, const char *text)
 {

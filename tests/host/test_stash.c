@@ -1,6 +1,7 @@
 /* The stash: random programs killed at random instructions are taken back byte for byte, and run again to what they would
  * have been; the allocator under random use, bad use and exhaustion. */
 #define _GNU_SOURCE
+#include "check.h"
 #include "stash_host.h"
 #include "stash_program.h"
 #include <stdio.h>
@@ -10,15 +11,6 @@
 
 #define STEPS 1500
 #define KILLS_A_STEP 2
-
-static unsigned failures;
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__LINE__, #condition))
-
-static void check_failed(int line, const char *what)
-{
-	if (failures++ < 20)
-		fprintf(stderr, "test_stash.c:%d: %s\n", line, what);
-}
 
 /* --- the allocator --- */
 
@@ -45,7 +37,7 @@ static void test_heap(unsigned (*step)(void))
 	stash_begin();
 	unsigned line = step();
 	if (line)
-		check_failed((int)line, "(in stash_heap.c)");
+		check_failed("stash_heap.c", (int)line, "not so");
 	roll_back_here();
 	CHECK(stash_same_as_snapshot());
 }

@@ -2,6 +2,7 @@
  * random runs against a model that keeps the tree in the simplest way there is. Memory is made to
  * run out on the way: an operation then fails as a whole. */
 #define _GNU_SOURCE
+#include "check.h"
 #include "servers/tmpfs/lock.h"
 #include "servers/tmpfs/walk.h"
 #include "tmpfs_fake.h"
@@ -12,15 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static unsigned failures;
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__LINE__, #condition))
-
-static void check_failed(int line, const char *what)
-{
-	if (failures++ < 20)
-		fprintf(stderr, "test_tmpfs.c:%d: %s\n", line, what);
-}
 
 static struct session *root_session, *user_session;
 

@@ -1,5 +1,6 @@
 /* Answers that are compared: what two incarnations came to is the same only if status, answer and each word that they have changed are, and
  * what one was told is told to the next. */
+#include "check.h"
 #include "server/verify.h"
 #include "stash/stash.h"
 #include <stdio.h>
@@ -7,16 +8,6 @@
 #include <sys/mman.h>
 
 #define GRANULES 5
-
-static unsigned failures;
-
-#define CHECK(what)                                                    \
-	do {                                                               \
-		if (!(what)) {                                                 \
-			failures++;                                                \
-			fprintf(stderr, "line %d: not so: %s\n", __LINE__, #what); \
-		}                                                              \
-	} while (0)
 
 static void pages_map(uint64_t address, uint64_t size)
 {
