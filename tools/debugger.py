@@ -202,7 +202,7 @@ class Attack(threading.Thread):
 def usual_load(rounds):
     """The fault campaign's."""
     script = fault_campaign.workload(LINES, f"ROUNDS={rounds}")
-    return lambda system: system.shell(script, checked=False)
+    return lambda system, **more: system.shell(script, **more)
 
 
 def attacked(system, load, **attack):
@@ -211,7 +211,7 @@ def attacked(system, load, **attack):
     system.stub = Path(system.folder) / "gdb"
     attack = Attack(system.stub, SEED, **attack)
     attack.start()
-    done = load(system)
+    done = load(system, checked=False)
     system.stub = None
     told = f"last of {len(attack.done)}: {attack.done[-5:]}; {done.log[-2000:]}"
     assert (done.status, done.output, done.error) == (expected.status, expected.output, expected.error), told

@@ -24,4 +24,4 @@ def test(system):
     ends(system, debugger.usual_load(rounds), seconds)
     if system.long:
         top = debian_work.root_tree(system.folder)
-        ends(system, lambda system: debian_work.run(system, top, rounds // 4, checked=False), seconds)
+        ends(system, lambda system, **more: debian_work.run(system, top, rounds // 4, **more), seconds)
