@@ -33,6 +33,7 @@ argument {periods}
 argument {victims}
 """
 PHASE = {"instructions": 20, "time": 20}   # seconds
+LONGEST = 100_000   # seconds that no machine runs
 SPEED = 20               # times as long as on the guest's clock a boot may take
 LEAST = {100: 0.80, 1000: 0.97}            # share of the undisturbed throughput
 PAUSE_P50, PAUSE_P50_COUNTED, PAUSE_P99 = 1_000_000, 300_000, 10_000_000
@@ -67,6 +68,11 @@ class Plan:
     def services(self):
         """The killer."""
         return {"kills": (build.BUILD / "kills", self.manifest())}
+
+
+def killer(each):
+    """One that ends all in turn, one each so many milliseconds, as long as the machine runs."""
+    return Plan(seconds=LONGEST, periods=(each,), supervisor=True).services()
 
 
 @dataclass

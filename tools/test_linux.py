@@ -236,10 +236,14 @@ def difference(expected, found):
     return "\n".join(lines[:25]) or "the bytes differ"
 
 
+def restarts_in(services):
+    """The sum of what /proc/atoll/services says."""
+    return sum(map(int, re.findall(r"^\S+ +\S+ +(\d+) ", services, re.MULTILINE)))
+
+
 def restarts_tell(report, cpus, answer):
     """How often servers came back while the snippets ran; not at all: whoever ends them did not."""
-    text = answer[1].decode() if isinstance(answer, tuple) else ""
-    restarts = sum(map(int, re.findall(r"^\S+ +\S+ +(\d+) ", text, re.MULTILINE)))
+    restarts = restarts_in(answer[1].decode() if isinstance(answer, tuple) else "")
     report.say(f"servers came back {restarts:,} times, the supervisor not counted")
     report.result(f"linux/restarts@{cpus}", None if restarts else f"nobody was ended: {answer}")
 

@@ -16,7 +16,6 @@ import test_linux
 import test_system
 from test_report import Report, selected
 
-LONGEST = 100_000   # seconds
 
 
 def main(options):
@@ -38,7 +37,7 @@ def main(options):
     test_linux.APPEND = options.append
     test_system.LONG = options.long
     if options.kill_every:
-        test_linux.SERVICES = endurance.Plan(seconds=LONGEST, periods=(options.kill_every,), supervisor=True).services()
+        test_linux.SERVICES = endurance.killer(options.kill_every)
 
     waiting = collections.deque(system)
 

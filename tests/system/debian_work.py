@@ -2,7 +2,6 @@
 here; and to the same while all servers, drivers and the supervisor are ended in turn, each five milliseconds one of them."""
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -25,7 +24,6 @@ done < /dev/null
 """
 TELL = "cat /proc/atoll/services >&2"
 EACH = 10         # milliseconds from kill to kill
-LONGEST = 1000    # seconds
 LEAST = 20        # restarts
 
 
@@ -61,7 +59,6 @@ def test(system):
     top, expected = root_tree(system.folder), here(system.folder)
     if system.smp == 1:
         same(expected, run(system, top), "here")
-    killed = run(system, top, tell=TELL, services=endurance.Plan(seconds=LONGEST, periods=(EACH,), supervisor=True).services())
+    killed = run(system, top, tell=TELL, services=endurance.killer(EACH))
     same(expected, killed, "here, while servers are ended")
-    restarts = sum(map(int, re.findall(r"^\S+ +\S+ +(\d+) ", killed.error.decode(), re.MULTILINE)))
-    assert restarts >= LEAST, killed.error.decode()
+    assert test_linux.restarts_in(killed.error.decode()) >= LEAST, killed.error.decode()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 HEADERS = ("bits", "sys", "asm", "gnu", "linux", "asm-generic", "x86_64-linux-gnu")
 LEFT_OUT = shutil.ignore_patterns("test*", "idlelib", "__pycache__", "ensurepip", "lib2to3", "config-*", "pydoc_data", "distutils", "dist-packages")
-COMPILER = ("cc1", "collect2", "lto-wrapper", "crtbeginT.o", "crtend.o", "crt1.o", "crti.o", "crtn.o", "libgcc.a", "libgcc_eh.a", "libc.a")
+COMPILERS = ("cc1", "collect2", "lto-wrapper")
+LINKED = ("crtbeginT.o", "crtend.o", "crt1.o", "crti.o", "crtn.o", "libgcc.a", "libgcc_eh.a", "libc.a")
 
 
 def libraries(program):
@@ -35,16 +36,15 @@ def folder_add(top, path, ignore=None):
 
 def compiler_add(top):
     """gcc, for C and static programs."""
-    def place(name):
-        return subprocess.run(["/usr/bin/gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
-    def program(name):
-        return subprocess.run(["/usr/bin/gcc", f"-print-prog-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
-    add(top, ["/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld", *map(program, COMPILER[:3])])
-    for name in COMPILER[3:]:
-        copy(place(name), top)
-    folder_add(top, place("include"))
+    def place(kind, name):
+        return subprocess.run(["/usr/bin/gcc", f"-print-{kind}-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+    add(top, ["/usr/bin/gcc", "/usr/bin/as", "/usr/bin/ld", *(place("prog", name) for name in COMPILERS)])
+    for name in LINKED:
+        copy(place("file", name), top)
+    folder_add(top, place("file", "include"))
     for name in HEADERS:
-        folder_add(top, f"/usr/include/{name}") if Path(f"/usr/include/{name}").exists() else None
+        if Path(f"/usr/include/{name}").exists():
+            folder_add(top, f"/usr/include/{name}")
     for header in Path("/usr/include").glob("*.h"):
         copy(header, top)
 
