@@ -10,7 +10,8 @@ SCRIPT = FREE_PAGES + r"""
 load() { while ! [ -e /tmp/stop ]; do seq 1 200 | sort -rn | tail -n 1; id -u; done 2>&1 | sort | uniq -c | awk '{ print "load", $2, ($1 > 2) }'; }
 attempt() { svctl update pipe /bin/$1 2>&1; echo "$1: $?"; svctl list | awk '$1 == "pipe" { print $1, $2, $4, $9 }'; }
 compare() { lost=$((before - $(free_pages))); [ $lost -le 64 ] && echo "nothing lost" || echo "lost $lost KiB"; }
-attempt crashes; attempt pipe; before=$(free_pages)
+attempt crashes; attempt pipe
+load & sleep 2; touch /tmp/stop; wait; rm /tmp/stop; before=$(free_pages)
 load &
 attempt stuck; grep pipe /proc/atoll/updates; svctl kill pipe; sleep 2
 touch /tmp/stop; wait; compare
@@ -21,6 +22,8 @@ crashes: 1
 pipe ready fault reverted
 pipe: 0
 pipe ready updated done
+load 0 1
+load 1 1
 svctl: pipe stuck: it failed, and failed to go back: it runs on
 stuck: 1
 pipe ready fault stuck
