@@ -118,7 +118,7 @@ def versions():
     yield "Linux", f"{bench_guest.linux_kernel().name.removeprefix('vmlinuz-')}, Debian, `{bench_guest.LINUX_APPEND}`"
     yield "QEMU", said(qemu.QEMU, "--version")
     yield "compiler", said("gcc", "--version")
-    counted = qemu.command(bench_guest.options(True, " | ".join(SETTINGS)), "tcg") + bench_guest.repeatable(True)
+    counted = qemu.command(bench_guest.options(True, " | ".join(SETTINGS)), "tcg")
     yield "instructions", "`" + " ".join(counted) + "`, for each system the better setting of the processor"
     accel = qemu.accelerator(build.CACHE, quiet=True)
     timed = qemu.command(bench_guest.options(False, " | ".join(SETTINGS)), accel)

@@ -48,11 +48,6 @@ def options(icount, cpu):
     return machine_options(icount=icount, cpu=cpu, mem="512M")
 
 
-def repeatable(icount):
-    """QEMU's arguments that make a counted run the same each time: what the guest may take for chance is fixed too."""
-    return ["-seed", "1", "-rtc", "base=2026-01-01,clock=vm"] if icount else []
-
-
 def on_disk(name):
     return name.startswith("ext4-")
 
@@ -100,7 +95,7 @@ def atoll_line(folder, names, icount, cpu):
     archive.assemble(path, archive.system_part(build.BUILD), tree, archive.parameters("exec", command, machine.ENVIRONMENT),
                      [output.getvalue()])
     chosen = options(icount, cpu)
-    return machine.command_line(chosen, machine.kernel(chosen), path) + disk(folder, names) + repeatable(icount)
+    return machine.command_line(chosen, machine.kernel(chosen), path) + disk(folder, names)
 
 
 def linux_line(folder, names, icount, cpu):
@@ -113,7 +108,7 @@ def linux_line(folder, names, icount, cpu):
         rootfs.fill(tree, None)
         tree.writer.finish()
     accel = "tcg" if icount else qemu.accelerator(build.CACHE, quiet=True)
-    return qemu.command(options(icount, cpu), accel) + disk(folder, names) + repeatable(icount) + [
+    return qemu.command(options(icount, cpu), accel) + disk(folder, names) + [
         "-kernel", str(linux_kernel()), "-initrd", str(path), "-append", LINUX_APPEND]
 
 
@@ -126,7 +121,7 @@ def kernel_line(folder, names, icount, cpu, smp=1, variant=None):
     archive.assemble(path, services, None, None)
     chosen = options(icount, cpu)
     chosen.smp, chosen.kernel = smp, variant
-    return machine.command_line(chosen, machine.kernel(chosen), path) + repeatable(icount)
+    return machine.command_line(chosen, machine.kernel(chosen), path)
 
 
 ROW = re.compile(r"row (\S+) (?:ticks=(\d+) operations=(\d+) bytes=(\d+)|(failed|wrong|died) (.*))")

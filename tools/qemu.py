@@ -76,13 +76,17 @@ def accelerator(cache, quiet=False):
     return "tcg"
 
 
+# What the guest may take for chance, and the date, are fixed where instructions are counted: such a run repeats itself.
+REPEATABLE = ("-seed", "1", "-rtc", "base=2026-01-01,clock=vm")
+
+
 def command(options, accel):
     """The part of the command line that all guests share. options: icount, smp, mem, and maybe cpu."""
     cpu = getattr(options, "cpu", "max")
     line = [QEMU, "-machine", "pc", "-cpu", cpu if accel == "tcg" else cpu.replace("max", "host"), "-m", options.mem,
             "-smp", str(options.smp), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     if options.icount:
-        return line + ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+        return line + ["-accel", "tcg", "-icount", "shift=0,sleep=off", *REPEATABLE]
     return line + ["-accel", accel]
 
 

@@ -43,7 +43,6 @@ struct scratch {
 	uint64_t deadly;          /* the call that was in hand when a server died, */
 	uint32_t deaths;          /* so many times */
 	uint32_t note_count;
-	uint32_t notes[NOTES_MAX]; /* slots that the step in hand has taken */
 	uint32_t done;             /* so many effects have been carried out, */
 	uint64_t done_step;        /* of this step */
 	struct doubts doubts;
@@ -55,7 +54,9 @@ struct scratch {
 	struct undo {
 		step_action run;
 		uint64_t arguments[3];
+		uint64_t seal;
 	} undo[UNDO_MAX];
+	uint64_t notes[NOTES_MAX]; /* slots that the step in hand has taken; sealed, as what they say is done to the captable */
 };
 _Static_assert(sizeof(struct scratch) <= STASH_SCRATCH_SIZE, "it fits");
 
@@ -68,7 +69,18 @@ static struct scratch *scratch(void)
 	return (struct scratch *)stash_journal->scratch;
 }
 
+/* What an earlier step has noted, or what is no note at all, has another seal: a loop that is damaged and runs on does nothing with it. */
+static uint64_t sealed(uint64_t what)
+{
+	return (what ^ stash_journal->step) * 0x9e3779b97f4a7c15ull;
+}
+
 /* --- slots --- */
+
+static uint64_t note_of(uint32_t slot_and_flag)
+{
+	return sealed(slot_and_flag) << 32 | slot_and_flag;
+}
 
 static slot_t slot_note(uint32_t flag)
 {
@@ -76,7 +88,7 @@ static slot_t slot_note(uint32_t flag)
 	slot_t slot = notes->note_count < NOTES_MAX ? slot_take() : 0;
 	if (slot == 0)
 		return 0;
-	notes->notes[notes->note_count] = slot | flag;
+	notes->notes[notes->note_count] = note_of(slot | flag);
 	__atomic_store_n(&notes->note_count, notes->note_count + 1, __ATOMIC_RELEASE);
 	return slot;
 }
@@ -102,8 +114,10 @@ void slot_free(slot_t slot)
 static void notes_undo(void)
 {
 	for (uint32_t i = 0; i < scratch()->note_count; i++) {
-		uint32_t note = scratch()->notes[i];
+		uint32_t note = (uint32_t)scratch()->notes[i];
 		slot_t slot = note & ~NOTE_MADE;
+		if (scratch()->notes[i] != note_of(note))
+			continue;
 		if (note & NOTE_MADE)
 			object_destroy(slot);
 		cap_drop(SELF_CAPTABLE, slot);
@@ -117,12 +131,19 @@ void step_then(step_action run, uint64_t a, uint64_t b, uint64_t c)
 	effect_action(run, a, b, c);
 }
 
+static uint64_t undo_seal(const struct undo *undo)
+{
+	return sealed((uint64_t)undo->run + undo->arguments[0] + 3 * undo->arguments[1] + 5 * undo->arguments[2]);
+}
+
 bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct scratch *notes = scratch();
 	if (notes->undo_count == UNDO_MAX)
 		return false;
-	notes->undo[notes->undo_count] = (struct undo){ run, { a, b, c } };
+	struct undo *undo = &notes->undo[notes->undo_count];
+	*undo = (struct undo){ run, { a, b, c }, 0 };
+	undo->seal = undo_seal(undo);
 	__atomic_store_n(&notes->undo_count, notes->undo_count + 1, __ATOMIC_RELEASE);
 	return true;
 }
@@ -132,7 +153,8 @@ static void actions_undo(void)
 {
 	for (uint64_t i = scratch()->undo_count; i-- > 0;) {
 		const struct undo *undo = &scratch()->undo[i];
-		undo->run(undo->arguments[0], undo->arguments[1], undo->arguments[2]);
+		if (undo->seal == undo_seal(undo))
+			undo->run(undo->arguments[0], undo->arguments[1], undo->arguments[2]);
 	}
 }
 

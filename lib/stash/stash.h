@@ -40,8 +40,8 @@
 
 #define STASH_MAGIC 0x336873617473ull
 #define STASH_LASTING 4 /* variables that are */
-#define STASH_RECORD_SIZE 0x7000
-#define STASH_SCRATCH_SIZE 0x1800
+#define STASH_RECORD_SIZE 0x6400
+#define STASH_SCRATCH_SIZE 0x3000
 
 /* At STASH_JOURNAL. Written without hooks, in the order that stash.c argues. */
 struct stash_header {
