@@ -29,7 +29,7 @@ root root
 limit none
 priority driver
 argument {seed}
-argument {count}
+argument {count:06}
 argument {apart}
 argument {kinds}
 argument {victims}
@@ -190,7 +190,8 @@ class Boot:
             words = [word.decode() for word in (guest.PANIC_WORDS + LAST_WORDS) if word.decode() in done.log]
             why = f"status {done.status}" + "".join(": " + word.strip() for word in words)
         self.kernel = any(word.decode() in done.log for word in guest.PANIC_WORDS)
-        self.notices = fault_parts.notices(expected, done.output, why)
+        self.notices = fault_parts.notices(expected, done.output, why,
+                                           done.status not in (guest.STATUS_TIME_OUT, guest.STATUS_BROKEN))
         self.log = done.log
 
     def suspects(self, notice):

@@ -45,8 +45,9 @@ def difference(expected, found):
     return "wrong", f"{len(after)} lines instead of {len(before)}"
 
 
-def notices(expected, output, why_no_end):
-    """The parts that differ; those that differ one after the other, to the first whole round that does not, are one."""
+def notices(expected, output, why_no_end, ended=True):
+    """The parts that differ; those that differ one after the other, to the first whole round that does not, are one. `ended`: where there is no
+    end, the workload itself ended too early."""
     found, well, said = [], len(expected), parts(output)
     for index, (number, name, text) in enumerate(said):
         last = index == len(said) - 1
@@ -55,8 +56,8 @@ def notices(expected, output, why_no_end):
             continue
         if well >= len(expected) - 1:
             what = difference(expected.get(name, b""), text)
-            if last and why_no_end and what[0] != "error":   # that may have ended the workload
-                what = "stuck", why_no_end
+            if last and why_no_end and not (ended and what[0] == "error"):   # which will have been why
+                what = "stuck", why_no_end + (f", after: {what[1]}" if what[0] == "error" else "")
             found.append(Notice(number, name, *what))
         well = 0
     if not said:

@@ -209,12 +209,14 @@ uint64_t effects_cut(void)
 	return noted - count;
 }
 
-void effects_run(uint32_t *done)
+void effects_run(uint32_t *done, bool look)
 {
 	uint32_t number = 0;
 	for (struct effect *effect = effects.first; effect; effect = effect->next) {
 		if (number++ < *done)
 			continue;
+		if (look && !is_sealed(effect))
+			__builtin_trap();
 		effect->run(effect->arguments[0], effect->arguments[1], effect->arguments[2]);
 		__atomic_store_n(done, number, __ATOMIC_RELEASE);
 	}

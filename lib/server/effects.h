@@ -28,8 +28,8 @@ void effects_settle(void);
 /* Between two steps, where what is left to be carried out ends every incarnation: the list ends before the first that is not as it was
  * made. How many are lost. */
 uint64_t effects_cut(void);
-/* After the commit: those from number *done on, which counts them as they are done. */
-void effects_run(uint32_t *done);
+/* After the commit: those from number *done on, which counts them as they are done. `look`: one that is not as it was made ends the server. */
+void effects_run(uint32_t *done, bool look);
 /* First in a step: what the last one had left to be done is done. Then, if the answer to the last call has certainly been sent: the slots that were to be emptied after it. */
 void effects_forget(void);
 void effects_forget_answered(void);

@@ -376,9 +376,7 @@ static void call_handle(void)
 	if (!step_repeated(request, &status)) {
 		step_begin(request->id);
 		status = call_dispatch(request);
-		if (step_verifies)
-			step_verify(request, status);
-		else if (status < 0 && status > REQUEST_PARKED)
+		if (!step_verifies && status < 0 && status > REQUEST_PARKED)
 			step_doubt(request, status);
 		step_end(request, status);
 		if (step_leaves)

@@ -68,11 +68,6 @@ bool step_goes_no_further(void)
 	return false;
 }
 
-void step_verify(const struct request *request, int status)
-{
-	(void)request, (void)status;
-}
-
 uint64_t step_recall(uint64_t value)
 {
 	return value;

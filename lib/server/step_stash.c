@@ -24,7 +24,8 @@
 #define NOTES_MAX 960
 #define UNDO_MAX 32
 #define NOTE_MADE 0x80000000u /* an object is made in the slot */
-#define DEATHS_MAX 3 /* of one call */
+#define DEATHS_MAX 3 /* of one call; */
+#define DEATHS_MAX_VERIFIED 6 /* where a call takes several incarnations, and what ends them may come from outside each time */
 
 struct record {
 	uint64_t id;
@@ -47,7 +48,8 @@ struct scratch {
 	uint64_t done_step;        /* of this step */
 	struct doubts doubts;
 	uint64_t stuck_after;      /* the count of the last step that was committed when a server died, */
-	uint32_t stuck;            /* so many times one after the other */
+	uint32_t stuck;            /* so many times one after the other, */
+	uint32_t anew;             /* and had not ended itself */
 	uint32_t mended;           /* since something else was deadly */
 	struct verify verify;
 	uint64_t undo_count;
@@ -167,7 +169,7 @@ static void effects_carry_out(void)
 		__atomic_store_n(&notes->done, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&notes->done_step, step, __ATOMIC_RELEASE);
 	}
-	effects_run(&notes->done);
+	effects_run(&notes->done, step_verifies); /* they were sealed when they were compared, and are in the twin */
 }
 
 /* --- steps --- */
@@ -184,10 +186,19 @@ static void death_count(void)
 	stash_journal->call = 0;
 }
 
+static uint32_t deaths_max(void)
+{
+	return step_verifies ? DEATHS_MAX_VERIFIED : DEATHS_MAX;
+}
+
 /* Incarnations that have not come to the end of a step. */
 static void stuck_count(void)
 {
 	struct scratch *notes = scratch();
+	if (notes->anew) {
+		notes->anew = 0;
+		return;
+	}
 	uint64_t committed = stash_steps(stash_journal->committed);
 	notes->stuck = notes->stuck_after == committed ? notes->stuck + 1 : 1;
 	notes->stuck_after = committed;
@@ -198,19 +209,19 @@ static void stuck_count(void)
 static void state_mend(void)
 {
 	struct scratch *notes = scratch();
-	if (notes->stuck >= DEATHS_MAX - 1) {
+	if (notes->stuck >= deaths_max() - 1) {
 		stash_forgive();
 		uint64_t lost = effects_cut();
 		if (lost)
 			log_line("%lu things that the last step had left to be done were damaged, and are lost", lost);
 	}
-	if ((notes->deaths < DEATHS_MAX || notes->mended) && notes->stuck < DEATHS_MAX)
+	if ((notes->deaths < deaths_max() || notes->mended) && notes->stuck < deaths_max())
 		return;
 	unsigned pointers = stash_mend_pointers(stash_journal->fault);
 	if (pointers == 0)
 		return;
 	log_line("%u pointers that were damaged are mended, of which servers died again and again", pointers);
-	notes->deaths = DEATHS_MAX - 1;
+	notes->deaths = deaths_max() - 1;
 	notes->mended = true;
 }
 
@@ -317,6 +328,23 @@ static void caps_drop_answered(const struct request *request)
 			effect_drop_answered(request->reply_caps[i]);
 }
 
+/* The step is taken back, and its call comes again to a new incarnation. */
+static _Noreturn void step_anew(void)
+{
+	stash_journal->call = 0; /* which is not to blame */
+	scratch()->anew = 1;
+	__asm__ volatile("int3");
+	__builtin_trap();
+}
+
+/* What has been written counts as it was when it was compared. */
+static void step_verify(const struct request *request, int status)
+{
+	stash_freeze();
+	if (request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
+		step_anew();
+}
+
 void step_commit(struct request *request, int status)
 {
 	if (request) {
@@ -328,6 +356,8 @@ void step_commit(struct request *request, int status)
 		kept_refill();
 	if (effects.count)
 		effects_settle();
+	if (step_verifies && request)
+		step_verify(request, status);
 	stash_commit(request != NULL);
 	if (request) {
 		answered = false;
@@ -349,8 +379,8 @@ static bool call_refused(const struct request *request)
 	const struct scratch *notes = scratch();
 	if (request->id != notes->deadly)
 		return false;
-	if (notes->deaths < DEATHS_MAX) {
-		if (notes->deaths == DEATHS_MAX - 1)
+	if (notes->deaths < deaths_max()) {
+		if (notes->deaths == deaths_max() - 1)
 			stash_forgive();
 		return false;
 	}
@@ -381,23 +411,9 @@ bool step_repeated(struct request *request, int *status)
 
 /* --- answers that are not believed --- */
 
-/* The step is taken back, and its call comes again to a new incarnation. */
-static _Noreturn void step_anew(void)
-{
-	stash_journal->call = 0; /* which is not to blame */
-	__asm__ volatile("int3");
-	__builtin_trap();
-}
-
 void step_doubt(const struct request *request, int status)
 {
 	if (doubt_is_due(&scratch()->doubts, request, status))
-		step_anew();
-}
-
-void step_verify(const struct request *request, int status)
-{
-	if (request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
 		step_anew();
 }
 

@@ -21,12 +21,12 @@ static uint64_t sum_bytes(uint64_t sum, const void *bytes, uint64_t length)
 }
 
 /* Words beside those that it changed may be another incarnation's business. */
-static uint64_t sum_granule(uint64_t sum, uint64_t granule)
+static uint64_t sum_granule(uint64_t sum, uint64_t granule, const uint64_t *now)
 {
-	const uint64_t *now = (const uint64_t *)(STASH_BASE + granule * STASH_GRANULE), *before = now - STASH_SIZE / sizeof *now;
+	const uint64_t *before = (const uint64_t *)(STASH_BASE - STASH_SIZE + granule * STASH_GRANULE);
 	for (unsigned i = 0; i < STASH_GRANULE / sizeof *now; i++)
 		if (now[i] != before[i])
-			sum = sum_word(sum_word(sum, (uint64_t)&now[i]), now[i]);
+			sum = sum_word(sum_word(sum, (uint64_t)&before[i]), now[i]);
 	return sum;
 }
 
@@ -36,8 +36,9 @@ static uint64_t sum_of(const struct request *request, int status)
 	sum = sum_bytes(sum, request->reply_words, sizeof request->reply_words);
 	sum = sum_bytes(sum, request->reply_data, request->reply_data_length);
 	sum = sum_bytes(sum, request->reply_caps, sizeof request->reply_caps);
-	for (uint64_t at = STASH_LIST; at < stash_journal->list_end; at += sizeof(uint64_t))
-		sum = sum_granule(sum, stash_granule(*(const uint64_t *)at));
+	const uint64_t *list = (const uint64_t *)STASH_LIST;
+	for (uint64_t i = 0; (uint64_t)&list[i] < stash_journal->list_end; i++)
+		sum = sum_granule(sum, stash_granule(list[i]), stash_frozen(i));
 	return sum;
 }
 

@@ -33,6 +33,9 @@ uint64_t stash_code_sum_at_start;
 unsigned stash_roll_backs = 1;
 
 #define LIST_KEPT 0x10000u /* bytes of the list that keep their memory */
+#define FROZEN_GRANULES 512u
+#define FROZEN (STASH_LIST + FROZEN_GRANULES * 8) /* in that memory */
+_Static_assert(FROZEN_GRANULES * (8 + STASH_GRANULE) <= LIST_KEPT, "it is");
 #define ONE_STEP (2ull * STASH_CODE)
 #define BLOCK 64u
 #define PAGE 4096u
@@ -87,13 +90,63 @@ static void list_empty(void)
 	__atomic_store_n(&stash_journal->list_end, STASH_LIST, __ATOMIC_RELEASE);
 }
 
+/* --- what has been written, copied before it counts --- */
+
+#define GRANULE_WORDS (STASH_GRANULE / 8)
+
+static uint64_t frozen_count; /* granules; 0: there is none */
+
+static uint64_t *frozen_at(uint64_t number)
+{
+	return (uint64_t *)FROZEN + number * GRANULE_WORDS;
+}
+
+static uint64_t *listed(uint64_t number)
+{
+	uint64_t granule = stash_granule(((const uint64_t *)STASH_LIST)[number]);
+	if (granule >= STASH_GRANULES)
+		__builtin_trap();
+	return (uint64_t *)(STASH_BASE + granule * STASH_GRANULE);
+}
+
+void stash_freeze(void)
+{
+	uint64_t count = (stash_journal->list_end - STASH_LIST) / 8;
+	frozen_count = count <= FROZEN_GRANULES ? count : 0;
+	for (uint64_t i = 0; i < frozen_count; i++)
+		for (unsigned word = 0; word < GRANULE_WORDS; word++)
+			frozen_at(i)[word] = listed(i)[word];
+}
+
+const uint64_t *stash_frozen(uint64_t number)
+{
+	return number < frozen_count ? frozen_at(number) : listed(number);
+}
+
+/* What stash_list_settle does, with the copies; the state is what they are again. */
+static void frozen_settle(void)
+{
+	for (uint64_t i = 0; i < frozen_count; i++) {
+		uint64_t *there = listed(i);
+		stash_tags[((uint64_t)there - STASH_BASE) / STASH_GRANULE] = 0;
+		for (unsigned word = 0; word < GRANULE_WORDS; word++)
+			there[word] = *(uint64_t *)((uint64_t)&there[word] - STASH_SIZE) = frozen_at(i)[word];
+	}
+	if (stash_code_sum() != stash_code_sum_at_start)
+		__builtin_trap();
+}
+
 /* The list's end, once what it has counts. */
 static void list_close(uint64_t end)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t length = end - STASH_LIST;
 	__atomic_store_n(&header->list_end, end + 1, __ATOMIC_RELEASE);
-	stash_list_settle(end);
+	if (frozen_count && length == frozen_count * 8)
+		frozen_settle();
+	else
+		stash_list_settle(end);
+	frozen_count = 0;
 	list_empty();
 	if (length > LIST_KEPT)
 		stash_trim(STASH_LIST_OFFSET + LIST_KEPT, length - LIST_KEPT);
@@ -266,6 +319,8 @@ void stash_roll_back(void)
 		twin_begin();
 	else if (header->list_end != STASH_LIST)
 		all_copy(stash_heap_end(), 0, STASH_SIZE);
+	else if (stash_roll_backs > 1)
+		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
 	list_empty();
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
 }

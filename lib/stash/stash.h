@@ -89,9 +89,15 @@ bool stash_open(bool *fresh);
  * stash_record_next() is the record from then on, by the very store that commits. */
 void stash_begin(void);
 void stash_commit(bool new_record);
+/* Last before a commit: what the step has written is copied, and it is the copies that the commit makes count, whatever becomes of the
+ * state meanwhile. Of a step that has written much nothing is copied. */
+void stash_freeze(void);
+/* The granule that the list's entry of this number stands for, as it will count: its copy, or itself. */
+const uint64_t *stash_frozen(uint64_t number);
 /* Take the step in hand back, if there is one; else what the last one had yet to bring to the twin is brought. */
 void stash_roll_back(void);
-extern unsigned stash_roll_backs; /* so many times: a second time finds what went wrong in the first */
+/* So many times: a second time finds what went wrong in the first. With more than one, the twin is believed where no step is in hand, too. */
+extern unsigned stash_roll_backs;
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash, to where the last one faulted (as the
  * header has it), are made right; how many. */

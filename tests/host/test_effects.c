@@ -93,7 +93,7 @@ static _Noreturn void room_child(unsigned bit)
 	effect_action(action, 4, 5, 6);
 	effects_settle();
 	acted = 0;
-	effects_run(&done);
+	effects_run(&done, true);
 	_exit(done == 5 && acted == 1 + 2 + 3 + 4 + 5 + 6 ? 0 : 3);
 }
 
@@ -122,7 +122,7 @@ static void test_long(void)
 	effects_settle();
 	uint32_t done = 0;
 	acted = 0;
-	effects_run(&done);
+	effects_run(&done, true);
 	CHECK(done == 200 && acted == 200);
 	effects_forget();
 	effects_forget_answered();

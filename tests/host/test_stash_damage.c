@@ -22,7 +22,7 @@
 #define HELPLESS 60      /* of some 2,200 bits */
 #define BEHIND 3         /* entries behind the end of the list that are damaged, too */
 
-static unsigned failures, damages, strayed, commits, wrong, unseen;
+static unsigned failures, thawed, damages, strayed, commits, wrong, unseen;
 static uint64_t seed = 2026, step;
 
 /* What the dead step left. */
@@ -188,6 +188,27 @@ static void damage_hooks(void)
 		hooks_invert(bit);
 }
 
+/* --- what is frozen --- */
+
+/* A bit of what a step has written flips after it was frozen, before the commit: what counts is what it was. */
+static void frozen_invert(void)
+{
+	step_try(program_step, step, &done_hash);
+	stash_begin();
+	program_step(step);
+	stash_freeze();
+	uint64_t entries = (stash_journal->list_end - STASH_LIST) / 8;
+	uint64_t granule = stash_granule(*list_entry(random_next(&seed) % entries));
+	if (entries <= 512) {
+		((unsigned char *)STASH_BASE)[granule * STASH_GRANULE + random_next(&seed) % STASH_GRANULE] ^= 1u << random_next(&seed) % 8;
+		thawed++;
+	}
+	stash_commit(true);
+	if (stash_hash() != done_hash)
+		complain("what was frozen is not what counts", granule);
+	step++;
+}
+
 int main(void)
 {
 	signal(SIGSEGV, died);
@@ -214,8 +235,10 @@ int main(void)
 			step_whole(program_step, step);
 	}
 	damage_hooks();
+	for (unsigned i = 0; i < STEPS; i++)
+		frozen_invert();
 	printf("%u times damaged, %u of them by stores elsewhere, %u committed steps; hooks that were damaged made %u steps wrong, and %u were "
 	       "not seen\n",
 	       damages, strayed, commits, wrong, unseen);
-	return failures != 0 || wrong > HELPLESS || unseen > HELPLESS || damages < 20000 || strayed < 1000 || commits < 4;
+	return failures != 0 || wrong > HELPLESS || unseen > HELPLESS || damages < 20000 || strayed < 1000 || commits < 4 || thawed < STEPS / 4;
 }

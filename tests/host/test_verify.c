@@ -20,6 +20,12 @@ static uint64_t *state_word(unsigned number)
 	return (uint64_t *)STASH_BASE + number;
 }
 
+/* That of a step that has written too much to be copied (host/stash_damage has the others). */
+const uint64_t *stash_frozen(uint64_t number)
+{
+	return (const uint64_t *)(STASH_BASE + stash_granule(((const uint64_t *)STASH_LIST)[number]) * STASH_GRANULE);
+}
+
 /* A step that changes every third word of some granules, and notes these. */
 static void step(void)
 {
