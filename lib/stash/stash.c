@@ -136,6 +136,18 @@ static void frozen_settle(void)
 		__builtin_trap();
 }
 
+/* Something that the list has up to there is not the same in the state and in the twin. */
+static bool listed_differ(uint64_t end)
+{
+	for (uint64_t i = 0; STASH_LIST + i * 8 < end; i++) {
+		const uint64_t *there = listed(i), *twin = there - STASH_SIZE / 8;
+		for (unsigned word = 0; word < GRANULE_WORDS; word++)
+			if (there[word] != twin[word])
+				return true;
+	}
+	return false;
+}
+
 /* The list's end, once what it has counts. */
 static void list_close(uint64_t end)
 {
@@ -146,6 +158,8 @@ static void list_close(uint64_t end)
 		frozen_settle();
 	else
 		stash_list_settle(end);
+	if (frozen_count && listed_differ(end))
+		__builtin_trap();
 	frozen_count = 0;
 	list_empty();
 	if (length > LIST_KEPT)
@@ -284,11 +298,15 @@ static bool list_copy(uint64_t from, uint64_t to)
 }
 
 /* What hooks did not announce is found in the variables and in the first part of the heap; in all of it, where the list shows that they are not
- * sound. So a large heap makes no long pause. */
+ * sound. So a large heap makes no long pause. Where this code itself is damaged its successor must still have the list, so that ends here. */
 static void all_copy(uint64_t heap_end, uint64_t from, uint64_t to)
 {
-	uint64_t most = list_copy(from, to) ? HEAP_LOOKED_AT : STASH_BASE + STASH_SIZE - STASH_HEAP;
+	uint64_t end = stash_journal->list_end;
+	bool sound = list_copy(from, to);
+	uint64_t most = sound ? HEAP_LOOKED_AT : STASH_BASE + STASH_SIZE - STASH_HEAP;
 	image_copy(from, to);
+	if (sound && listed_differ(end))
+		__builtin_trap();
 	if (heap_end - STASH_HEAP <= STASH_BASE + STASH_SIZE - STASH_HEAP)
 		part_copy(STASH_HEAP, heap_end < STASH_HEAP + most ? heap_end : STASH_HEAP + most, from, to);
 }
