@@ -468,6 +468,11 @@ void stash_peek(uint64_t offset, void *to, uint64_t length)
 	memory_read(SELF_STASH, offset, to, length);
 }
 
+void stash_protect_twin(bool read_only)
+{
+	space_protect(SELF_SPACE, STASH_TWIN, STASH_SIZE, MAP_READ | (read_only ? 0 : MAP_WRITE));
+}
+
 static bool zeros_write(uint64_t offset, uint64_t length)
 {
 	static const char zeros[0x10000];

@@ -37,6 +37,7 @@ static unsigned page_mend(uint64_t page, uint64_t fault)
 		uint64_t value = pointer_mend(words[i], fault);
 		if (value == words[i])
 			continue;
+		stash_protect_twin(false);
 		((uint64_t *)page)[i] = value;
 		((uint64_t *)(page - STASH_SIZE))[i] = value;
 		count++;

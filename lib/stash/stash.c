@@ -25,11 +25,13 @@
 unsigned char stash_tags[STASH_GRANULES + 1];
 
 extern char stash_image_end[];
+extern const uint64_t stash_text_begin[], stash_text_end[]; /* the code of this file and of save.S */
 /* save.S */
 void stash_list_settle(uint64_t end);
 uint64_t stash_code_sum(void);
 
 uint64_t stash_code_sum_at_start;
+static uint64_t text_sum_at_start;
 unsigned stash_roll_backs = 1;
 
 #define LIST_KEPT 0x10000u /* bytes of the list that keep their memory */
@@ -40,6 +42,31 @@ _Static_assert(FROZEN_GRANULES * (8 + STASH_GRANULE) <= LIST_KEPT, "it is");
 #define BLOCK 64u
 #define PAGE 4096u
 #define HEAP_LOOKED_AT 0x10000u /* bytes, whatever the list says */
+
+static uint64_t text_sum(void)
+{
+	uint64_t sum = 0;
+	for (const uint64_t *word = stash_text_begin; word < stash_text_end; word++)
+		sum += *word;
+	return sum;
+}
+
+/* Before the last thing that tells a successor what there is to do: code that is not what it was may not have done it. */
+static void text_check(void)
+{
+	if (text_sum() != text_sum_at_start)
+		__builtin_trap();
+}
+
+/* Where the state is rolled back more than once the twin is read only from then to the commit. */
+static void twin_protect(bool read_only)
+{
+	static bool is_read_only;
+	if (stash_roll_backs == 1 || is_read_only == read_only)
+		return;
+	stash_protect_twin(read_only);
+	is_read_only = read_only;
+}
 
 /* The number that a word of the header stands for, one bit of damage mended. False: it stands for none. */
 static bool number_mend(uint64_t *word)
@@ -132,8 +159,6 @@ static void frozen_settle(void)
 		for (unsigned word = 0; word < GRANULE_WORDS; word++)
 			there[word] = *(uint64_t *)((uint64_t)&there[word] - STASH_SIZE) = frozen_at(i)[word];
 	}
-	if (stash_code_sum() != stash_code_sum_at_start)
-		__builtin_trap();
 }
 
 /* Something that the list has up to there is not the same in the state and in the twin. */
@@ -160,6 +185,8 @@ static void list_close(uint64_t end)
 		stash_list_settle(end);
 	if (frozen_count && listed_differ(end))
 		__builtin_trap();
+	if (frozen_count)
+		text_check();
 	frozen_count = 0;
 	list_empty();
 	if (length > LIST_KEPT)
@@ -169,8 +196,10 @@ static void list_close(uint64_t end)
 void stash_begin(void)
 {
 	struct stash_header *header = stash_journal;
-	if (header->list_end != STASH_LIST) /* of stores outside of any step */
+	if (header->list_end != STASH_LIST) { /* of stores outside of any step */
+		twin_protect(false);
 		list_close(header->list_end);
+	}
 	uint64_t step = header->committed + ONE_STEP;
 	if (step - header->step - STASH_CODE > ONE_STEP) /* they were not the same but for the record */
 		__builtin_trap();
@@ -188,6 +217,7 @@ void stash_commit(bool new_record)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t end = header->list_end, step = header->step;
+	twin_protect(false);
 	if (step != header->committed + ONE_STEP || end - STASH_LIST > STASH_LIST_SIZE || end % 8 != 0 || end != header->list_end_again)
 		__builtin_trap();
 	__atomic_store_n(&header->committed, count_switch(step, new_record), __ATOMIC_RELEASE);
@@ -329,16 +359,22 @@ void stash_roll_back(void)
 	uint64_t committed, step;
 	if (!counts_read(&committed, &step))
 		return;
-	__atomic_store_n(&header->committed, committed, __ATOMIC_RELEASE);
-	if (step == committed + ONE_STEP)
+	if (header->committed != committed)
+		__atomic_store_n(&header->committed, committed, __ATOMIC_RELEASE);
+	twin_protect(true);
+	if (step == committed + ONE_STEP) {
 		for (unsigned i = 0; i < stash_roll_backs; i++)
 			all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
-	else if (stash_steps(committed) == 0)
+	} else if (stash_steps(committed) == 0) {
+		twin_protect(false);
 		twin_begin();
-	else if (header->list_end != STASH_LIST)
+	} else if (header->list_end != STASH_LIST) {
+		twin_protect(false);
 		all_copy(stash_heap_end(), 0, STASH_SIZE);
-	else if (stash_roll_backs > 1)
+	} else if (stash_roll_backs > 1) {
 		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
+	}
+	text_check();
 	list_empty();
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
 }
@@ -347,12 +383,13 @@ bool stash_open(bool *fresh)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t committed = header->committed, step = header->step;
+	stash_code_sum_at_start = stash_code_sum();
+	text_sum_at_start = text_sum();
 	bool counts = committed % STASH_CODE == 0 && step % STASH_CODE == 0; /* where all is zero it has not been used */
 	if (!counts && __builtin_popcountll(header->magic ^ STASH_MAGIC) > 1)
 		return false;
 	if (!counts_read(&committed, &step))
 		return false;
-	stash_code_sum_at_start = stash_code_sum();
 	__atomic_store_n(&header->magic, STASH_MAGIC, __ATOMIC_RELEASE);
 	stash_roll_back();
 	*fresh = stash_steps(committed) == 0;

@@ -96,7 +96,8 @@ void stash_freeze(void);
 const uint64_t *stash_frozen(uint64_t number);
 /* Take the step in hand back, if there is one; else what the last one had yet to bring to the twin is brought. */
 void stash_roll_back(void);
-/* So many times: a second time finds what went wrong in the first. With more than one, the twin is believed where no step is in hand, too. */
+/* So many times: a second time finds what went wrong in the first. With more than one, the twin is believed where no step is in hand, too, and is read only but
+ * for commits. */
 extern unsigned stash_roll_backs;
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash, to where the last one faulted (as the
@@ -145,6 +146,8 @@ bool stash_supply(uint64_t offset, uint64_t length);
 void stash_trim(uint64_t offset, uint64_t length);
 /* Likewise: bytes of the memory object, zeros where it has no memory yet, which it is not given for that. */
 void stash_peek(uint64_t offset, void *to, uint64_t length);
+/* Likewise: the twin may only be read, or written as well. */
+void stash_protect_twin(bool read_only);
 #endif
 
 #endif

@@ -33,6 +33,11 @@ void stash_trim(uint64_t offset, uint64_t length)
 	memset((void *)(STASH_JOURNAL + offset - STASH_SIZE), 0xdd, length);
 }
 
+void stash_protect_twin(bool read_only)
+{
+	mprotect((void *)STASH_TWIN, STASH_SIZE, PROT_READ | (read_only ? 0 : PROT_WRITE));
+}
+
 void stash_peek(uint64_t offset, void *to, uint64_t length)
 {
 	memcpy(to, (void *)(offset < STASH_SIZE ? STASH_BASE + offset : STASH_JOURNAL + offset - STASH_SIZE), length);

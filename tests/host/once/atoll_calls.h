@@ -18,6 +18,7 @@ static inline int64_t calls_nothing(uint64_t first, ...)
 #define cap_info calls_nothing
 #define object_destroy calls_nothing
 #define memory_discard calls_nothing
+#define space_protect calls_nothing
 #define endpoint_bind calls_nothing
 #define gate_create calls_nothing
 #define notification_create calls_nothing
