@@ -160,6 +160,7 @@ Run all tests, or those whose name starts with (or contains) a NAME. The last li
     test.add_argument("--faults", type=int, metavar="N", help="faults in all, shared among the fault tests that were asked for (default: some hundreds of each)")
     test.add_argument("--seed", type=int, default=1, metavar="S", help="of the first boot with faults; each further boot has the next")
     test.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs of the fault tests; with more than one nothing is repeatable")
+    test.add_argument("--no-blame", action="store_true", help="where something was noticed, name the last fault before it rather than looking for the one")
     test.add_argument("--json", metavar="FILE", help="keep what each boot with faults found there; a run with the same file goes on behind it")
     test.add_argument("--markdown", metavar="FILE", help="write what the fault tests found, after each boot: docs/reliability.md")
     debug = command_parser(commands, "debug", "gdb attached to the kernel", """\

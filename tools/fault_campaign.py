@@ -1,8 +1,8 @@
 """Boots in which faults are injected while the workload of tests/fault runs, and what was noticed of them.
 
 With one CPU everything is counted in its instructions, so a seed repeats a boot to the last one. Where a part of the output differs,
-the boot is repeated with fewer faults, until the one is found after which it does. On more CPUs nothing can be repeated: the
-faults near that part are told."""
+the boot is repeated with fewer faults, until the one is found after which it does. On more CPUs nothing can be repeated, and in a long run
+it may take too long: then the last fault near that part is told."""
 
 import functools
 import re
@@ -42,8 +42,8 @@ ENDS = ("kill", "again", "both", "root", ORDER)   # kinds that end their victim 
 EFFECTIVE = (*ENDS, "memory")   # after which an end is surely the fault's: memory that is refused is an error, and that is doubted
 APART = 500         # microseconds, at most, between two
 LAST_WORDS = (b" is given up after ", b"faults: nobody is busy")   # the system has failed
-LIMIT = 300         # seconds for a boot: many times what it takes, on a machine that has more to do,
-FAULT_LIMIT = 2     # and for each fault,
+LIMIT = 120         # seconds for a boot: many times what it takes, on a machine that has more to do,
+FAULT_LIMIT = 0.5   # and for each fault,
 HANG_LIMIT = 20     # and where that has a server use all the time until it is found out
 MESSAGES = {"wake", "request", "reply"}   # kinds that need more traffic with drivers,
 LINES, LINES_MESSAGES = 20, 1000          # so many lines of the workload's part for that,
@@ -211,9 +211,10 @@ class Boot:
 class Campaign:
     """Many boots with faults of some kinds."""
 
-    def __init__(self, kinds, at_once, cpus=1, apart=APART, verify=False):
+    def __init__(self, kinds, at_once, cpus=1, apart=APART, verify=False, blames=True):
         self.kinds, self.at_once, self.cpus, self.apart = kinds, at_once, cpus, apart
         self.load = workload_of(kinds, verify)
+        self.blames = blames and cpus == 1
         self.boots = {}   # the Found of each, by its seed
         self.seconds = 0.0
 
@@ -242,8 +243,9 @@ class Campaign:
     def blame(self, seed, found, notice):
         """The fault after which this was noticed: the boot is the same up to the last fault that it has."""
         before, suspects = found.suspects(notice)
-        if self.cpus > 1:
-            return (suspects or before or [None])[-1]
+        if not self.blames:
+            near = suspects or before or [None]
+            return ([number for number in near if number in found.faults and found.faults[number].showed] or near)[-1]
 
         def noticed_with(count):
             return any(notice.same_place(other) for other in self.run(seed, count).notices)

@@ -71,7 +71,8 @@ def title(name, options):
 
 def command(options):
     words = ["./atoll test", *(options.names or ["fault"]), f"--faults {options.faults}" if options.faults else "",
-             f"--seed {options.seed}", f"--smp {options.smp}" if options.smp > 1 else ""]
+             f"--seed {options.seed}", f"--smp {options.smp}" if options.smp > 1 else "",
+             "--no-blame" if options.no_blame else ""]
     return " ".join(word for word in words if word)
 
 

@@ -76,7 +76,8 @@ class Run:
 
     def __init__(self, report, names, options):
         self.report, self.options = report, options
-        self.campaigns = {name: Campaign(TESTS[name].kinds, TESTS[name].at_once, options.smp, verify=TESTS[name].verify) for name in names}
+        self.campaigns = {name: Campaign(TESTS[name].kinds, TESTS[name].at_once, options.smp, verify=TESTS[name].verify,
+                                         blames=not options.no_blame) for name in names}
         weight = sum(TESTS[name].share for name in names)
         self.counts = {name: max(1, options.faults * TESTS[name].share // weight) if options.faults else
                        TESTS[name].long if options.long else TESTS[name].usual for name in names}
