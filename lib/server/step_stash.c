@@ -71,10 +71,11 @@ static struct scratch *scratch(void)
 	return (struct scratch *)stash_journal->scratch;
 }
 
-/* What an earlier step has noted, or what is no note at all, has another seal: a loop that is damaged and runs on does nothing with it. */
+/* What an earlier step has noted, or what is no note at all, has another seal: a loop that is damaged and runs on does nothing with it. Nor is anything
+ * done with what a step has noted that was committed. */
 static uint64_t sealed(uint64_t what)
 {
-	return (what ^ stash_journal->step) * 0x9e3779b97f4a7c15ull;
+	return (what ^ stash_journal->committed) * 0x9e3779b97f4a7c15ull;
 }
 
 /* --- slots --- */
@@ -238,6 +239,8 @@ bool step_open(void)
 	}
 	if (!stash_open(&fresh))
 		__builtin_trap();
+	if (step_verifies) /* a fault may have led past it: of a gate that is still there a closing would come, when the step has run again */
+		notes_undo();
 	stuck_count();
 	state_mend();
 	/* The predecessor may have died before it parked it. Others may be about to end the wait: signals come before calls. */
