@@ -75,7 +75,7 @@ static struct scratch *scratch(void)
  * done with what a step has noted that was committed. */
 static uint64_t sealed(uint64_t what)
 {
-	return (what ^ stash_journal->committed) * 0x9e3779b97f4a7c15ull;
+	return what ^ stash_journal->committed;
 }
 
 /* --- slots --- */
@@ -344,7 +344,7 @@ static _Noreturn void step_anew(void)
 static void step_verify(const struct request *request, int status)
 {
 	stash_freeze();
-	if (request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
+	if (request && request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
 		step_anew();
 }
 
@@ -359,7 +359,7 @@ void step_commit(struct request *request, int status)
 		kept_refill();
 	if (effects.count)
 		effects_settle();
-	if (step_verifies && request)
+	if (step_verifies)
 		step_verify(request, status);
 	stash_commit(request != NULL);
 	if (request) {
@@ -461,9 +461,11 @@ void step_save(const void *to, uint64_t length)
 
 /* --- memory for the heap, and what the list needs no more --- */
 
+/* These reach the stash through the kernel, whatever is mapped how: they look at what they are asked for, which a program that has gone wrong may. */
 void stash_trim(uint64_t offset, uint64_t length)
 {
-	memory_discard(SELF_STASH, offset, length);
+	if (offset >= STASH_LIST_OFFSET && offset + length <= STASH_LIST_OFFSET + STASH_LIST_SIZE)
+		memory_discard(SELF_STASH, offset, length);
 }
 
 void stash_peek(uint64_t offset, void *to, uint64_t length)
@@ -489,5 +491,7 @@ static bool zeros_write(uint64_t offset, uint64_t length)
 
 bool stash_supply(uint64_t offset, uint64_t length)
 {
+	if (STASH_BASE + offset < stash_heap_end() || offset + length > STASH_SIZE)
+		return false;
 	return zeros_write(offset, length) && zeros_write(STASH_TWIN_OFFSET + offset, length);
 }

@@ -138,6 +138,7 @@ static uint64_t *listed(uint64_t number)
 
 void stash_freeze(void)
 {
+	twin_protect(false);
 	uint64_t count = (stash_journal->list_end - STASH_LIST) / 8;
 	frozen_count = count <= FROZEN_GRANULES ? count : 0;
 	for (uint64_t i = 0; i < frozen_count; i++)
@@ -148,17 +149,6 @@ void stash_freeze(void)
 const uint64_t *stash_frozen(uint64_t number)
 {
 	return number < frozen_count ? frozen_at(number) : listed(number);
-}
-
-/* What stash_list_settle does, with the copies; the state is what they are again. */
-static void frozen_settle(void)
-{
-	for (uint64_t i = 0; i < frozen_count; i++) {
-		uint64_t *there = listed(i);
-		stash_tags[((uint64_t)there - STASH_BASE) / STASH_GRANULE] = 0;
-		for (unsigned word = 0; word < GRANULE_WORDS; word++)
-			there[word] = *(uint64_t *)((uint64_t)&there[word] - STASH_SIZE) = frozen_at(i)[word];
-	}
 }
 
 /* Something that the list has up to there is not the same in the state and in the twin. */
@@ -173,21 +163,33 @@ static bool listed_differ(uint64_t end)
 	return false;
 }
 
+/* What stash_list_settle does, with the copies; the state is what they are again. */
+static void frozen_settle(uint64_t end)
+{
+	if (end != STASH_LIST + frozen_count * 8)
+		__builtin_trap();
+	for (uint64_t i = 0; i < frozen_count; i++) {
+		uint64_t *there = listed(i);
+		stash_tags[((uint64_t)there - STASH_BASE) / STASH_GRANULE] = 0;
+		for (unsigned word = 0; word < GRANULE_WORDS; word++)
+			there[word] = *(uint64_t *)((uint64_t)&there[word] - STASH_SIZE) = frozen_at(i)[word];
+	}
+	if (listed_differ(end))
+		__builtin_trap();
+	text_check();
+	frozen_count = 0;
+}
+
 /* The list's end, once what it has counts. */
 static void list_close(uint64_t end)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t length = end - STASH_LIST;
 	__atomic_store_n(&header->list_end, end + 1, __ATOMIC_RELEASE);
-	if (frozen_count && length == frozen_count * 8)
-		frozen_settle();
+	if (frozen_count)
+		frozen_settle(end);
 	else
 		stash_list_settle(end);
-	if (frozen_count && listed_differ(end))
-		__builtin_trap();
-	if (frozen_count)
-		text_check();
-	frozen_count = 0;
 	list_empty();
 	if (length > LIST_KEPT)
 		stash_trim(STASH_LIST_OFFSET + LIST_KEPT, length - LIST_KEPT);
@@ -217,7 +219,6 @@ void stash_commit(bool new_record)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t end = header->list_end, step = header->step;
-	twin_protect(false);
 	if (step != header->committed + ONE_STEP || end - STASH_LIST > STASH_LIST_SIZE || end % 8 != 0 || end != header->list_end_again)
 		__builtin_trap();
 	__atomic_store_n(&header->committed, count_switch(step, new_record), __ATOMIC_RELEASE);
