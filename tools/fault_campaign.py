@@ -118,7 +118,8 @@ def boot(text, manifest, limit, cpus, services=None, **more):
     with tempfile.TemporaryDirectory(prefix="atoll-") as system.folder:
         if manifest:
             services = {"faults": (build.BUILD / "injector", manifest)}
-        return system.shell(text, checked=False, services=services, files=texts() if manifest else None, icount=cpus == 1, **more)
+        return system.shell("exec < /dev/null\n" + text, stdin=None, checked=False, services=services, files=texts() if manifest else None,
+                            icount=cpus == 1, **more)
 
 
 def workload(lines, *settings):

@@ -63,7 +63,8 @@ class System:
         return machine_options(**dict(dict(smp=self.smp, debug_kernel=self.debug, time=self.limit), **more))
 
     def _boot(self, line, stdin):
-        """Run a guest to its end with everything caught."""
+        """Run a guest to its end with everything caught. `stdin` None: nothing ever comes, not even its end, so that a guest whose
+        instructions are counted does the same each time."""
         ends = {name: os.pipe() for name in ("input", "output", "error")}
         caught = {"output": [], "error": []}
         log = Path(self.folder) / "log"
@@ -72,14 +73,14 @@ class System:
         running = guest.Guest(line, guest.Streams(ends["input"][0], ends["output"][1], ends["error"][1]), log, self.last_words)
         readers = [threading.Thread(target=collect, args=(ends[name][0], caught[name])) for name in caught]
         feeder = threading.Thread(target=feed, args=(ends["input"][1], stdin), daemon=True)
-        for thread in readers + [feeder]:
+        for thread in readers + ([feeder] if stdin is not None else []):
             thread.start()
         try:
             status = running.wait(self.limit)
         finally:
             running.stop()
             running.drain()
-            for name in caught:
+            for name in (*caught, *(["input"] if stdin is None else [])):
                 os.close(ends[name][1])
         for thread in readers:
             thread.join()
