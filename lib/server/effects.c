@@ -169,10 +169,24 @@ void effect_drop(slot_t slot)
 
 void effect_drop_answered(slot_t slot)
 {
-	effects.answered[effects.answered_count++] = slot;
+	unsigned count = effects.answered_count;
+	if (count >= MESSAGE_CAPS_MAX)
+		__builtin_trap();
+	effects.answered[count] = slot;
+	effects.answered_count = count + 1;
+	effects.answered_seal += slot + 1;
 }
 
-void effects_settle(void)
+static bool answered_is_whole(void)
+{
+	unsigned count = effects.answered_count;
+	uint64_t seal = count;
+	for (unsigned i = 0; i < count && i < MESSAGE_CAPS_MAX; i++)
+		seal += effects.answered[i];
+	return count <= MESSAGE_CAPS_MAX && seal == effects.answered_seal;
+}
+
+static inline void list_walk(bool settles)
 {
 	uint64_t count = 0;
 	struct effect **link = &effects.first;
@@ -180,10 +194,22 @@ void effects_settle(void)
 		const struct effect *effect = *link;
 		if (!is_sealed(effect))
 			__builtin_trap();
-		if (effect->run == drop_run)
+		if (settles && effect->run == drop_run)
 			slot_release((slot_t)effect->arguments[0]);
 	}
-	if (*link || count != effects.count || link != effects.last)
+	if (*link || count != effects.count || (count && link != effects.last))
+		__builtin_trap();
+}
+
+void effects_settle(void)
+{
+	list_walk(true);
+}
+
+void effects_check(void)
+{
+	list_walk(false);
+	if (!answered_is_whole())
 		__builtin_trap();
 }
 
@@ -195,6 +221,8 @@ static bool is_whole(const struct effect *effect)
 uint64_t effects_cut(void)
 {
 	uint64_t count = 0, noted = effects.count;
+	if (!answered_is_whole())
+		effects.answered_count = effects.answered_seal = 0;
 	struct effect **link = &effects.first;
 	for (; *link && count < noted && is_whole(*link); link = &(*link)->next)
 		count++;
@@ -224,6 +252,8 @@ void effects_run(uint32_t *done, bool look)
 
 void effects_drop_answered(void)
 {
+	if (!answered_is_whole())
+		__builtin_trap();
 	for (unsigned i = 0; i < effects.answered_count; i++)
 		cap_drop(SELF_CAPTABLE, effects.answered[i]);
 }
@@ -245,4 +275,5 @@ void effects_forget_answered(void)
 	for (unsigned i = 0; i < effects.answered_count; i++)
 		slot_release(effects.answered[i]);
 	effects.answered_count = 0;
+	effects.answered_seal = 0;
 }

@@ -11,6 +11,7 @@ extern struct effects {
 	uint64_t count;
 	slot_t answered[MESSAGE_CAPS_MAX]; /* to be emptied when the answer to the last call has been sent */
 	unsigned answered_count;
+	uint64_t answered_seal; /* the sum of these */
 } effects; /* most steps have none: who calls the functions below looks here first */
 
 /* -ENOMEM: not noted. */
@@ -25,6 +26,8 @@ void effect_drop_answered(slot_t slot);
 /* Last in a step: the slots that will be emptied are free in the next one. A list that is not as it was made ends the server: once it
  * counted, it would end every successor. */
 void effects_settle(void);
+/* It is as it was made; else the server ends. */
+void effects_check(void);
 /* Between two steps, where what is left to be carried out ends every incarnation: the list ends before the first that is not as it was
  * made. How many are lost. */
 uint64_t effects_cut(void);

@@ -85,10 +85,19 @@ static uint64_t note_of(uint32_t slot_and_flag)
 	return sealed(slot_and_flag) << 32 | slot_and_flag;
 }
 
+/* Where answers are verified a slot that is taken by mistake is left as it is: what is there would end when the note of it is undone. */
+static slot_t slot_take_empty(void)
+{
+	slot_t slot = slot_take();
+	while (step_verifies && slot && cap_info(SELF_CAPTABLE, slot) != 0)
+		slot = slot_take();
+	return slot;
+}
+
 static slot_t slot_note(uint32_t flag)
 {
 	struct scratch *notes = scratch();
-	slot_t slot = notes->note_count < NOTES_MAX ? slot_take() : 0;
+	slot_t slot = notes->note_count < NOTES_MAX ? slot_take_empty() : 0;
 	if (slot == 0)
 		return 0;
 	notes->notes[notes->note_count] = note_of(slot | flag);
@@ -344,6 +353,7 @@ static _Noreturn void step_anew(void)
 static void step_verify(const struct request *request, int status)
 {
 	stash_freeze();
+	effects_check();
 	if (request && request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
 		step_anew();
 }

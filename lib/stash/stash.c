@@ -334,7 +334,7 @@ static void all_copy(uint64_t heap_end, uint64_t from, uint64_t to)
 {
 	uint64_t end = stash_journal->list_end;
 	bool sound = list_copy(from, to);
-	uint64_t most = sound ? HEAP_LOOKED_AT : STASH_BASE + STASH_SIZE - STASH_HEAP;
+	uint64_t most = sound && stash_roll_backs == 1 ? HEAP_LOOKED_AT : STASH_BASE + STASH_SIZE - STASH_HEAP;
 	image_copy(from, to);
 	if (sound && listed_differ(end))
 		__builtin_trap();

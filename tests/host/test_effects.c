@@ -59,12 +59,12 @@ static void list_make(void)
 }
 
 /* In a child: does it come through? */
-static bool settles(void)
+static bool passes(void (*look)(void))
 {
 	pid_t child = fork();
 	if (child == 0) {
 		close(2);
-		effects_settle();
+		look();
 		_exit(0);
 	}
 	int status = 1;
@@ -72,15 +72,41 @@ static bool settles(void)
 	return status == 0;
 }
 
-static void damage(void *at, uint64_t bytes)
+static bool settles(void)
+{
+	return passes(effects_settle);
+}
+
+static void damage_seen(void *at, uint64_t bytes, void (*look)(void))
 {
 	for (uint64_t bit = 0; bit < bytes * 8; bit++) {
 		unsigned char *byte = (unsigned char *)at + bit / 8;
 		*byte ^= (unsigned char)(1u << bit % 8);
-		CHECK(!settles());
+		CHECK(!passes(look));
 		*byte ^= (unsigned char)(1u << bit % 8);
 		damages++;
 	}
+}
+
+static void damage(void *at, uint64_t bytes)
+{
+	damage_seen(at, bytes, effects_settle);
+	damage_seen(at, bytes, effects_check);
+}
+
+/* Slots that are emptied when the answer has been sent: none but those, whatever is damaged; in the end they are lost rather than the server. */
+static void test_answered(void)
+{
+	for (slot_t slot = 70; slot < 70 + MESSAGE_CAPS_MAX; slot++) {
+		damage_seen(&effects.answered_count, sizeof effects.answered_count, effects_drop_answered);
+		effect_drop_answered(slot);
+		CHECK(passes(effects_drop_answered) && passes(effects_check));
+	}
+	damage_seen(effects.answered, sizeof effects.answered, effects_drop_answered);
+	damage_seen(&effects.answered_seal, sizeof effects.answered_seal, effects_check);
+	effects.answered[1] ^= 0x10000;
+	effects_cut();
+	CHECK(effects.answered_count == 0 && passes(effects_drop_answered));
 }
 
 /* Where the next one goes, damaged: an entry that is written over another ends the server. Else the list does what it should. */
@@ -183,6 +209,7 @@ int main(void)
 	test_cut();
 	test_no_program();
 	test_long();
+	test_answered();
 	damage_room();
 	printf("%u damages, %u failures\n", damages, failures);
 	return failures != 0;
