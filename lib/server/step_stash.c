@@ -356,6 +356,7 @@ static void step_verify(const struct request *request, int status)
 	effects_check();
 	if (request && request->label != LABEL_CONTROL && !verify_agrees(&scratch()->verify, request, status))
 		step_anew();
+	stash_open_twin();
 }
 
 void step_commit(struct request *request, int status)

@@ -58,7 +58,7 @@ static void text_check(void)
 		__builtin_trap();
 }
 
-/* Where the state is rolled back more than once the twin is read only from then to the commit. */
+/* Where the state is rolled back more than once the twin is read only but while a step is brought to it. */
 static void twin_protect(bool read_only)
 {
 	static bool is_read_only;
@@ -138,12 +138,16 @@ static uint64_t *listed(uint64_t number)
 
 void stash_freeze(void)
 {
-	twin_protect(false);
 	uint64_t count = (stash_journal->list_end - STASH_LIST) / 8;
 	frozen_count = count <= FROZEN_GRANULES ? count : 0;
 	for (uint64_t i = 0; i < frozen_count; i++)
 		for (unsigned word = 0; word < GRANULE_WORDS; word++)
 			frozen_at(i)[word] = listed(i)[word];
+}
+
+void stash_open_twin(void)
+{
+	twin_protect(false);
 }
 
 const uint64_t *stash_frozen(uint64_t number)
@@ -178,6 +182,7 @@ static void frozen_settle(uint64_t end)
 		__builtin_trap();
 	text_check();
 	frozen_count = 0;
+	twin_protect(true);
 }
 
 /* The list's end, once what it has counts. */
@@ -201,6 +206,7 @@ void stash_begin(void)
 	if (header->list_end != STASH_LIST) { /* of stores outside of any step */
 		twin_protect(false);
 		list_close(header->list_end);
+		twin_protect(true);
 	}
 	uint64_t step = header->committed + ONE_STEP;
 	if (step - header->step - STASH_CODE > ONE_STEP) /* they were not the same but for the record */
@@ -376,6 +382,7 @@ void stash_roll_back(void)
 		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
 	}
 	text_check();
+	twin_protect(true);
 	list_empty();
 	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
 }

@@ -94,10 +94,12 @@ void stash_commit(bool new_record);
 void stash_freeze(void);
 /* The granule that the list's entry of this number stands for, as it will count: its copy, or itself. */
 const uint64_t *stash_frozen(uint64_t number);
+/* After that, and after all that looks at it: the commit may write the twin. */
+void stash_open_twin(void);
 /* Take the step in hand back, if there is one; else what the last one had yet to bring to the twin is brought. */
 void stash_roll_back(void);
 /* So many times: a second time finds what went wrong in the first. With more than one, the twin is believed where no step is in hand, too, and is read only but
- * for commits. */
+ * while a step is brought to it. */
 extern unsigned stash_roll_backs;
 bool stash_step_in_hand(void);
 /* Between two steps, where the state ends every incarnation: pointers that a bit leads out of the stash, to where the last one faulted (as the

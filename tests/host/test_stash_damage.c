@@ -251,6 +251,7 @@ static void frozen_invert(void)
 		((unsigned char *)STASH_BASE)[granule * STASH_GRANULE + random_next(&seed) % STASH_GRANULE] ^= 1u << random_next(&seed) % 8;
 		thawed++;
 	}
+	stash_open_twin();
 	stash_commit(true);
 	if (stash_hash() != done_hash)
 		complain("what was frozen is not what counts", granule);
