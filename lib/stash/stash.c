@@ -360,15 +360,17 @@ static void twin_begin(void)
 	}
 }
 
+/* What is decided here is decided after the kernel was called, and what is stored at the end is read again: registers may be damaged meanwhile, and a
+ * step that was not committed must not be brought to the twin. */
 void stash_roll_back(void)
 {
 	struct stash_header *header = stash_journal;
 	uint64_t committed, step;
+	twin_protect(true);
 	if (!counts_read(&committed, &step))
 		return;
 	if (header->committed != committed)
 		__atomic_store_n(&header->committed, committed, __ATOMIC_RELEASE);
-	twin_protect(true);
 	if (step == committed + ONE_STEP) {
 		for (unsigned i = 0; i < stash_roll_backs; i++)
 			all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);
@@ -384,7 +386,7 @@ void stash_roll_back(void)
 	text_check();
 	twin_protect(true);
 	list_empty();
-	__atomic_store_n(&header->step, committed, __ATOMIC_RELEASE);
+	__atomic_store_n(&header->step, header->committed, __ATOMIC_RELEASE);
 }
 
 bool stash_open(bool *fresh)

@@ -33,10 +33,33 @@ void stash_trim(uint64_t offset, uint64_t length)
 	memset((void *)(STASH_JOURNAL + offset - STASH_SIZE), 0xdd, length);
 }
 
-void stash_protect_twin(bool read_only)
+/* What the caller has in registers that it takes to be kept may be damaged when it comes back from the kernel. */
+uint64_t stash_damage[STASH_REGISTERS];
+unsigned stash_damage_calls;
+extern uint64_t damage_now[STASH_REGISTERS];
+uint64_t damage_now[STASH_REGISTERS];
+
+void twin_protect_host(bool read_only);
+void twin_protect_host(bool read_only)
 {
 	mprotect((void *)STASH_TWIN, STASH_SIZE, PROT_READ | (read_only ? 0 : PROT_WRITE));
+	bool damages = stash_damage_calls > 0 && --stash_damage_calls == 0;
+	for (unsigned i = 0; i < STASH_REGISTERS; i++)
+		damage_now[i] = damages ? stash_damage[i] : 0;
 }
+
+__asm__(".globl stash_protect_twin\n"
+        "stash_protect_twin:\n"
+        "	sub $8, %rsp\n"
+        "	call twin_protect_host\n"
+        "	add $8, %rsp\n"
+        "	xor damage_now, %rbx\n"
+        "	xor damage_now + 8, %rbp\n"
+        "	xor damage_now + 16, %r12\n"
+        "	xor damage_now + 24, %r13\n"
+        "	xor damage_now + 32, %r14\n"
+        "	xor damage_now + 40, %r15\n"
+        "	ret\n");
 
 void stash_peek(uint64_t offset, void *to, uint64_t length)
 {

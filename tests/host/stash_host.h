@@ -26,6 +26,10 @@ bool roll_back_dies(unsigned instructions);
 /* How many hooks the step calls, and what it leaves, tried on a copy. */
 uint64_t step_try(void (*step)(uint64_t), uint64_t argument, uint64_t *hash);
 uint64_t stash_hash(void);
+/* Bits of rbx, rbp, r12 to r15 that are inverted when the twin's protection has been changed so many times more. */
+#define STASH_REGISTERS 6
+extern uint64_t stash_damage[STASH_REGISTERS];
+extern unsigned stash_damage_calls;
 /* All of a stash, to be put back. */
 struct stash_copy;
 void stash_copy_take(struct stash_copy **copy);

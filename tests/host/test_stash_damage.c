@@ -197,27 +197,71 @@ static void damage_hooks(void)
 
 /* --- a roll-back that is damaged --- */
 
-/* In a child, whose code it is, after it has begun. Wherever that comes to, its own successor must find what it needs. */
-static void roll_back_invert(unsigned char *byte, unsigned bit)
+/* A child, which has this bit inverted, in what is its own. */
+static pid_t child_damaged(unsigned char *byte, unsigned bit)
 {
-	bool fresh;
 	fflush(stdout);
 	pid_t child = fork();
+	if (child != 0)
+		return child;
+	close(2);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGILL, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	ualarm(100000, 0);
+	stash_roll_backs = 2;
+	*byte ^= (unsigned char)(1u << bit);
+	return 0;
+}
+
+/* In a child, whose code it is, after it has begun. Wherever that comes to, its own successor must find what it needs. False: it has not. */
+static bool roll_back_damaged(unsigned char *byte, unsigned bit)
+{
+	bool fresh;
+	pid_t child = child_damaged(byte, bit);
 	if (child == 0) {
-		close(2);
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
-		ualarm(100000, 0);
-		stash_roll_backs = 2;
-		*byte ^= (unsigned char)(1u << bit);
 		stash_roll_back();
 		_exit(0);
 	}
 	waitpid(child, NULL, 0);
-	forgotten += !stash_open(&fresh) || !stash_same_as_snapshot();
+	bool found = stash_open(&fresh) && stash_same_as_snapshot();
 	damages++;
 	stash_copy_put(dead);
+	return found;
+}
+
+/* It goes on with a step, in which it comes back from the kernel twice more. */
+static bool commit_damaged(unsigned char *byte, unsigned bit)
+{
+	bool fresh;
+	uint64_t before = stash_journal->committed;
+	pid_t child = child_damaged(byte, bit);
+	if (child == 0) {
+		stash_roll_back();
+		stash_begin();
+		program_step(step);
+		stash_freeze();
+		stash_open_twin();
+		stash_commit(true);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	bool opened = stash_open(&fresh);
+	bool found = opened && (stash_journal->committed != before ? stash_hash() == done_hash : stash_same_as_snapshot());
+	damages++;
+	stash_copy_put(dead);
+	return found;
+}
+
+/* A bit of one of its registers, when it comes back from the kernel for the first time, or a later one. */
+static void registers_invert(void)
+{
+	for (unsigned number = 0; number < STASH_REGISTERS; number++)
+		for (unsigned bit = 0; bit < 64; bit++)
+			for (stash_damage_calls = 1; stash_damage_calls <= 3; stash_damage_calls++)
+				if (!(stash_damage_calls == 1 ? roll_back_damaged : commit_damaged)((unsigned char *)&stash_damage[number] + bit / 8, bit % 8))
+					complain("a damaged register made the state another", number * 64 + bit);
+	stash_damage_calls = 0;
 }
 
 /* Of a step that died at its end. */
@@ -230,7 +274,8 @@ static void damage_roll_backs(void)
 	dead_keep();
 	uint64_t bits = ((uint64_t)stash_text_end - (uint64_t)stash_save_range) * 8; /* without those hooks that a commit looks at */
 	for (uint64_t bit = random_next(&seed) % ROLL_BACK_EVERY; bit < bits; bit += ROLL_BACK_EVERY)
-		roll_back_invert(stash_save_range + bit / 8, bit % 8);
+		forgotten += !roll_back_damaged(stash_save_range + bit / 8, bit % 8);
+	registers_invert();
 	roll_back_here();
 	step_whole(program_step, step);
 	step++;
