@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,21 +157,40 @@ static void step_once(void)
 	_exit(0);
 }
 
+/* A child whose code goes wrong: it may come to anything, also to have children. All of them are gone before anybody looks at what they have left. */
+static pid_t child_make(void)
+{
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		setpgid(0, 0);
+		close(2);
+	}
+	return child;
+}
+
+static int child_end(pid_t child)
+{
+	int status;
+	waitpid(child, &status, 0);
+	kill(-child, SIGKILL);
+	while (waitpid(-child, NULL, 0) > 0)
+		;
+	return status;
+}
+
 /* In a child, whose code it is: it ends before the next step, with the state as it should be. A few bits cannot be helped: of instructions
  * behind the look at the code, and those that make one destroy a register that the program, or the server's own stack, needs. */
 static void hooks_invert(uint64_t bit)
 {
 	uint64_t before = stash_steps(stash_journal->committed);
 	bool fresh;
-	int status;
-	fflush(stdout);
-	pid_t child = fork();
+	pid_t child = child_make();
 	if (child == 0) {
-		close(2);
 		stash_save[bit / 8] ^= (unsigned char)(1u << bit % 8);
 		step_once();
 	}
-	waitpid(child, &status, 0);
+	int status = child_end(child);
 	unseen += WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	bool opened = stash_open(&fresh), done = stash_steps(stash_journal->committed) != before;
 	wrong += !opened || (done ? stash_hash() != done_hash : !stash_same_as_snapshot());
@@ -200,11 +220,9 @@ static void damage_hooks(void)
 /* A child, which has this bit inverted, in what is its own. */
 static pid_t child_damaged(unsigned char *byte, unsigned bit)
 {
-	fflush(stdout);
-	pid_t child = fork();
+	pid_t child = child_make();
 	if (child != 0)
 		return child;
-	close(2);
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGILL, SIG_DFL);
 	signal(SIGBUS, SIG_DFL);
@@ -223,7 +241,7 @@ static bool roll_back_damaged(unsigned char *byte, unsigned bit)
 		stash_roll_back();
 		_exit(0);
 	}
-	waitpid(child, NULL, 0);
+	child_end(child);
 	bool found = stash_open(&fresh) && stash_same_as_snapshot();
 	damages++;
 	stash_copy_put(dead);
@@ -245,7 +263,7 @@ static bool commit_damaged(unsigned char *byte, unsigned bit)
 		stash_commit(true);
 		_exit(0);
 	}
-	waitpid(child, NULL, 0);
+	child_end(child);
 	bool opened = stash_open(&fresh);
 	bool found = opened && (stash_journal->committed != before ? stash_hash() == done_hash : stash_same_as_snapshot());
 	damages++;
@@ -308,6 +326,7 @@ int main(void)
 	signal(SIGSEGV, died);
 	signal(SIGILL, died);
 	signal(SIGBUS, died);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (; step < WARM_STEPS; step++)
 		step_whole(program_step, step);
 	for (unsigned whole = 0; step < WARM_STEPS + STEPS; step++) {
