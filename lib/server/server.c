@@ -47,12 +47,14 @@ int64_t request_write(const struct request *request, uint64_t offset, const void
 int64_t request_read_memory(const struct request *request, uint64_t offset, slot_t memory,
                             uint64_t memory_offset, uint64_t length)
 {
+	WITNESS(request->id, offset, memory, memory_offset, length);
 	return bytes_or_errno(call_read_memory(SELF_ENDPOINT, request->id, offset, memory, memory_offset, length));
 }
 
 int64_t request_write_memory(const struct request *request, uint64_t offset, slot_t memory,
                              uint64_t memory_offset, uint64_t length)
 {
+	WITNESS(request->id, offset, memory, memory_offset, length);
 	return bytes_or_errno(call_write_memory(SELF_ENDPOINT, request->id, offset, memory, memory_offset, length));
 }
 
@@ -100,6 +102,9 @@ int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length)
 
 int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length)
 {
+	WITNESS(id, offset);
+	if (step_verifies)
+		step_witness(from, length);
 	return bytes_or_errno(call_write(SELF_ENDPOINT, id, offset, from, length));
 }
 

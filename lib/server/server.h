@@ -81,6 +81,18 @@ void step_lasting(const void *variable, uint64_t size);
 /* What a handler learns that is neither state nor message, and may be another when the call is handled again (a time, a usage): in a server
  * whose answers are verified (docs/decisions/014-answers-twice.md) the value is what it was at the same place of the call when that was first handled. */
 uint64_t step_recall(uint64_t value);
+/* Answers are verified: the step of a call does not count yet when it is committed first; it is taken back and the call is handled once more,
+ * by another incarnation (verify.h). */
+extern bool step_verifies;
+/* There these bytes belong to what the incarnation has come to: what it does at once to others (witness.h). */
+void step_witness(const void *bytes, uint64_t length);
+#define WITNESS(...)                                                              \
+	do {                                                                      \
+		if (step_verifies) {                                              \
+			const uint64_t witnessed_[] = { __VA_ARGS__ };            \
+			step_witness(witnessed_, sizeof witnessed_);              \
+		}                                                                 \
+	} while (0)
 /* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
  * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
  * and never.) */

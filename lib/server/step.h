@@ -13,9 +13,6 @@ void step_begin(uint64_t id);
  * code): then this does not return. The step is taken back and runs again in a new incarnation, with its code, stack and
  * registers as they should be; what that answers is believed. */
 void step_doubt(const struct request *request, int status);
-/* Answers are verified: a step of a call may not count yet when it is committed; then it is taken back and the call is handled once more,
- * by another incarnation (verify.h). */
-extern bool step_verifies;
 /* After what an incarnation does at its start. True: answers are verified, and so is this, with the first: the step goes on into that of the first
  * message. */
 bool step_go_on(void);

@@ -436,6 +436,11 @@ uint64_t step_recall(uint64_t value)
 	return step_verifies ? verify_recall(&scratch()->verify, value) : value;
 }
 
+void step_witness(const void *bytes, uint64_t length)
+{
+	verify_witness(bytes, length);
+}
+
 void step_answered(const struct request *request)
 {
 	(void)request;

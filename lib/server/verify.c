@@ -4,6 +4,7 @@
 #include <string.h>
 
 static uint32_t recall_next; /* of the call in hand */
+static uint64_t witnessed;   /* a sum of what it has done to others */
 
 static uint64_t sum_word(uint64_t sum, uint64_t word)
 {
@@ -32,7 +33,7 @@ static uint64_t sum_granule(uint64_t sum, uint64_t granule, const uint64_t *now)
 
 static uint64_t sum_of(const struct request *request, int status)
 {
-	uint64_t sum = sum_word(0, (uint64_t)status);
+	uint64_t sum = sum_word(witnessed, (uint64_t)status);
 	sum = sum_bytes(sum, request->reply_words, sizeof request->reply_words);
 	sum = sum_bytes(sum, request->reply_data, request->reply_data_length);
 	sum = sum_bytes(sum, request->reply_caps, sizeof request->reply_caps);
@@ -45,6 +46,7 @@ static uint64_t sum_of(const struct request *request, int status)
 void verify_begin(struct verify *verify, uint64_t id)
 {
 	recall_next = id ? 0 : VERIFY_RECALLED;
+	witnessed = 0; /* at the start others may have done more, or less */
 	if (id == 0 || verify->call == id)
 		return;
 	verify->count = 0;
@@ -63,6 +65,11 @@ bool verify_agrees(struct verify *verify, const struct request *request, int sta
 	verify->sums[verify->count] = sum;
 	__atomic_store_n(&verify->count, verify->count + 1, __ATOMIC_RELEASE);
 	return false;
+}
+
+void verify_witness(const void *bytes, uint64_t length)
+{
+	witnessed = sum_bytes(sum_word(witnessed, length), bytes, length);
 }
 
 uint64_t verify_recall(struct verify *verify, uint64_t value)

@@ -21,6 +21,8 @@ void verify_begin(struct verify *verify, uint64_t id);
 /* Last in it. True: it counts, because one before came to the same, or because all came to different things, so that they cannot be
  * compared. False: another incarnation has to handle it. */
 bool verify_agrees(struct verify *verify, const struct request *request, int status);
+/* It has done this to others: they belong to what it has come to. */
+void verify_witness(const void *bytes, uint64_t length);
 /* See step_recall. */
 uint64_t verify_recall(struct verify *verify, uint64_t value);
 

@@ -15,6 +15,7 @@
 #include "protocols/process.h"
 #include "server/labels.h"
 #include "server/server.h"
+#include "server/witness.h"
 
 #define ID_INIT 1u
 #define ID_FIRST 2u

@@ -6,6 +6,7 @@
 #include "environment.h"
 
 #include "server/server.h"
+#include "server/witness.h"
 #include "service.h"
 
 #include <errno.h>

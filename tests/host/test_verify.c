@@ -70,6 +70,18 @@ static void answers_compare(void)
 	other = request;
 	other.reply_data = "bytez";
 	CHECK(!agrees(&verify, &other, 0));
+	verify_begin(&verify, 3);
+	verify_witness("done", 4); /* to others */
+	CHECK(!verify_agrees(&verify, &request, 0));
+	verify_begin(&verify, 3);
+	CHECK(!agrees(&verify, &request, 0));
+	verify_witness("gone", 4);
+	CHECK(!agrees(&verify, &request, 0));
+	verify_begin(&verify, 3);
+	verify_witness("done", 4);
+	CHECK(agrees(&verify, &request, 0));
+	verify_begin(&verify, 1);
+	CHECK(!verify_agrees(&verify, &request, 0));
 	for (int status = 0; status < VERIFY_SUMS - 1; status++)
 		CHECK(!verify_agrees(&verify, &other, status));
 	CHECK(verify_agrees(&verify, &other, -1)); /* one more that differs */
