@@ -47,7 +47,7 @@ TESTS = {
     "verified": Test(FLIPS, 200, 60, 50, allowed=0.01, more=200, verify=True),
 }
 STORES = "stores"   # fault_stores.py
-USUAL = ("kill", "again", "root", "order", "hang", "idle", "wake", "memory")   # in a run of all tests
+USUAL = ("kill", "again", "root", "order", "hang", "idle", "wake", "memory", "verified")   # in a run of all tests
 
 
 def tests(wanted):

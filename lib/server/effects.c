@@ -197,7 +197,7 @@ static inline void list_walk(bool settles)
 		if (settles && effect->run == drop_run)
 			slot_release((slot_t)effect->arguments[0]);
 	}
-	if (*link || count != effects.count || (count && link != effects.last))
+	if (*link || count != effects.count || link != effects.last)
 		__builtin_trap();
 }
 
@@ -208,7 +208,8 @@ void effects_settle(void)
 
 void effects_check(void)
 {
-	list_walk(false);
+	if (effects.count)
+		list_walk(false);
 	if (!answered_is_whole())
 		__builtin_trap();
 }

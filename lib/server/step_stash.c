@@ -125,7 +125,7 @@ void slot_free(slot_t slot)
  * step has run again, has the same label; and what else was made may be held by itself or by others. */
 static void notes_undo(void)
 {
-	for (uint32_t i = 0; i < scratch()->note_count; i++) {
+	for (uint32_t i = 0; i < NOTES_MAX && i < scratch()->note_count; i++) {
 		uint32_t note = (uint32_t)scratch()->notes[i];
 		slot_t slot = note & ~NOTE_MADE;
 		if (scratch()->notes[i] != note_of(note))
@@ -151,7 +151,7 @@ static uint64_t undo_seal(const struct undo *undo)
 bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct scratch *notes = scratch();
-	if (notes->undo_count == UNDO_MAX)
+	if (notes->undo_count >= UNDO_MAX)
 		return false;
 	struct undo *undo = &notes->undo[notes->undo_count];
 	*undo = (struct undo){ run, { a, b, c }, 0 };
@@ -163,7 +163,8 @@ bool step_undo(step_action run, uint64_t a, uint64_t b, uint64_t c)
 /* Last things first. What was made in slots is still in them. */
 static void actions_undo(void)
 {
-	for (uint64_t i = scratch()->undo_count; i-- > 0;) {
+	uint64_t count = scratch()->undo_count;
+	for (uint64_t i = count < UNDO_MAX ? count : UNDO_MAX; i-- > 0;) { /* a damaged count is no reason to end each time */
 		const struct undo *undo = &scratch()->undo[i];
 		if (undo->seal == undo_seal(undo))
 			undo->run(undo->arguments[0], undo->arguments[1], undo->arguments[2]);

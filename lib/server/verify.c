@@ -57,10 +57,10 @@ void verify_begin(struct verify *verify, uint64_t id)
 bool verify_agrees(struct verify *verify, const struct request *request, int status)
 {
 	uint64_t sum = sum_of(request, status);
-	for (unsigned i = 0; i < verify->count; i++)
+	for (unsigned i = 0; i < VERIFY_SUMS && i < verify->count; i++)
 		if (verify->sums[i] == sum)
 			return true;
-	if (verify->count == VERIFY_SUMS)
+	if (verify->count >= VERIFY_SUMS)
 		return true;
 	verify->sums[verify->count] = sum;
 	__atomic_store_n(&verify->count, verify->count + 1, __ATOMIC_RELEASE);
@@ -75,7 +75,7 @@ void verify_witness(const void *bytes, uint64_t length)
 uint64_t verify_recall(struct verify *verify, uint64_t value)
 {
 	uint32_t number = recall_next++;
-	if (number < verify->recalled_count)
+	if (number < VERIFY_RECALLED && number < verify->recalled_count)
 		return verify->recalled[number];
 	if (number < VERIFY_RECALLED) {
 		verify->recalled[number] = value;

@@ -375,8 +375,8 @@ static void twin_begin(void)
 	}
 }
 
-/* What is decided here is decided after the kernel was called, and what is stored at the end is read again: registers may be damaged meanwhile, and a
- * step that was not committed must not be brought to the twin. */
+/* What is decided here is decided after the kernel was called, and what is stored at the end is read again: registers may be damaged meanwhile. And before a
+ * step is brought to the twin it is looked at once more whether it was committed: of all that could go wrong that alone could not be taken back. */
 void stash_roll_back(void)
 {
 	struct stash_header *header = stash_journal;
@@ -394,6 +394,9 @@ void stash_roll_back(void)
 		twin_begin();
 	} else if (header->list_end != STASH_LIST) {
 		twin_protect(false);
+		text_check();
+		if (__atomic_load_n(&header->step, __ATOMIC_ACQUIRE) == __atomic_load_n(&header->committed, __ATOMIC_ACQUIRE) + ONE_STEP)
+			__builtin_trap();
 		all_copy(stash_heap_end(), 0, STASH_SIZE);
 	} else if (stash_roll_backs > 1) {
 		all_copy(stash_heap_end_of_twin(), STASH_SIZE, 0);

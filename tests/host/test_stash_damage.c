@@ -22,7 +22,7 @@
 #define LOOKED_AT 0x10000 /* bytes of the heap, by any roll-back */
 #define HELPLESS 60      /* of some 2,200 bits */
 #define ROLL_BACK_EVERY 23 /* bits of its code, one is inverted */
-#define FORGOTTEN 20     /* of these some 1,300: they write where they should have read, or store what is the journal's last word */
+#define FORGOTTEN 10     /* of these some 1,300: they write where they should have read, or store what is the journal's last word */
 #define BEHIND 3         /* entries behind the end of the list that are damaged, too */
 
 static unsigned failures, thawed, forgotten, damages, strayed, commits, wrong, unseen;
