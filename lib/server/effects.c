@@ -210,7 +210,7 @@ void effects_check(void)
 {
 	if (effects.count)
 		list_walk(false);
-	if (!answered_is_whole())
+	if ((!effects.count && effects.first) || !answered_is_whole())
 		__builtin_trap();
 }
 
