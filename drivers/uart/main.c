@@ -53,6 +53,7 @@ static struct {
 /* In granules of its own, written without hooks. */
 static struct {
 	_Alignas(64) uint64_t sent;  /* position: all before it is out */
+	uint64_t seen;               /* the same, before the transmitter took the last few */
 	uint16_t input[INPUT_SIZE];  /* by position */
 	_Alignas(64) char end[];
 } wire;
@@ -129,18 +130,35 @@ static void drains_check(void)
 	line.drains.count = 0;
 }
 
+static void wire_store(uint64_t *word, uint64_t value)
+{
+	__asm__ volatile("mov %1, %0" : : "m"(*word), "r"(value) : "memory");
+}
+
+/* The transmitter has taken `count` bytes, or some that an earlier incarnation gave it. A position that is not what it can have come to is damaged,
+ * and all that a client writes would be taken to be out. */
+static void sent_check(uint64_t count)
+{
+	if (wire.sent - wire.seen > UART_FIFO_SIZE)
+		wire_store(&wire.sent, wire.seen + count);
+	wire_store(&wire.seen, wire.sent);
+}
+
 /* As much as the transmitter takes now; true: all. A piece that begins further on than the wire is of a client that has
  * counted on its own, and the wire counts on from there. */
 static bool transmit(const uint8_t *bytes, uint64_t position, uint64_t length)
 {
-	if (wire.sent < position)
-		__asm__ volatile("mov %1, %0" : : "m"(wire.sent), "r"(position) : "memory");
+	if (wire.sent < position) {
+		wire_store(&wire.sent, position);
+		wire_store(&wire.seen, position);
+	}
 	for (;;) {
-		uint64_t done = sent_of(position, length);
+		uint64_t done = sent_of(position, length), count = length - done < UART_FIFO_SIZE ? length - done : UART_FIFO_SIZE;
 		if (done == length)
 			return true;
-		if (!uart_transmit(&line.uart, bytes + done, length - done, &wire.sent))
+		if (!uart_transmit(&line.uart, bytes + done, count, &wire.sent))
 			return false;
+		sent_check(count);
 	}
 }
 
@@ -382,6 +400,7 @@ static void first(void)
 static void again(void)
 {
 	step_lasting(&wire, sizeof wire);
+	sent_check(0);
 	input_find();
 	uart_resume(&line.uart);
 	readers_serve();

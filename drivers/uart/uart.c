@@ -122,11 +122,10 @@ void uart_receive(const struct uart *uart, uint16_t *words, uint32_t count)
 	ioport_read_buffer(uart->ports, uart->base + REGISTER_DATA, (uint64_t)words, count);
 }
 
-bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t length, uint64_t *sent)
+bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t count, uint64_t *sent)
 {
 	if (!(register_read(uart, REGISTER_LINE_STATUS) & STATUS_HOLDING_EMPTY))
 		return false;
-	uint32_t count = length < UART_FIFO_SIZE ? (uint32_t)length : UART_FIFO_SIZE;
 	return ioport_write_buffer(uart->ports, uart->base + REGISTER_DATA, bytes, count, (uint64_t)sent, *sent + count) >= 0;
 }
 

@@ -35,8 +35,8 @@ void uart_hold_input(struct uart *uart, bool hold);
 bool uart_has_input(const struct uart *uart);
 /* So many received bytes, which are known to be there, into words: marked, and without hooks (ioport_read_buffer). */
 void uart_receive(const struct uart *uart, uint16_t *words, uint32_t count);
-/* Up to a FIFO's worth, counted in *sent at once, without hooks. False: the transmitter is busy. */
-bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t length, uint64_t *sent);
+/* UART_FIFO_SIZE bytes at most, counted in *sent at once, without hooks. False: the transmitter is busy. */
+bool uart_transmit(const struct uart *uart, const uint8_t *bytes, uint64_t count, uint64_t *sent);
 /* Everything has left, the shift register too. */
 bool uart_is_drained(const struct uart *uart);
 
