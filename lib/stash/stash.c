@@ -350,7 +350,7 @@ static bool list_copy(uint64_t from, uint64_t to)
 }
 
 /* What hooks did not announce is found in the variables and in the first part of the heap; in all of it, where the list shows that they are not
- * sound. So a large heap makes no long pause. Where this code itself is damaged its successor must still have the list, so that ends here. */
+ * sound. So a large heap makes no long pause, but where the state is rolled back more than once. Where this code itself is damaged its successor must still have the list, so that ends here. */
 static void all_copy(uint64_t heap_end, uint64_t from, uint64_t to)
 {
 	uint64_t end = stash_journal->list_end;

@@ -23,9 +23,10 @@
 #define HELPLESS 60      /* of some 2,200 bits */
 #define ROLL_BACK_EVERY 23 /* bits of its code, one is inverted */
 #define FORGOTTEN 10     /* of these some 1,300: they write where they should have read, or store what is the journal's last word */
+#define FAR_STORES 50
 #define BEHIND 3         /* entries behind the end of the list that are damaged, too */
 
-static unsigned failures, thawed, forgotten, damages, strayed, commits, wrong, unseen;
+static unsigned failures, thawed, forgotten, strayed_far, damages, strayed, commits, wrong, unseen;
 static uint64_t seed = 2026, step;
 
 /* What the dead step left. */
@@ -282,6 +283,15 @@ static void registers_invert(void)
 	stash_damage_calls = 0;
 }
 
+/* A store that no hook has announced, behind what other roll-backs look at. */
+static void heap_invert(void)
+{
+	uint64_t used = stash_heap_end() - STASH_HEAP;
+	for (unsigned i = 0; i < FAR_STORES && used > LOOKED_AT; i++, strayed_far++)
+		if (!roll_back_damaged((unsigned char *)STASH_HEAP + LOOKED_AT + random_next(&seed) % (used - LOOKED_AT), random_next(&seed) % 8))
+			complain("a wild store far away was not taken back", used);
+}
+
 /* Of a step that died at its end. */
 static void damage_roll_backs(void)
 {
@@ -294,6 +304,7 @@ static void damage_roll_backs(void)
 	for (uint64_t bit = random_next(&seed) % ROLL_BACK_EVERY; bit < bits; bit += ROLL_BACK_EVERY)
 		forgotten += !roll_back_damaged(stash_save_range + bit / 8, bit % 8);
 	registers_invert();
+	heap_invert();
 	roll_back_here();
 	step_whole(program_step, step);
 	step++;
@@ -354,5 +365,5 @@ int main(void)
 	printf("%u times damaged, %u of them by stores elsewhere, %u committed steps; hooks that were damaged made %u steps wrong, and %u were "
 	       "not seen; damaged roll-backs left %u states wrong\n",
 	       damages, strayed, commits, wrong, unseen, forgotten);
-	return failures != 0 || wrong > HELPLESS || unseen > HELPLESS || forgotten > FORGOTTEN || damages < 20000 || strayed < 1000 || commits < 4 || thawed < STEPS / 4;
+	return failures != 0 || wrong > HELPLESS || unseen > HELPLESS || forgotten > FORGOTTEN || damages < 20000 || strayed < 1000 || commits < 4 || thawed < STEPS / 4 || strayed_far < FAR_STORES;
 }
