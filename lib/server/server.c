@@ -102,9 +102,7 @@ int64_t parked_read(uint64_t id, uint64_t offset, void *to, uint64_t length)
 
 int64_t parked_write(uint64_t id, uint64_t offset, const void *from, uint64_t length)
 {
-	WITNESS(id, offset);
-	if (step_verifies)
-		step_witness(from, length);
+	WITNESS_BYTES(from, length, id, offset);
 	return bytes_or_errno(call_write(SELF_ENDPOINT, id, offset, from, length));
 }
 

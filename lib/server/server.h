@@ -93,6 +93,13 @@ void step_witness(const void *bytes, uint64_t length);
 			step_witness(witnessed_, sizeof witnessed_);              \
 		}                                                                 \
 	} while (0)
+/* Bytes that it writes, and where to. */
+#define WITNESS_BYTES(bytes, length, ...)                                         \
+	do {                                                                      \
+		WITNESS(__VA_ARGS__);                                             \
+		if (step_verifies)                                                \
+			step_witness(bytes, length);                              \
+	} while (0)
 /* What a step does to others and could not take back. An action must be such that doing it twice is doing it once, looks at
  * nothing but its arguments and what they name, and changes nothing of the state. (A server that does not recover: at once,
  * and never.) */

@@ -23,18 +23,14 @@ static inline int64_t witnessed_space_clone(slot_t pool, slot_t source, slot_t s
 
 static inline int64_t witnessed_space_write(slot_t space, uint64_t address, const void *bytes, uint64_t length)
 {
-	WITNESS(space, address, length);
-	if (step_verifies)
-		step_witness(bytes, length);
+	WITNESS_BYTES(bytes, length, space, address, length);
 	return space_write(space, address, bytes, length);
 }
 #define space_write witnessed_space_write
 
 static inline int64_t witnessed_memory_write(slot_t memory, uint64_t offset, const void *bytes, uint64_t length)
 {
-	WITNESS(memory, offset, length);
-	if (step_verifies)
-		step_witness(bytes, length);
+	WITNESS_BYTES(bytes, length, memory, offset, length);
 	return memory_write(memory, offset, bytes, length);
 }
 #define memory_write witnessed_memory_write
