@@ -4,6 +4,7 @@ theirs, chosen by chance among all that they have, and what makes them end is do
 The protocol is gdb's remote serial protocol (gdb's manual, appendix E). Breakpoints of the stub do not change memory.
 """
 
+import difflib
 import random
 import re
 import socket
@@ -21,7 +22,7 @@ PACKET = re.compile(rb"\$([^#]*)#..")
 RIP = 16                    # number of the register; in the answer to `g` each up to it has 16 digits
 NOWHERE = (0, 1 << 63)      # not mapped; not an address (SDM 1, 3.3.7.1)
 LINKED_AT = 0x400000        # native programs
-LOOKED_AT = 64              # bytes about a place, by which a program is known
+SEGMENTS = slice(64, 400)   # bytes of a program's file and image: its segments (ELF-64, after the header), by which it is known
 POINTS = 60                 # breakpoints at a time
 WAIT = 0.3                  # seconds for one of them to be met
 REST = 0.5                  # seconds of the guest's in which a server that was ended comes back and answers: a call that ends its
@@ -109,11 +110,9 @@ class Program:
     def point(self, chance):
         return chance.choice(chance.choice(self.functions))
 
-    def runs_at(self, stub, place):
-        """Or another program, at the same address?"""
-        start = max(place - LOOKED_AT, LINKED_AT)
-        offset = start - LINKED_AT
-        return stub.memory(start, 2 * LOOKED_AT) == self.image[offset:offset + 2 * LOOKED_AT]
+    def runs_at(self, stub):
+        """Or another program, at the same address? What is about the place says little: much of a server is lib/server, the same in all."""
+        return stub.memory(LINKED_AT + SEGMENTS.start, SEGMENTS.stop - SEGMENTS.start) == self.image[SEGMENTS]
 
 
 def programs():
@@ -189,7 +188,7 @@ class Attack(threading.Thread):
         only, end = None, time.monotonic() + WAIT
         while times and time.monotonic() < end and self.go(stub, max(end - time.monotonic(), 0.001)):
             place = stub.place()
-            if place not in points or place != (only or place) or not points[place].runs_at(stub, place):
+            if place not in points or place != (only or place) or not points[place].runs_at(stub):
                 stub.ask(f"z0,{place:x},1")
                 continue
             harm = self.chance.choice(self.harms)
@@ -205,6 +204,13 @@ def usual_load(rounds):
     return lambda system, **more: system.shell(script, **more)
 
 
+def difference(attack, expected, done):
+    lines = [outcome.output.decode(errors="replace").splitlines() for outcome in (expected, done)]
+    refused = [line for line in done.log.splitlines() if "and is refused" in line]
+    return "\n".join([f"status {done.status}; last of {len(attack.done)}: {attack.done[-5:]}", done.error.decode(errors="replace")[-1000:],
+                      *list(difflib.unified_diff(*lines, "expected", "found", lineterm="", n=1))[:20], *refused, done.log[-2000:]])
+
+
 def attacked(system, load, **attack):
     """What a load says under an attack is what it says without: what was done, and the log."""
     expected = load(system)
@@ -213,6 +219,6 @@ def attacked(system, load, **attack):
     attack.start()
     done = load(system, checked=False)
     system.stub = None
-    told = f"last of {len(attack.done)}: {attack.done[-5:]}; {done.log[-2000:]}"
-    assert (done.status, done.output, done.error) == (expected.status, expected.output, expected.error), told
+    if (done.status, done.output, done.error) != (expected.status, expected.output, expected.error):
+        raise AssertionError(difference(attack, expected, done))
     return attack.done, done.log

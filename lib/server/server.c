@@ -293,8 +293,7 @@ static void reply_end_caps(struct request *request)
 	request->reply_cap_count = 0;
 }
 
-/* Nothing is to be answered with the next receive. */
-static void reply_none(void)
+void reply_none(void)
 {
 	loop.message.id = 0;
 	loop.message.header = MESSAGE_EXTRA_RECEIVES;

@@ -51,6 +51,9 @@ void step_save(const void *to, uint64_t length);
 /* quarantine.c: all that is known of a call that is refused, to the log. `steps`: committed so far. */
 void quarantine_tell(const struct request *request, unsigned deaths, uint64_t steps);
 
+/* server.c: nothing is to be answered with the next receive. */
+void reply_none(void);
+
 /* server.c: the answer itself. */
 int64_t answer_send(uint64_t id, int status, const uint64_t words[MESSAGE_WORDS], const void *data,
                     uint64_t data_length, const slot_t *caps, unsigned cap_count);

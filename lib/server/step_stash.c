@@ -24,8 +24,9 @@
 #define NOTES_MAX 960
 #define UNDO_MAX 32
 #define NOTE_MADE 0x80000000u /* an object is made in the slot */
-#define DEATHS_MAX 3 /* of one call; */
+#define DEATHS_MAX 3 /* of one call, alike: whoever has been ended from outside will rarely have come as far as the one before; */
 #define DEATHS_MAX_VERIFIED 6 /* where a call takes several incarnations, and what ends them may come from outside each time */
+#define DEATHS_MAX_UNLIKE 12
 
 struct record {
 	uint64_t id;
@@ -42,7 +43,9 @@ _Static_assert(sizeof(struct record) <= STASH_RECORD_SIZE, "it fits");
 
 struct scratch {
 	uint64_t deadly;          /* the call that was in hand when a server died, */
-	uint32_t deaths;          /* so many times */
+	uint64_t reached;         /* with its list of changes ending here, */
+	uint32_t alike;           /* so many times one after the other, */
+	uint32_t deaths;          /* and so many in all */
 	uint32_t note_count;
 	uint32_t done;             /* so many effects have been carried out, */
 	uint64_t done_step;        /* of this step */
@@ -191,8 +194,11 @@ static void death_count(void)
 	uint64_t id = stash_journal->call;
 	if (id == 0)
 		return;
-	notes->deaths = notes->deadly == id ? notes->deaths + 1 : 1;
-	notes->mended = notes->deadly == id && notes->mended;
+	bool again = notes->deadly == id;
+	notes->alike = again && notes->reached == stash_journal->list_end ? notes->alike + 1 : 1;
+	notes->deaths = again ? notes->deaths + 1 : 1;
+	notes->mended = again && notes->mended;
+	notes->reached = stash_journal->list_end;
 	notes->deadly = id;
 	stash_journal->call = 0;
 }
@@ -200,6 +206,12 @@ static void death_count(void)
 static uint32_t deaths_max(void)
 {
 	return step_verifies ? DEATHS_MAX_VERIFIED : DEATHS_MAX;
+}
+
+/* Would it be blamed, with so many more deaths like the last? */
+static bool call_is_deadly(uint32_t more)
+{
+	return scratch()->alike + more >= deaths_max() || scratch()->deaths + more >= DEATHS_MAX_UNLIKE;
 }
 
 /* Incarnations that have not come to the end of a step. */
@@ -226,13 +238,13 @@ static void state_mend(void)
 		if (lost)
 			log_line("%lu things that the last step had left to be done were damaged, and are lost", lost);
 	}
-	if ((notes->deaths < deaths_max() || notes->mended) && notes->stuck < deaths_max())
+	if ((!call_is_deadly(0) || notes->mended) && notes->stuck < deaths_max())
 		return;
 	unsigned pointers = stash_mend_pointers(stash_journal->fault);
 	if (pointers == 0)
 		return;
 	log_line("%u pointers that were damaged are mended, of which servers died again and again", pointers);
-	notes->deaths = deaths_max() - 1;
+	notes->deaths = notes->alike = deaths_max() - 1;
 	notes->mended = true;
 }
 
@@ -270,9 +282,10 @@ static inline void answer_is_done(uint64_t id)
 	answered = true;
 }
 
-/* What is left to be done has been noted by the same step. */
+/* What is left to be done has been noted by the same step. A handler that is led past its step's end leaves nothing that goes out as an answer. */
 static bool verified_goes_on(uint64_t id)
 {
+	reply_none();
 	verify_begin(&scratch()->verify, id);
 	if (!goes_on)
 		return false;
@@ -394,8 +407,8 @@ static bool call_refused(const struct request *request)
 	const struct scratch *notes = scratch();
 	if (request->id != notes->deadly)
 		return false;
-	if (notes->deaths < deaths_max()) {
-		if (notes->deaths == deaths_max() - 1)
+	if (!call_is_deadly(0)) {
+		if (call_is_deadly(1))
 			stash_forgive();
 		return false;
 	}

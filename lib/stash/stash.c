@@ -87,6 +87,12 @@ static bool list_is_open(void)
 	return stash_journal->list_end != STASH_LIST && (stash_journal->list_end & 1) == 0;
 }
 
+/* False: such a step cannot have been committed. */
+static bool was_checked(uint64_t step)
+{
+	return stash_roll_backs == 1 || stash_journal->checked == step;
+}
+
 /* What the header's two counts should be. Nothing but damage makes them anything else than the same or one apart. False: they
  * cannot be known. */
 static bool counts_read(uint64_t *committed, uint64_t *step)
@@ -101,7 +107,7 @@ static bool counts_read(uint64_t *committed, uint64_t *step)
 	if (!committed_known && !step_known)
 		return false;
 	if (!committed_known)
-		*committed = list_is_open() ? *step - ONE_STEP : *step;
+		*committed = list_is_open() || !was_checked(*step) ? *step - ONE_STEP : *step;
 	else if (!step_known || *step != *committed + ONE_STEP)
 		*step = list_is_open() ? *committed + ONE_STEP : *committed;
 	return true;
@@ -161,6 +167,7 @@ void stash_freeze(void)
 
 void stash_open_twin(void)
 {
+	__atomic_store_n(&stash_journal->checked, stash_journal->step, __ATOMIC_RELEASE);
 	twin_protect(false);
 	text_check();
 }

@@ -58,6 +58,7 @@ struct stash_header {
 	uint64_t list_end_again; /* a second time, never odd */
 	uint64_t image_end; /* where the variables of every build so far end; times STASH_CODE */
 	uint64_t lasting[STASH_LASTING]; /* stash.c */
+	uint64_t checked; /* `step` of the last one that was looked at to be committed, where answers are verified */
 	uint64_t fault; /* address at which the last incarnation faulted; 0: at none, UINT64_MAX: the machine does not say */
 	_Alignas(16) unsigned char scratch[STASH_SCRATCH_SIZE]; /* the user's; never taken back */
 	_Alignas(16) unsigned char record[2][STASH_RECORD_SIZE];

@@ -332,6 +332,34 @@ static void frozen_invert(void)
 	step++;
 }
 
+/* --- a lost count --- */
+
+/* The count of steps, stored over where the list is empty: whether the step in hand counts is known all the same. */
+static void count_lost(bool commit)
+{
+	uint64_t before = stash_steps(stash_journal->committed);
+	bool fresh;
+	stash_begin();
+	if (commit) {
+		program_step(step++);
+		stash_freeze();
+		stash_open_twin();
+		stash_commit(true);
+	}
+	stash_journal->committed = STASH_LIST;
+	if (!stash_open(&fresh) || stash_steps(stash_journal->committed) != before + commit)
+		complain("the count of steps is lost", before);
+}
+
+static void counts_lose(void)
+{
+	stash_roll_backs = 2;
+	count_lost(true);
+	count_lost(false);
+	count_lost(true);
+	stash_roll_backs = 1;
+}
+
 int main(void)
 {
 	signal(SIGSEGV, died);
@@ -362,6 +390,7 @@ int main(void)
 	damage_roll_backs();
 	for (unsigned i = 0; i < STEPS; i++)
 		frozen_invert();
+	counts_lose();
 	printf("%u times damaged, %u of them by stores elsewhere, %u committed steps; hooks that were damaged made %u steps wrong, and %u were "
 	       "not seen; damaged roll-backs left %u states wrong\n",
 	       damages, strayed, commits, wrong, unseen, forgotten);

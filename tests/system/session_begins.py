@@ -19,7 +19,7 @@ def ended(path, program, done):
     stub.stop()
     stub.ask(f"Z0,{place:x},1")
     while len(done) < DEATHS and stub.go(TIME):
-        if program.runs_at(stub, stub.place()):
+        if program.runs_at(stub):
             debugger.jump_nowhere(stub, place)
             done.append(place)
         else:
