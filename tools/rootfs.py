@@ -36,7 +36,7 @@ ETC = {
     "hostname": "atoll\n",
     "hosts": "127.0.0.1 localhost atoll\n",
     "profile": "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-               "export PS1='\\w \\$ '\nalias ll='ls -l'\n",
+               "export PS1='\\w \\$ '\nalias ll='ls -l'\nalias svc=svctl\n",   # busybox's shell has a svc of its own
     "shells": "/bin/sh\n",
     "issue": "Atoll\n",
     "os-release": 'NAME="Atoll"\nID=atoll\nPRETTY_NAME="Atoll"\n',
@@ -102,6 +102,7 @@ def busybox_tree(tree):
         tree.add(name, stat.S_IFLNK | 0o777, b"/bin/busybox")
     tree.add("usr/local/sbin", stat.S_IFDIR | 0o755)
     tree.add("usr/local/sbin/svctl", stat.S_IFREG | 0o755, SVCTL.read_bytes())
+    tree.add("usr/local/sbin/svc", stat.S_IFLNK | 0o777, b"svctl")
     for name, text in ETC.items():
         tree.add("etc/" + name, stat.S_IFREG | 0o644, text.encode())
     tree.add("etc/mtab", stat.S_IFLNK | 0o777, b"/proc/mounts")

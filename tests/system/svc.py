@@ -7,6 +7,7 @@ say() { svctl $1; echo "$1: $?"; }
 fate() { svctl list | awk -v name=$1 '$1 == name { print $1, $2, $3, $4, ($5 == "-" || $5 < 1000000) ? "soon" : "late" }'; }
 found() { for look in $(seq 80); do svctl list | grep -q "^$1 .*hung" && break; sleep 0.1; done; fate $1; } # that it hangs
 fate pipe
+/usr/local/sbin/svc list | grep -c "^pipe "; sh -lc "svc list" | grep -c "^pipe "
 (sleep 5; echo late) | cat > /tmp/late &
 say "kill pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
 say "restart pipe"; seq 1 100 | sort -rn | tail -n 1; fate pipe
@@ -21,6 +22,8 @@ su user -c 'svctl kill pipe' 2> /dev/null || echo refused
 fate pipe
 """
 EXPECTED = b"""pipe ready 0 - soon
+1
+1
 kill pipe: 0
 1
 pipe ready 1 killed soon

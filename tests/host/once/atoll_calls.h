@@ -4,6 +4,7 @@
 
 #include "abi/structures.h"
 #include <stdint.h>
+#include <string.h>
 
 #ifndef KERNEL_WRITES
 #define KERNEL_WRITES(address, length) ((void)0)
