@@ -40,7 +40,7 @@ TESTS = {
     "order": Test(("order",), 20, 20, 30, more=1000),
     "hang": Test(("hang",), 5, 3, 2, more=5),
     "idle": Test(("sleep", "poll"), 20, 8, 18, more=20),
-    "wake": Test(("wake",), 100, 12, 10, more=60),
+    "wake": Test(("wake",), 50, 12, 10, more=60),
     "memory": Test(("memory",), 200, 100, 396, told=MEMORY_WORDS, more=200),
     "message": Test(("request", "reply"), 100, 100, 69, allowed=0.01),
     "flips": Test(FLIPS, 200, 100, 25, allowed=0.01),

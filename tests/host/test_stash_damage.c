@@ -148,9 +148,6 @@ extern unsigned char stash_save[], stash_code_sum[], stash_save_range[], stash_t
 
 static void step_once(void)
 {
-	signal(SIGSEGV, SIG_DFL);
-	signal(SIGILL, SIG_DFL);
-	signal(SIGBUS, SIG_DFL);
 	alarm(2);
 	stash_begin();
 	program_step(step);
@@ -166,6 +163,9 @@ static pid_t child_make(void)
 	if (child == 0) {
 		setpgid(0, 0);
 		close(2);
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGILL, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
 	}
 	return child;
 }
@@ -224,9 +224,6 @@ static pid_t child_damaged(unsigned char *byte, unsigned bit)
 	pid_t child = child_make();
 	if (child != 0)
 		return child;
-	signal(SIGSEGV, SIG_DFL);
-	signal(SIGILL, SIG_DFL);
-	signal(SIGBUS, SIG_DFL);
 	ualarm(100000, 0);
 	stash_roll_backs = 2;
 	*byte ^= (unsigned char)(1u << bit);
