@@ -12,12 +12,11 @@
 #define UNDO_MAX 32
 
 struct scratch {
-	/* blame.c */
 	uint64_t deadly;          /* the call that was in hand when a server died, */
 	uint64_t reached;         /* with its list of changes ending here, */
 	uint32_t alike;           /* so many times one after the other, */
 	uint32_t deaths;          /* and so many in all */
-	uint32_t note_count;      /* undo.c */
+	uint32_t note_count;
 	uint32_t done;             /* so many effects have been carried out, */
 	uint64_t done_step;        /* of this step */
 	struct doubts doubts;
@@ -47,7 +46,7 @@ void actions_undo(void);
 
 /* blame.c: in a new incarnation, before the step in hand is taken back. */
 void death_count(void);
-/* After that: damage that ends every incarnation is mended. */
+/* After that: incarnations that came to no step's end are counted, and damage that ends every one is mended. */
 void state_mend(void);
 /* The call in hand when a server died has come again. True: it is at fault, and is to be refused. */
 bool call_is_refused(const struct request *request);

@@ -1,8 +1,8 @@
 /* On the host: the list of what a step will have done to others. As it was made it is settled; with any one of its bits inverted the
  * server ends instead, before the step counts: its successors would carry out something else, or die of it one after the other. */
 #include "check.h"
+#include "child.h"
 #include "../../lib/server/effects.c"
-#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,24 +59,12 @@ static void list_make(void)
 	effect_drop(77);
 }
 
-/* A child that may die, of which nobody tells: a sanitizer's report takes 20 ms. */
-static pid_t child_make(void)
-{
-	pid_t child = fork();
-	if (child == 0) {
-		close(2);
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
-	}
-	return child;
-}
-
 /* In a child: does it come through? */
 static bool passes(void (*look)(void))
 {
-	pid_t child = child_make();
+	pid_t child = fork();
 	if (child == 0) {
+		child_dies_quietly();
 		look();
 		_exit(0);
 	}
@@ -126,6 +114,7 @@ static void test_answered(void)
 static _Noreturn void room_child(unsigned bit)
 {
 	uint32_t done = 0;
+	child_dies_quietly();
 	list_make();
 	room.used ^= 1ull << bit;
 	effect_action(action, 4, 5, 6);
@@ -141,7 +130,7 @@ static void damage_room(void)
 	effects_forget_answered();
 	for (unsigned bit = 0; bit < 64; bit++) {
 		int status = 1;
-		pid_t child = child_make();
+		pid_t child = fork();
 		if (child == 0)
 			room_child(bit);
 		waitpid(child, &status, 0);

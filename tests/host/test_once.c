@@ -153,10 +153,18 @@ static void link_run(unsigned number, int own_line, uint64_t countdown)
 	_exit(1);
 }
 
+/* The hook that is an incarnation's last. */
+static uint64_t fuse_next(void)
+{
+	if (!planned)
+		return 1 + below(HOOKS);
+	return *fuses ? *fuses++ : UINT64_MAX;
+}
+
 static void link_start(unsigned number)
 {
 	int ends[2];
-	uint64_t countdown = planned ? *fuses ? *fuses++ : UINT64_MAX : 1 + below(HOOKS);
+	uint64_t countdown = fuse_next();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		abort();
 	links[number].line = ends[0];
@@ -211,6 +219,7 @@ static void link_died(unsigned number)
 		link->queued = link->delivered;
 		link->delivered = NULL;
 	}
+	/* By chance, nobody is to blame. */
 	if (!planned && pwrite(link->stash, &none, sizeof none, STASH_SIZE + offsetof(struct stash_header, call)) != sizeof none)
 		abort();
 	link_start(number);

@@ -2,6 +2,7 @@
  * the list is inverted, one at a time, and each word of the header made another; and stores go where no hook announced them. A
  * successor must start, and the state must be that of before the step, or of after it if it was committed. And hooks are damaged. */
 #define _GNU_SOURCE
+#include "child.h"
 #include "stash_host.h"
 #include "stash_program.h"
 #include <signal.h>
@@ -162,10 +163,7 @@ static pid_t child_make(void)
 	pid_t child = fork();
 	if (child == 0) {
 		setpgid(0, 0);
-		close(2);
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
+		child_dies_quietly();
 	}
 	return child;
 }
